@@ -1,0 +1,249 @@
+"""Every exception of the package, and the class of each predefined error URI.
+
+::
+
+    WAMPError
+     ├─ ProtocolViolation      the peer broke the protocol             → ABORT, close
+     │   └─ InvalidPayload     undecodable bytes, not a WAMP message
+     ├─ SessionRejected        no such realm, authentication failed …  → ABORT(reason)
+     ├─ ApplicationError       uri, args, kwargs; raised by handlers, raised to callers
+     │   ├─ SubscribeError     a subscription handler refuses a subscriber
+     │   └─ one subclass per predefined URI, listed in ERRORS_BY_URI
+     ├─ ConnectionClosed       using a session or connection that has ended
+     └─ ConfigurationError     wrong set-up; raised at set-up time; says what to call instead
+
+Whose fault it is decides the branch: the remote peer's, the joining client's, the called code's, the
+network's, or the integrator's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from aiohttp_serverwamp import uris
+
+__all__ = [
+    "ERRORS_BY_URI",
+    "ApplicationError",
+    "AuthorizationFailed",
+    "Canceled",
+    "ConfigurationError",
+    "ConnectionClosed",
+    "DisclosureNotAllowed",
+    "EncodingError",
+    "FeatureNotSupported",
+    "InvalidArgument",
+    "InvalidPayload",
+    "InvalidURI",
+    "NetworkFailure",
+    "NoSuchProcedure",
+    "NoSuchRegistration",
+    "NoSuchSubscription",
+    "NotAuthorized",
+    "PayloadSizeExceeded",
+    "ProcedureAlreadyExists",
+    "ProtocolViolation",
+    "RuntimeFailure",
+    "SessionRejected",
+    "SubscribeError",
+    "TimedOut",
+    "Unavailable",
+    "WAMPError",
+]
+
+
+class WAMPError(Exception):
+    """Base of every exception this package raises on purpose."""
+
+
+class ProtocolViolation(WAMPError):
+    """The peer sent what the protocol forbids; answered by ABORT and close (REQ-MSG-032)."""
+
+
+class InvalidPayload(ProtocolViolation):
+    """The peer sent bytes that are not a WAMP message in the negotiated serializer."""
+
+
+class SessionRejected(WAMPError):
+    """A client may not join; answered by ABORT with this reason (REQ-ERR-003).
+
+    Authenticators raise it to choose the reason themselves.
+    """
+
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(reason, message)
+        self.reason = reason
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}" if self.message else self.reason
+
+
+class ApplicationError(WAMPError):
+    """A WAMP error: a URI with positional and keyword arguments (specification, ERROR).
+
+    Raise it in a procedure and the caller receives exactly this; `realm.call` raises it when
+    the callee answers with an ERROR. Predefined URIs have subclasses of their own.
+    """
+
+    #: The URI of a subclass; the base class takes it as its first argument.
+    URI: ClassVar[str | None] = None
+
+    def __init__(self, uri: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args)
+        self.uri = uri
+        self.kwargs: dict[str, Any] = kwargs
+
+    @staticmethod
+    def from_uri(
+        uri: str,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> ApplicationError:
+        """Make the error for `uri`: its predefined subclass, or the base class."""
+        cls = ERRORS_BY_URI.get(uri)
+        error = ApplicationError.__new__(cls or ApplicationError)
+        ApplicationError.__init__(error, uri, *(args or ()), **(kwargs or {}))
+        return error
+
+    @property
+    def error_uri(self) -> str:
+        """The same as `uri`; the name that serverwamp uses."""
+        return self.uri
+
+    def __str__(self) -> str:
+        parts = [repr(arg) for arg in self.args]
+        parts += [f"{key}={value!r}" for key, value in self.kwargs.items()]
+        return f"{self.uri}({', '.join(parts)})" if parts else self.uri
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ApplicationError.from_uri, (self.uri, self.args, self.kwargs)
+
+
+class SubscribeError(ApplicationError):
+    """Raised by a subscription handler before its ``yield`` to refuse the subscriber."""
+
+
+class _PredefinedError(ApplicationError):
+    """A WAMP error whose URI the class fixes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        assert self.URI is not None, "a predefined error names its URI"
+        super().__init__(self.URI, *args, **kwargs)
+
+
+class InvalidURI(_PredefinedError):
+    """A topic, procedure, realm or reason is malformed or reserved."""
+
+    URI = uris.INVALID_URI
+
+
+class NoSuchProcedure(_PredefinedError):
+    """Nothing that the caller may call is registered under the URI."""
+
+    URI = uris.NO_SUCH_PROCEDURE
+
+
+class ProcedureAlreadyExists(_PredefinedError):
+    """The URI is registered already and its policy admits no further callee."""
+
+    URI = uris.PROCEDURE_ALREADY_EXISTS
+
+
+class NoSuchRegistration(_PredefinedError):
+    """The session holds no registration with this id."""
+
+    URI = uris.NO_SUCH_REGISTRATION
+
+
+class NoSuchSubscription(_PredefinedError):
+    """The session holds no subscription with this id."""
+
+    URI = uris.NO_SUCH_SUBSCRIPTION
+
+
+class InvalidArgument(_PredefinedError):
+    """The arguments of a call do not fit the procedure."""
+
+    URI = uris.INVALID_ARGUMENT
+
+
+class Canceled(_PredefinedError):
+    """The call was cancelled, or its callee left before it answered."""
+
+    URI = uris.CANCELED
+
+
+class TimedOut(_PredefinedError):
+    """The call ran past its timeout."""
+
+    URI = uris.TIMEOUT
+
+
+class NotAuthorized(_PredefinedError):
+    """The session may not do this."""
+
+    URI = uris.NOT_AUTHORIZED
+
+
+class AuthorizationFailed(_PredefinedError):
+    """The authorizer itself failed; access is not granted."""
+
+    URI = uris.AUTHORIZATION_FAILED
+
+
+class DisclosureNotAllowed(_PredefinedError):
+    """The realm forbids the disclosure of identities that was asked for."""
+
+    URI = uris.OPTION_DISALLOWED_DISCLOSE_ME
+
+
+class FeatureNotSupported(_PredefinedError):
+    """The call needs a feature that this router or the callee does not offer."""
+
+    URI = uris.FEATURE_NOT_SUPPORTED
+
+
+class PayloadSizeExceeded(_PredefinedError):
+    """The message is larger than the receiver's transport admits."""
+
+    URI = uris.PAYLOAD_SIZE_EXCEEDED
+
+
+class NetworkFailure(_PredefinedError):
+    """The callee's transport failed while the call was sent to it."""
+
+    URI = uris.NETWORK_FAILURE
+
+
+class Unavailable(_PredefinedError):
+    """Too many requests of this session wait already; try again later."""
+
+    URI = uris.UNAVAILABLE
+
+
+class EncodingError(_PredefinedError):
+    """A value cannot be carried by the receiving session's serializer (REQ-TYP-005)."""
+
+    URI = uris.INVALID_PAYLOAD
+
+
+class RuntimeFailure(_PredefinedError):
+    """A procedure failed unexpectedly; the details are in the server's log only."""
+
+    URI = uris.RUNTIME_ERROR
+
+
+class ConnectionClosed(WAMPError):
+    """The session or connection has ended; nothing can be sent on it any more."""
+
+
+class ConfigurationError(WAMPError):
+    """The set-up is wrong; the message says what to do instead."""
+
+
+#: The predefined error URIs and the classes raised for them.
+ERRORS_BY_URI: Mapping[str, type[ApplicationError]] = {
+    cls.URI: cls for cls in _PredefinedError.__subclasses__() if cls.URI is not None
+}

@@ -1,0 +1,157 @@
+"""The seams of the package: protocols only, no behaviour.
+
+`Connection` and `AsyncSupport` separate the router from servers and async libraries; `Serializer`
+separates messages from bytes; `TaskRunner` says who owns a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeVar
+
+__all__ = [
+    "AsyncSupport",
+    "Codec",
+    "Connection",
+    "Serializer",
+    "TaskHandle",
+    "TaskRunner",
+    "Timer",
+    "Waiter",
+]
+
+T = TypeVar("T")
+
+
+class Serializer(Protocol):
+    """Bytes ↔ message lists, without WAMP semantics."""
+
+    #: The last part of the subprotocol, ``wamp.2.<name>``.
+    name: str
+    #: Whether frames are binary; a frame of the other kind is a protocol violation.
+    binary: bool
+
+    def encode(self, message: list[Any]) -> bytes:
+        """Return the encoded message; raise `EncodingError` for a value it cannot carry."""
+
+    def decode(self, data: str | bytes) -> Any:
+        """Return the decoded value; raise `InvalidPayload` for anything else."""
+
+
+class Codec(Protocol):
+    """A serializer with the framing of one kind of connection."""
+
+    serializer: Serializer
+
+    def encode(self, message: list[Any]) -> bytes:
+        """Return the bytes that go to the connection for a marshalled message."""
+
+
+class Connection(Protocol):
+    """One client's transport. It moves frames and knows no WAMP."""
+
+    codec: Codec
+    #: What is known of the client's transport; see the docs for the keys.
+    transport_info: Mapping[str, Any]
+
+    async def receive(self) -> str | bytes | None:
+        """Wait for the next message: text, binary, or None once the connection is closed.
+
+        Waits before reading while too much is waiting to be sent to this client.
+        """
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes made by `codec`; never waits, never raises for a closed connection."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send what is queued, then close with a WebSocket close code. Bounded in time."""
+
+    def abort(self) -> None:
+        """Drop the connection at once; what is queued is lost."""
+
+
+class TaskHandle(Protocol):
+    """One running task."""
+
+    def cancel(self) -> None:
+        """Ask the task to stop; harmless when it has ended."""
+
+
+class TaskRunner(Protocol):
+    """The owner of a set of tasks, usually one connection."""
+
+    def start(
+        self, func: Callable[..., Coroutine[Any, Any, None]], *args: Any
+    ) -> TaskHandle:
+        """Start ``func(*args)`` as a task of its own and return at once.
+
+        With eager tasks (asyncio on Python 3.12 and later) the task may have ended already.
+        What it raises is logged and goes no further. A task started on a runner that is
+        closing is cancelled at once.
+        """
+
+    async def join(self, timeout: float | None) -> None:
+        """Wait until every task has ended, at most `timeout` seconds, then cancel the rest."""
+
+
+class Timer(Protocol):
+    """One deadline that can be moved."""
+
+    def set(self, when: float | None) -> None:
+        """Call back at `when` (in `AsyncSupport.now` time); None disarms. Replaces what was set."""
+
+
+class Waiter(Protocol[T]):
+    """One result that one task waits for."""
+
+    def set_result(self, value: T) -> None:
+        """Give the result; ignored after the first result or error."""
+
+    def set_error(self, error: BaseException) -> None:
+        """Give an error for the waiting task to raise; ignored after the first."""
+
+    async def wait(self) -> T:
+        """Wait for the result and return it, or raise the error."""
+
+
+class AsyncSupport(Protocol):
+    """An async library: tasks, timers, threads. One instance per Application."""
+
+    #: "asyncio", "trio" or "anyio".
+    name: str
+    #: What a cancelled task sees; it must be raised again.
+    cancelled: type[BaseException] | tuple[type[BaseException], ...]
+
+    def now(self) -> float:
+        """Return the monotonic time in seconds that timers go by."""
+
+    def task_group(self) -> AbstractAsyncContextManager[TaskRunner]:
+        """Open an owner of tasks; leaving it cancels what still runs and waits for it."""
+
+    def timer(self, tasks: TaskRunner, callback: Callable[[], None]) -> Timer:
+        """Make a timer that belongs to `tasks` and is disarmed."""
+
+    def waiter(self) -> Waiter[Any]:
+        """Make a waiter for the running task."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    async def wait_at_most(
+        self, seconds: float | None, func: Callable[..., Awaitable[Any]], *args: Any
+    ) -> bool:
+        """Run ``await func(*args)`` in this task; cancel it and return False after `seconds`."""
+
+    async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
+        """Run a blocking function in a worker thread.
+
+        When the waiting task is cancelled the thread goes on; its result is dropped.
+        """
+
+    def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
+        """Return a function that, called from any thread, runs its argument in this loop.
+
+        To be called in the loop's own thread. The function returned raises `ConfigurationError`
+        when the loop has ended.
+        """

@@ -1,0 +1,69 @@
+"""The limits and deadlines of an Application, validated once.
+
+Zero or ``None`` switches a limit off. Times are seconds, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from aiohttp_serverwamp.errors import ConfigurationError
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one client may cost the server.
+
+    Raises `ConfigurationError` for a value that is not a non-negative number (whole numbers
+    for sizes and counts).
+    """
+
+    #: Seconds a fresh connection has to send HELLO (REQ-SES-010).
+    hello_timeout: float | None = 5.0
+    #: Seconds a client has to answer a CHALLENGE (REQ-SES-011).
+    auth_timeout: float | None = 10.0
+    #: Seconds between WebSocket pings; half as long again without a pong ends the connection.
+    heartbeat: float | None = 20.0
+    #: Seconds a leaving client, and the clean-up code of handlers, are waited for (REQ-SES-039).
+    close_timeout: float = 2.0
+    #: Seconds that `Application.shutdown` may take in all.
+    shutdown_timeout: float = 5.0
+    #: Bytes of one incoming message; a larger one ends the connection with 1009.
+    max_message_size: int | None = 2**20
+    #: Nesting of one incoming message; the codecs' own bound (1,024) applies where this is None.
+    max_depth: int | None = None
+    #: Bytes that may wait to be sent to one client before it is cut.
+    max_pending_bytes: int | None = 8 * 2**20
+    #: Seconds that waiting bytes may make no progress before the client is cut.
+    write_deadline: float | None = 10.0
+    #: Calls of one session in flight, and requests waiting behind a pending decision.
+    max_pending_calls: int | None = 1_000
+    #: Subscriptions of one session.
+    max_subscriptions: int | None = 1_000
+    #: Registrations of one session.
+    max_registrations: int | None = 1_000
+    #: Characters of a URI.
+    max_uri_length: int | None = 1_024
+    #: Components of a URI.
+    max_uri_components: int | None = 32
+    #: Connections served at once; further upgrades are answered with 503.
+    max_sessions: int | None = None
+    #: Connections that have not joined yet; further upgrades are answered with 503.
+    max_unauthenticated: int | None = 1_000
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            optional = "None" in str(field.type)
+            if value is None and optional:
+                continue
+            kinds = (int, float) if "float" in str(field.type) else (int,)
+            # "not >=" rather than "<" also refuses NaN.
+            if type(value) not in kinds or not value >= 0 or value == float("inf"):
+                raise ConfigurationError(
+                    f"Limits({field.name}={value!r}): give a non-negative "
+                    f"{'number' if float in kinds else 'whole number'}"
+                    f"{', or None for no limit' if optional else ''}"
+                )
