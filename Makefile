@@ -1,0 +1,80 @@
+# make demo, make test: everything they need is installed into $(VENV) on the first run.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8080
+PYTEST_ARGS ?=
+
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+METADATA := setup.cfg setup.py pyproject.toml
+
+# Empty where $(PYTHON) is missing or too old; otherwise its version, which names the
+# stamp, so that another Python makes the environment anew.
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and \
+	print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+
+.PHONY: help demo test lint bench docs clean python-is-new-enough
+
+help:
+	@echo "make demo   serve the example on http://localhost:$(PORT)"
+	@echo "make test   check everything: ruff, mypy, pytest with real clients and a browser"
+	@echo "make lint   ruff and mypy only"
+	@echo "make bench  compare the server with a bare aiohttp handler"
+	@echo "make docs   build the documentation into docs/_build/html"
+	@echo "make clean  remove everything that make made"
+
+python-is-new-enough:
+ifeq ($(PYTHON_VERSION),)
+	@echo "aiohttp-serverwamp needs Python 3.11 or newer, and '$(PYTHON)' is not one:" >&2
+	@$(PYTHON) --version >&2 || true
+	@echo "Say which one to use, for example: make demo PYTHON=python3.12" >&2
+	@exit 1
+endif
+
+CREATED := $(VENV)/.created-$(PYTHON_VERSION)
+
+$(CREATED): | python-is-new-enough
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(METADATA) $(CREATED)
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.lint: $(METADATA) $(CREATED)
+	$(PIP) -e '.[test,dev]'
+	@touch $@ $(VENV)/.demo
+
+# What comes from Debian and npm. A machine without them still runs the other tests.
+$(VENV)/.test: $(VENV)/.lint tests/install_clients.sh $(wildcard tests/interop/package*.json)
+	@rm -f $(VENV)/.not-installed
+	@sh tests/install_clients.sh $(VENV)/.not-installed
+	@test -s $(VENV)/.not-installed || touch $@
+
+$(VENV)/.docs: $(METADATA) $(CREATED)
+	$(PIP) -e '.[docs]'
+	@touch $@
+
+demo: $(VENV)/.demo
+	PORT=$(PORT) $(RUN) -m example_app
+
+lint: $(VENV)/.lint
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+# The loud part at the end is printed by tests/conftest.py: it lists what was skipped.
+test: $(VENV)/.test lint
+	NOT_INSTALLED=$(VENV)/.not-installed $(RUN) -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.demo
+	$(RUN) -m benchmarks
+
+docs: $(VENV)/.docs
+	$(RUN) -m sphinx -W -b html docs docs/_build/html
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info docs/_build .coverage htmlcov
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/interop/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

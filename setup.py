@@ -1,0 +1,5 @@
+"""Build script: everything it needs stands in setup.cfg."""
+
+from setuptools import setup
+
+setup()

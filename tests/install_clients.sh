@@ -1,0 +1,46 @@
+#!/bin/sh
+# Install the real clients that the tests drive: Chromium, node and the npm packages.
+#
+# What cannot be had is written to the file named by the first argument, one line each, and
+# is no failure: those tests are skipped, and `make test` says so at its end.
+
+missing=$1
+here=$(dirname "$0")
+
+tell() {
+    echo "$1" >>"$missing"
+    echo "*** $1" >&2
+}
+
+have() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+apt_updated=
+apt_install() {
+    if [ "$(id -u)" != 0 ] || ! have apt-get; then
+        return 1
+    fi
+    if [ -z "$apt_updated" ]; then
+        apt-get update -qq && apt_updated=yes
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" \
+        >/dev/null
+}
+
+have chromium || have google-chrome || apt_install chromium ||
+    tell "Chromium is not installed (Debian: apt-get install chromium): no browser tests"
+
+{ have node && have npm; } || apt_install nodejs npm ||
+    tell "node and npm are not installed: no tests with JavaScript clients"
+
+if have npm && [ -f "$here/interop/package.json" ]; then
+    if [ -f "$here/interop/package-lock.json" ]; then
+        command=ci
+    else
+        command=install
+    fi
+    npm --prefix "$here/interop" "$command" --no-audit --no-fund --loglevel=error ||
+        tell "npm could not install the JavaScript clients: no tests with them"
+fi
+exit 0
