@@ -1,0 +1,1 @@
+"""Authentication: one authmethod a module, each a small sans-I/O class."""

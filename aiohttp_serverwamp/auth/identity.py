@@ -1,0 +1,49 @@
+"""Identity: who a client is, as an authenticator says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp_serverwamp.errors import ConfigurationError
+
+__all__ = ["Identity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a client is; what an authenticator may return.
+
+    The first four fields go to the client in WELCOME, so `authextra` is plain data. `user` stays
+    on the server: whatever the application wants to find at ``session.identity.user``.
+
+    Raises TypeError for a field of the wrong type and `ConfigurationError` for an empty one.
+    """
+
+    authid: str
+    authrole: str = "user"
+    authprovider: str = "dynamic"
+    authextra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    user: Any = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        for name in ("authid", "authrole", "authprovider"):
+            _check_text(name, getattr(self, name))
+        if not isinstance(self.authextra, Mapping):
+            raise TypeError(
+                f"Identity(authextra=...) takes a mapping, not {self.authextra!r}"
+            )
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(
+            f"Identity({name}=...) takes a str, not {type(value).__name__}: "
+            f"write {name}=str(...)"
+        )
+    if not value:
+        raise ConfigurationError(
+            f"Identity({name}='') names nobody: give a non-empty {name}, or return None "
+            "from the authenticator for a client that it does not know"
+        )

@@ -1,0 +1,1 @@
+"""The sans-I/O core: sessions, broker, dealer; no await, clock or socket."""

@@ -1,0 +1,466 @@
+"""Who may call, register, publish and subscribe what, in one realm.
+
+The most specific rule that says something about an action decides alone: the exact one, else the
+longest prefix, else the best wildcard, in `UriIndex`'s order. Only then are its roles checked; a
+role that it does not name is denied, whatever wider rules say. Otherwise a rule for ``chat.``
+would open ``chat.admin.``. Reserved URIs (``wamp.``) are not decided here.
+
+Statements under the same URI and match policy are merged action by action:
+
+- an explicit one (`permit`) replaces those of routes (`declare`), whichever comes first;
+- explicit ones that name roles add up, the later one winning for a role that both name; one for
+  everybody replaces what was said before, and is replaced by what is said after;
+- those of routes give the same result in any order: False wins, then those that name roles (they
+  add up), then those for everybody. No route opens what another one restricts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any, Final, Literal, TypeAlias
+
+from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.router.uri_index import UriIndex
+from aiohttp_serverwamp.uris import Match, is_valid_uri
+
+__all__ = [
+    "OPEN",
+    "Action",
+    "Decision",
+    "DecisionCache",
+    "Permissions",
+    "Preset",
+    "Rule",
+    "SessionDecisions",
+    "Verdict",
+    "decision_from",
+]
+
+Flag: TypeAlias = "bool | Literal['own']"
+
+
+class Action(StrEnum):
+    """What a session may do with a URI."""
+
+    CALL = "call"
+    REGISTER = "register"
+    PUBLISH = "publish"
+    SUBSCRIBE = "subscribe"
+
+
+class Verdict(Enum):
+    """What the rules say of one action on one URI."""
+
+    ALLOWED = "allowed"
+    #: Registering is allowed, but privately: only ``session.call`` reaches the procedure.
+    ALLOWED_OWN = "allowed_own"
+    DENIED = "denied"
+    #: No rule says anything about it, which denies, too.
+    UNSAID = "unsaid"
+
+
+class Preset(Enum):
+    """A realm's permissions before any rule."""
+
+    #: Everything on every URI for every role: for laboratories and tests.
+    OPEN = "open"
+
+
+OPEN: Final = Preset.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One statement about the URIs that match."""
+
+    uri: str
+    match: Match
+    actions: Mapping[Action, Flag]
+    #: Who is granted what `actions` grants; None: everybody.
+    roles: frozenset[str] | None
+    #: Said by `permit`, not by a route.
+    explicit: bool
+
+    def denies(self, action: Action) -> bool:
+        """Tell whether this says no, which it says to everybody."""
+        return self.actions[action] is False
+
+
+# What holds under one URI and match policy: for each action the rules in force. There are
+# several only where each names roles.
+_Statements: TypeAlias = "dict[Action, tuple[Rule, ...]]"
+
+
+class Permissions:
+    """The permission rules of one realm.
+
+    `default` is the verdict on what no rule speaks about.
+    """
+
+    __slots__ = ("_default", "_rules")
+
+    def __init__(self, *, default: Verdict = Verdict.UNSAID) -> None:
+        self._default = default
+        self._rules: UriIndex[_Statements] = UriIndex()
+
+    @classmethod
+    def starting_from(cls, preset: Preset | None) -> Permissions:
+        """Make the permissions that ``Realm(permissions=...)`` asks for."""
+        if preset is None:
+            return cls()
+        if preset is not OPEN:
+            raise ConfigurationError(
+                f"permissions= takes OPEN or nothing, not {preset!r}: say who may do what "
+                "with realm.permit(...)"
+            )
+        return cls(default=Verdict.ALLOWED)
+
+    def permit(
+        self,
+        uri: str,
+        match: Match | str = Match.EXACT,
+        *,
+        call: bool | None = None,
+        register: Flag | None = None,
+        publish: bool | None = None,
+        subscribe: bool | None = None,
+        roles: Iterable[str] | None = None,
+    ) -> None:
+        """Say who may do what with the URIs that match; None says nothing.
+
+        `roles` names those who are granted what is True (or "own"), None is everybody; False
+        denies to everybody. Raises `ConfigurationError` for what makes no rule.
+        """
+        said = _said(call, register, publish, subscribe)
+        self._add(_rule(uri, match, said, roles, explicit=True))
+
+    def declare(
+        self,
+        uri: str,
+        match: Match | str = Match.EXACT,
+        *,
+        call: bool | None = None,
+        register: Flag | None = None,
+        publish: bool | None = None,
+        subscribe: bool | None = None,
+        roles: Iterable[str] | None = None,
+    ) -> None:
+        """Say the same on behalf of a route: `permit` under the same key wins."""
+        said = _said(call, register, publish, subscribe)
+        self._add(_rule(uri, match, said, roles, explicit=False))
+
+    def decide(
+        self, authrole: str, action: Action, uri: str, match: Match = Match.EXACT
+    ) -> Verdict:
+        """Return what the rules say of `action` on `uri`, for a session with `authrole`.
+
+        A pattern (`match` is not exact) needs a rule that covers it wholly, and is denied as
+        soon as a more specific rule beneath it denies this role (REQ-AUTZ-012).
+        """
+        # Hot path: every CALL and PUBLISH of a client.
+        if match is not Match.EXACT:
+            return self._decide_pattern(authrole, action, uri, match)
+        for statements in self._rules.matches(uri):
+            rules = statements.get(action)
+            if rules is not None:
+                return _verdict(rules, action, authrole)
+        return self._default
+
+    def _decide_pattern(
+        self, authrole: str, action: Action, uri: str, match: Match
+    ) -> Verdict:
+        verdict, rank = self._default, _LEAST
+        beneath: list[tuple[_Rank, Verdict]] = []
+        for rule_uri, rule_match, statements in self._rules:
+            rules = statements.get(action)
+            if rules is None or not _intersect(rule_uri, rule_match, uri, match):
+                continue
+            rule_rank = _rank(rule_uri, rule_match)
+            rule_verdict = _verdict(rules, action, authrole)
+            beneath.append((rule_rank, rule_verdict))
+            if rule_rank < rank and _covers(rule_uri, rule_match, uri, match):
+                verdict, rank = rule_verdict, rule_rank
+        if verdict in (Verdict.DENIED, Verdict.UNSAID):
+            return verdict
+        more_specific = {verdict, *(said for above, said in beneath if above < rank)}
+        return next(v for v in _STRICTEST_FIRST if v in more_specific)
+
+    def _add(self, rule: Rule) -> None:
+        statements = self._rules.get(rule.uri, rule.match)
+        if statements is None:
+            statements = {}
+            self._rules.set(rule.uri, rule.match, statements)
+        for action in rule.actions:
+            statements[action] = _merged(statements.get(action, ()), rule, action)
+
+
+_STRICTEST_FIRST = (Verdict.DENIED, Verdict.ALLOWED_OWN, Verdict.ALLOWED)
+
+
+def _verdict(rules: tuple[Rule, ...], action: Action, authrole: str) -> Verdict:
+    for rule in reversed(rules):
+        if rule.roles is None or authrole in rule.roles:
+            flag = rule.actions[action]
+            if flag == "own":
+                return Verdict.ALLOWED_OWN
+            return Verdict.ALLOWED if flag else Verdict.DENIED
+    return Verdict.DENIED
+
+
+def _merged(present: tuple[Rule, ...], rule: Rule, action: Action) -> tuple[Rule, ...]:
+    """Add a rule to those that speak about `action` under the same key."""
+    if not present:
+        return (rule,)
+    old = present[0]
+    if old.explicit != rule.explicit:
+        return present if old.explicit else (rule,)
+    if old.roles is not None and rule.roles is not None:
+        return (*present, rule)
+    if rule.explicit:
+        return (rule,)
+    # Of two routes the stricter statement holds, so that the order of routes does not matter.
+    if old.denies(action) or (old.roles is not None and not rule.denies(action)):
+        return present
+    return (rule,)
+
+
+# The relations between the URIs of a rule and those of a pattern.
+
+_Rank: TypeAlias = "tuple[int, int, tuple[bool, ...]]"
+_LEAST: _Rank = (3, 0, ())
+
+
+def _rank(uri: str, match: Match) -> _Rank:
+    """Return a sort key: of two rules that match the same URI, the lesser one decides."""
+    if match is Match.EXACT:
+        return (0, 0, ())
+    if match is Match.PREFIX:
+        return (1, -len(uri), ())
+    return (2, 0, tuple(not component for component in uri.split(".")))
+
+
+def _covers(rule_uri: str, rule_match: Match, uri: str, match: Match) -> bool:
+    """Tell whether the rule matches every URI that the pattern matches."""
+    if rule_match is Match.PREFIX:
+        head = uri if match is Match.PREFIX else _literal_head(uri)
+        return head.startswith(rule_uri)
+    if rule_match is Match.EXACT or match is Match.PREFIX:
+        return False
+    theirs = uri.split(".")
+    ours = rule_uri.split(".")
+    return len(ours) == len(theirs) and all(
+        not our or our == their for our, their in zip(ours, theirs, strict=True)
+    )
+
+
+def _literal_head(wildcard: str) -> str:
+    """Return the text before the first empty component, with which every match begins."""
+    components = wildcard.split(".")
+    if "" not in components:
+        return wildcard
+    return "".join(f"{part}." for part in components[: components.index("")])
+
+
+def _intersect(uri: str, match: Match, other: str, other_match: Match) -> bool:
+    """Tell whether some URI matches both."""
+    if match is Match.PREFIX and other_match is Match.PREFIX:
+        return uri.startswith(other) or other.startswith(uri)
+    if match is Match.PREFIX:
+        return _some_start_with(uri, other)
+    if other_match is Match.PREFIX:
+        return _some_start_with(other, uri)
+    # An exact URI is a wildcard pattern without wildcards.
+    ours, theirs = uri.split("."), other.split(".")
+    return len(ours) == len(theirs) and all(
+        not our or not their or our == their
+        for our, their in zip(ours, theirs, strict=True)
+    )
+
+
+def _some_start_with(prefix: str, wildcard: str) -> bool:
+    *whole, last = prefix.split(".")
+    components = wildcard.split(".")
+    if len(components) <= len(whole):
+        return False
+    final = components[len(whole)]
+    return (not final or final.startswith(last)) and all(
+        not component or component == part
+        for component, part in zip(components, whole, strict=False)
+    )
+
+
+# What `permit` and `declare` are given, checked and put into a Rule.
+
+
+def _said(
+    call: bool | None,
+    register: Flag | None,
+    publish: bool | None,
+    subscribe: bool | None,
+) -> dict[Action, Flag]:
+    flags = {
+        Action.CALL: call,
+        Action.REGISTER: register,
+        Action.PUBLISH: publish,
+        Action.SUBSCRIBE: subscribe,
+    }
+    for action, flag in flags.items():
+        own = action is Action.REGISTER and flag == "own"
+        if flag is not None and not isinstance(flag, bool) and not own:
+            choices = "True, False" + (', "own"' if action is Action.REGISTER else "")
+            raise ConfigurationError(f"{action}= takes {choices} or None, not {flag!r}")
+    return {action: flag for action, flag in flags.items() if flag is not None}
+
+
+def _rule(
+    uri: str,
+    match: Match | str,
+    said: Mapping[Action, Flag],
+    roles: Iterable[str] | None,
+    *,
+    explicit: bool,
+) -> Rule:
+    policy = _policy(match)
+    if not isinstance(uri, str) or not is_valid_uri(uri, policy):
+        raise ConfigurationError(
+            f"{uri!r} is no {policy} URI: write components joined by dots, without white "
+            'space or "#"; only match="prefix" may end in a dot, and only '
+            'match="wildcard" may leave other components empty'
+        )
+    if not said:
+        raise ConfigurationError(
+            f"the rule for {uri!r} says nothing: give at least one of call=, register=, "
+            "publish=, subscribe="
+        )
+    names = None if roles is None else _role_names(roles)
+    if names is not None and not any(said.values()):
+        raise ConfigurationError(
+            f"the rule for {uri!r} grants nothing to roles={sorted(names)}: roles names who "
+            "is allowed, so leave it out to deny everybody, or write True and the roles "
+            "that may"
+        )
+    return Rule(uri, policy, said, names, explicit)
+
+
+def _policy(match: Match | str) -> Match:
+    try:
+        return Match(match)
+    except ValueError:
+        raise ConfigurationError(
+            f'match= takes "exact", "prefix" or "wildcard", not {match!r}'
+        ) from None
+
+
+def _role_names(roles: Iterable[str]) -> frozenset[str]:
+    if isinstance(roles, str):
+        raise ConfigurationError(
+            f"roles= takes several names, not a str: write roles=[{roles!r}]"
+        )
+    names = frozenset(roles)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise ConfigurationError(
+            'roles= takes names of roles, such as roles=["admin"]; to deny everybody write '
+            "False for the action and no roles"
+        )
+    return names
+
+
+# What the application's authorizer answers, and what is remembered of it.
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an authorizer may answer.
+
+    `disclose` tells the receivers who called or published, beyond what the client asked for
+    (REQ-AUTZ-011). `cache` keeps the decision for this session, action and URI, so it must not
+    depend on the options. Raises TypeError for anything but bools.
+    """
+
+    allow: bool
+    disclose: bool = False
+    cache: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("allow", "disclose", "cache"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise TypeError(f"{name} of a decision is a bool, not {value!r}")
+
+
+def decision_from(result: Any) -> Decision:
+    """Return the decision that an authorizer's result means (REQ-AUTZ-008).
+
+    Raises TypeError for anything but a bool, a `Decision` or a mapping with a boolean "allow":
+    the authorizer has failed then, and nothing is granted (REQ-AUTZ-009).
+    """
+    if isinstance(result, Decision):
+        return result
+    if isinstance(result, bool):
+        return Decision(result)
+    if isinstance(result, Mapping) and "allow" in result:
+        return Decision(
+            result["allow"], result.get("disclose", False), result.get("cache", False)
+        )
+    raise TypeError(
+        "an authorizer returns a bool, a Decision or a mapping with a boolean 'allow', "
+        f"not {type(result).__name__}"
+    )
+
+
+class SessionDecisions:
+    """What is remembered for one session, the oldest forgotten first."""
+
+    __slots__ = ("_decisions", "_limit")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._decisions: dict[tuple[Action, str, Match], Decision] = {}
+
+    def get(
+        self, action: Action, uri: str, match: Match = Match.EXACT
+    ) -> Decision | None:
+        """Return the decision remembered, None if the authorizer has to be asked."""
+        return self._decisions.get((action, uri, match))
+
+    def put(self, action: Action, uri: str, match: Match, decision: Decision) -> None:
+        """Remember `decision` if it says so (``cache=True``)."""
+        if not decision.cache:
+            return
+        key = (action, uri, match)
+        if len(self._decisions) >= self._limit and key not in self._decisions:
+            del self._decisions[next(iter(self._decisions))]
+        self._decisions[key] = decision
+
+
+class DecisionCache:
+    """The authorizer's decisions to remember, session by session; at most `limit` for each.
+
+    Take `of(session)` before the authorizer is asked and put its answer into that same object.
+    `drop` replaces the object, so the answer to a question that was asked before is not kept.
+    Drop a session that leaves.
+    """
+
+    __slots__ = ("_limit", "_sessions")
+
+    def __init__(self, *, limit: int = 256) -> None:
+        if limit < 1:
+            raise ConfigurationError("DecisionCache(limit=...) takes at least 1")
+        self._limit = limit
+        self._sessions: dict[Hashable, SessionDecisions] = {}
+
+    def of(self, session: Hashable) -> SessionDecisions:
+        """Return what is remembered for `session`, to look into and to add to."""
+        decisions = self._sessions.get(session)
+        if decisions is None:
+            decisions = self._sessions[session] = SessionDecisions(self._limit)
+        return decisions
+
+    def drop(self, session: Hashable | None = None) -> None:
+        """Forget the decisions for `session`, or all of them."""
+        if session is None:
+            self._sessions.clear()
+        else:
+            self._sessions.pop(session, None)
