@@ -1,0 +1,73 @@
+"""Frame: one message for many connections, encoded at most once per codec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp.errors import EncodingError
+from aiohttp_serverwamp.messages import Message, marshal
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import Codec, Serializer
+
+__all__ = ["Frame", "SerializerCodec"]
+
+Framing = Callable[[bytes], bytes]
+
+
+class SerializerCodec:
+    """A serializer and the framing that one kind of connection puts around its output.
+
+    Connections that share one instance share the encoded bytes of a `Frame`: make one
+    for each kind of connection, not one for each connection.
+    """
+
+    __slots__ = ("framing", "serializer")
+
+    def __init__(self, serializer: Serializer, framing: Framing | None = None) -> None:
+        self.serializer = serializer
+        self.framing = framing
+
+    def encode(self, message: list[Any]) -> bytes:
+        """Return the connection's bytes for a message, or raise `EncodingError`."""
+        data = self.serializer.encode(message)
+        return data if self.framing is None else self.framing(data)
+
+
+class Frame:
+    """One message on its way to any number of connections.
+
+    The message belongs to the frame: what is changed in it later may or may not be
+    sent.
+    """
+
+    __slots__ = ("_marshalled", "_wires", "message")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self._marshalled: list[Any] | None = None
+        self._wires: dict[Codec, bytes | EncodingError] = {}
+
+    def wire(self, codec: Codec) -> bytes:
+        """Return the bytes for a connection with `codec`, header included.
+
+        Raises `EncodingError` whenever asked for a codec that cannot carry the message;
+        the others are not affected (REQ-TYP-005).
+        """
+        # Hot path.
+        wire = self._wires.get(codec)
+        if wire is None:
+            wire = self._wires[codec] = self._encode(codec)
+        if isinstance(wire, EncodingError):
+            # A new one each time: raising one object again makes its traceback grow.
+            raise EncodingError(*wire.args)
+        return wire
+
+    def _encode(self, codec: Codec) -> bytes | EncodingError:
+        if self._marshalled is None:
+            self._marshalled = marshal(self.message)
+        try:
+            return codec.encode(self._marshalled)
+        except EncodingError as error:
+            return error.with_traceback(None)
