@@ -1,0 +1,1 @@
+"""Application code as a peer of its realm."""
