@@ -47,7 +47,8 @@ $(VENV)/.lint: $(METADATA) $(CREATED)
 	@touch $@ $(VENV)/.demo
 
 # What comes from Debian and npm. A machine without them still runs the other tests.
-$(VENV)/.test: $(VENV)/.lint tests/install_clients.sh $(wildcard tests/interop/package*.json)
+$(VENV)/.test: $(VENV)/.lint tests/install_clients.sh \
+		$(wildcard tests/interop/package*.json tests/interop/*/package*.json)
 	@rm -f $(VENV)/.not-installed
 	@sh tests/install_clients.sh $(VENV)/.not-installed
 	@test -s $(VENV)/.not-installed || touch $@
@@ -57,7 +58,7 @@ $(VENV)/.docs: $(METADATA) $(CREATED)
 	@touch $@
 
 demo: $(VENV)/.demo
-	PORT=$(PORT) $(RUN) -m example_app
+	$(RUN) -m example_app --port $(PORT)
 
 lint: $(VENV)/.lint
 	$(RUN) -m ruff check .
@@ -75,6 +76,7 @@ docs: $(VENV)/.docs
 	$(RUN) -m sphinx -W -b html docs docs/_build/html
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info docs/_build .coverage htmlcov
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/interop/node_modules
+	rm -rf $(VENV) build dist *.egg-info docs/_build .coverage htmlcov \
+		tests/interop/node_modules tests/interop/*/node_modules
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -34,13 +34,17 @@ have chromium || have google-chrome || apt_install chromium ||
 { have node && have npm; } || apt_install nodejs npm ||
     tell "node and npm are not installed: no tests with JavaScript clients"
 
-if have npm && [ -f "$here/interop/package.json" ]; then
-    if [ -f "$here/interop/package-lock.json" ]; then
-        command=ci
-    else
-        command=install
+for package in "$here"/interop/package.json "$here"/interop/*/package.json; do
+    if ! have npm || [ ! -f "$package" ]; then
+        continue
     fi
-    npm --prefix "$here/interop" "$command" --no-audit --no-fund --loglevel=error ||
-        tell "npm could not install the JavaScript clients: no tests with them"
-fi
+    folder=$(dirname "$package")
+    if [ -f "$folder/package-lock.json" ]; then
+        set -- ci
+    else
+        set -- install --no-package-lock
+    fi
+    npm --prefix "$folder" "$@" --no-audit --no-fund --loglevel=error ||
+        tell "npm could not install $package: no tests with these JavaScript clients"
+done
 exit 0

@@ -1,0 +1,103 @@
+"""What a test may leave behind: nothing. Used by the fixtures in conftest.py."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+from collections.abc import Callable, Sized
+from typing import TypeVar
+
+from aiohttp_serverwamp.router.session import RouterSession
+
+T = TypeVar("T", bound=Sized)
+
+#: Seconds in which closing connections may still finish by themselves. What ends ends
+#: within milliseconds; a leak waits for all of it and then fails the test.
+PATIENCE = 3.0
+
+#: Errors logged here are failures, unless the test expects them.
+LOGGERS = ("aiohttp_serverwamp", "aiohttp.server", "asyncio")
+
+
+def open_descriptors() -> dict[int, str]:
+    """Return what each open descriptor is; empty where the system cannot tell."""
+    directory = "/proc/self/fd"
+    found = {}
+    for name in os.listdir(directory) if os.path.isdir(directory) else ():
+        try:
+            found[int(name)] = os.readlink(f"{directory}/{name}")
+        except OSError:
+            # The descriptor that read the directory itself.
+            continue
+    return found
+
+
+def live_sessions() -> list[RouterSession]:
+    """Return every wire session that something still refers to."""
+    gc.collect()
+    return [each for each in gc.get_objects() if type(each) is RouterSession]
+
+
+async def what_stays(look: Callable[[], T]) -> T:
+    """Look until there is nothing to see, or patience is over; return the last look."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE
+    pause = 0.0
+    while True:
+        found = look()
+        if not found or loop.time() > end:
+            return found
+        # Let go of the objects before the next look counts the references to them.
+        del found
+        await asyncio.sleep(pause)
+        pause = min(0.1, 2 * pause + 0.001)
+
+
+class Leaks:
+    """The tasks, descriptors and sessions there are, to be held against those later."""
+
+    def __init__(self) -> None:
+        self._tasks = asyncio.all_tasks()
+        self._sessions = {id(session) for session in live_sessions()}
+        self._descriptors = open_descriptors()
+
+    async def found(self) -> list[str]:
+        """Wait a little for what is ending, and describe what has not ended."""
+        report = [f"task: {task!r}" for task in await what_stays(self._new_tasks)]
+        sessions = await what_stays(self._new_sessions)
+        report += [f"session: {session}" for session in sessions]
+        descriptors = await what_stays(self._new_descriptors)
+        return report + [f"descriptor: {each}" for each in descriptors]
+
+    def _new_tasks(self) -> list[asyncio.Task[object]]:
+        current = asyncio.current_task()
+        tasks = asyncio.all_tasks() - self._tasks
+        return [task for task in tasks if task is not current]
+
+    def _new_sessions(self) -> list[str]:
+        return [repr(s) for s in live_sessions() if id(s) not in self._sessions]
+
+    def _new_descriptors(self) -> list[str]:
+        now = open_descriptors()
+        if len(now) <= len(self._descriptors):
+            return []
+        gc.collect()
+        return [
+            f"{number} {what}"
+            for number, what in open_descriptors().items()
+            if self._descriptors.get(number) != what
+        ]
+
+
+class LoggedErrors(logging.Handler):
+    """Collects what is logged as an error where none belongs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if any(f"{record.name}.".startswith(f"{name}.") for name in LOGGERS):
+            self.lines.append(self.format(record))
