@@ -1,6 +1,7 @@
 """The authmethod ``cookie``: the HTTP session that the user's browser already has.
 
-The connection has read the HTTP session before the upgrade; here only its mapping is looked at.
+The connection has read the HTTP session before the upgrade; here only its mapping is
+looked at.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class _HasHTTPSession(Protocol):
 class HTTPSessionAuthenticator:
     """A transport authenticator over one key of the HTTP session.
 
-    Made by `session_authenticator`. Call it with the joining session; it returns an `Identity`,
-    whatever `load` returns (an awaitable of it when `load` is async), or None when the HTTP
-    session does not name a user.
+    Made by `session_authenticator`. Call it with the joining session; it returns an
+    `Identity`, whatever `load` returns (an awaitable of it when `load` is async), or
+    None when the HTTP session does not name a user.
     """
 
     authmethod: ClassVar[str] = "cookie"
@@ -67,13 +68,13 @@ class HTTPSessionAuthenticator:
         )
 
     def _authid(self, value: object) -> str:
-        # A flag such as True would give every user the same authid, and the text of a container
-        # is no stable name; neither is shown here, as it may be private.
+        # A flag such as True would give every user the same authid, and the text of a
+        # container is no stable name; neither is shown here, as it may be private.
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise ConfigurationError(
-                f"the HTTP session's {self.key!r} holds a {type(value).__name__}, which "
-                "names no user: store the user's id (an int or a str) under that key, or "
-                "give session_authenticator(..., load=function_that_returns_an_Identity)"
+                f"the HTTP session's {self.key!r} holds a {type(value).__name__}, "
+                "which names no user: store the user's id (an int or a str) under that "
+                "key, or give session_authenticator(..., load=returns_an_Identity)"
             )
         return str(value)
 
@@ -98,20 +99,21 @@ def session_authenticator(
 ) -> HTTPSessionAuthenticator:
     """Sign clients in by what the HTTP session holds under `key`.
 
-    The authid is ``str(value)``, for which the value must be an int or a str; the authrole is
-    what the HTTP session holds under `role_key`, else `role`. A missing or falsy value is no
-    identity: the next authenticator is asked.
+    The authid is ``str(value)``, for which the value must be an int or a str; the
+    authrole is what the HTTP session holds under `role_key`, else `role`. A missing or
+    falsy value is no identity: the next authenticator is asked.
 
-    `load(value)`, sync or async, replaces that: it returns an `Identity`, any other truthy value
-    (which becomes ``session.identity``), or None for a user who does not exist any more.
+    `load(value)`, sync or async, replaces that: it returns an `Identity`, any other
+    truthy value (which becomes ``session.identity``), or None for a user who does not
+    exist any more.
 
-    Raises `ConfigurationError` for arguments that make no sense together; when called, for a
-    value that cannot name a user.
+    Raises `ConfigurationError` for arguments that make no sense together; when called,
+    for a value that cannot name a user.
     """
     if not isinstance(key, str) or not key:
         raise ConfigurationError(
-            "session_authenticator takes the HTTP session's key that holds the user's id: "
-            'write session_authenticator("user_id")'
+            "session_authenticator takes the HTTP session's key that holds the user's "
+            'id: write session_authenticator("user_id")'
         )
     if not isinstance(role, str) or not role:
         raise ConfigurationError(

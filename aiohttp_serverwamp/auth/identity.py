@@ -15,10 +15,12 @@ __all__ = ["Identity"]
 class Identity:
     """Who a client is; what an authenticator may return.
 
-    The first four fields go to the client in WELCOME, so `authextra` is plain data. `user` stays
-    on the server: whatever the application wants to find at ``session.identity.user``.
+    The first four fields go to the client in WELCOME, so `authextra` is plain data.
+    `user` stays on the server: whatever the application wants to find at
+    ``session.identity.user``.
 
-    Raises TypeError for a field of the wrong type and `ConfigurationError` for an empty one.
+    Raises TypeError for a field of the wrong type and `ConfigurationError` for an empty
+    one.
     """
 
     authid: str
@@ -44,6 +46,6 @@ def _check_text(name: str, value: object) -> None:
         )
     if not value:
         raise ConfigurationError(
-            f"Identity({name}='') names nobody: give a non-empty {name}, or return None "
-            "from the authenticator for a client that it does not know"
+            f"Identity({name}='') names nobody: give a non-empty {name}, or return "
+            "None from the authenticator for a client that it does not know"
         )

@@ -1,33 +1,46 @@
 """Who may call, register, publish and subscribe what, in one realm.
 
-The most specific rule that says something about an action decides alone: the exact one, else the
-longest prefix, else the best wildcard, in `UriIndex`'s order. Only then are its roles checked; a
-role that it does not name is denied, whatever wider rules say. Otherwise a rule for ``chat.``
-would open ``chat.admin.``. Reserved URIs (``wamp.``) are not decided here.
+The most specific rule that says something about an action decides alone: the exact one,
+else the longest prefix, else the best wildcard, in `UriIndex`'s order. Only then are
+its roles checked; a role that it does not name is denied, whatever wider rules say.
+Otherwise a rule for ``chat.`` would open ``chat.admin.``. Reserved URIs (``wamp.``) are
+not decided here.
 
 Statements under the same URI and match policy are merged action by action:
 
-- an explicit one (`permit`) replaces those of routes (`declare`), whichever comes first;
-- explicit ones that name roles add up, the later one winning for a role that both name; one for
-  everybody replaces what was said before, and is replaced by what is said after;
-- those of routes give the same result in any order: False wins, then those that name roles (they
-  add up), then those for everybody. No route opens what another one restricts.
+- an explicit one (`permit`) replaces those of routes (`declare`), whichever comes
+  first;
+- explicit ones that name roles add up, the later one winning for a role that both name;
+  one for everybody replaces what was said before, and is replaced by what is said
+  after;
+- those of routes give the same result in any order: False wins, then those that name
+  roles (they add up), then those for everybody. No route opens what another one
+  restricts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum, StrEnum
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, Final, TypeAlias
 
 from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.router.patterns import (
+    LEAST_SPECIFIC,
+    Rank,
+    covers,
+    intersect,
+    rank,
+)
+from aiohttp_serverwamp.router.rules import Action, Flag, Rule, make_rule
 from aiohttp_serverwamp.router.uri_index import UriIndex
-from aiohttp_serverwamp.uris import Match, is_valid_uri
+from aiohttp_serverwamp.uris import Match
 
 __all__ = [
     "OPEN",
     "Action",
+    "Authorizer",
     "Decision",
     "DecisionCache",
     "Permissions",
@@ -38,23 +51,16 @@ __all__ = [
     "decision_from",
 ]
 
-Flag: TypeAlias = "bool | Literal['own']"
-
-
-class Action(StrEnum):
-    """What a session may do with a URI."""
-
-    CALL = "call"
-    REGISTER = "register"
-    PUBLISH = "publish"
-    SUBSCRIBE = "subscribe"
+#: ``fn(session, action, uri, options)``, sync or async; see `decision_from`.
+Authorizer: TypeAlias = "Callable[[Any, Action, str, Mapping[str, Any]], Any]"
 
 
 class Verdict(Enum):
     """What the rules say of one action on one URI."""
 
     ALLOWED = "allowed"
-    #: Registering is allowed, but privately: only ``session.call`` reaches the procedure.
+    #: Registering is allowed, but privately: only ``session.call`` reaches the
+    #: procedure.
     ALLOWED_OWN = "allowed_own"
     DENIED = "denied"
     #: No rule says anything about it, which denies, too.
@@ -71,25 +77,8 @@ class Preset(Enum):
 OPEN: Final = Preset.OPEN
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One statement about the URIs that match."""
-
-    uri: str
-    match: Match
-    actions: Mapping[Action, Flag]
-    #: Who is granted what `actions` grants; None: everybody.
-    roles: frozenset[str] | None
-    #: Said by `permit`, not by a route.
-    explicit: bool
-
-    def denies(self, action: Action) -> bool:
-        """Tell whether this says no, which it says to everybody."""
-        return self.actions[action] is False
-
-
-# What holds under one URI and match policy: for each action the rules in force. There are
-# several only where each names roles.
+# What holds under one URI and match policy: for each action the rules in force. There
+# are several only where each names roles.
 _Statements: TypeAlias = "dict[Action, tuple[Rule, ...]]"
 
 
@@ -112,8 +101,8 @@ class Permissions:
             return cls()
         if preset is not OPEN:
             raise ConfigurationError(
-                f"permissions= takes OPEN or nothing, not {preset!r}: say who may do what "
-                "with realm.permit(...)"
+                f"permissions= takes OPEN or nothing, not {preset!r}: say who may do "
+                "what with realm.permit(...)"
             )
         return cls(default=Verdict.ALLOWED)
 
@@ -130,11 +119,11 @@ class Permissions:
     ) -> None:
         """Say who may do what with the URIs that match; None says nothing.
 
-        `roles` names those who are granted what is True (or "own"), None is everybody; False
-        denies to everybody. Raises `ConfigurationError` for what makes no rule.
+        `roles` names those who are granted what is True (or "own"), None is everybody;
+        False denies to everybody. Raises `ConfigurationError` for what makes no rule.
         """
-        said = _said(call, register, publish, subscribe)
-        self._add(_rule(uri, match, said, roles, explicit=True))
+        flags = _by_action(call, register, publish, subscribe)
+        self._add(make_rule(uri, match, flags, roles, explicit=True))
 
     def declare(
         self,
@@ -142,22 +131,23 @@ class Permissions:
         match: Match | str = Match.EXACT,
         *,
         call: bool | None = None,
-        register: Flag | None = None,
+        register: bool | None = None,
         publish: bool | None = None,
         subscribe: bool | None = None,
         roles: Iterable[str] | None = None,
     ) -> None:
         """Say the same on behalf of a route: `permit` under the same key wins."""
-        said = _said(call, register, publish, subscribe)
-        self._add(_rule(uri, match, said, roles, explicit=False))
+        flags = _by_action(call, register, publish, subscribe)
+        self._add(make_rule(uri, match, flags, roles, explicit=False))
 
     def decide(
         self, authrole: str, action: Action, uri: str, match: Match = Match.EXACT
     ) -> Verdict:
-        """Return what the rules say of `action` on `uri`, for a session with `authrole`.
+        """Return what the rules say of `action` on `uri` for a role.
 
-        A pattern (`match` is not exact) needs a rule that covers it wholly, and is denied as
-        soon as a more specific rule beneath it denies this role (REQ-AUTZ-012).
+        A pattern (`match` is not exact) needs a rule that covers it wholly, and is
+        denied as soon as a more specific rule beneath it denies this role
+        (REQ-AUTZ-012).
         """
         # Hot path: every CALL and PUBLISH of a client.
         if match is not Match.EXACT:
@@ -171,20 +161,23 @@ class Permissions:
     def _decide_pattern(
         self, authrole: str, action: Action, uri: str, match: Match
     ) -> Verdict:
-        verdict, rank = self._default, _LEAST
-        beneath: list[tuple[_Rank, Verdict]] = []
+        verdict, deciding = self._default, LEAST_SPECIFIC
+        beneath: list[tuple[Rank, Verdict]] = []
         for rule_uri, rule_match, statements in self._rules:
             rules = statements.get(action)
-            if rules is None or not _intersect(rule_uri, rule_match, uri, match):
+            if rules is None or not intersect(rule_uri, rule_match, uri, match):
                 continue
-            rule_rank = _rank(rule_uri, rule_match)
+            rule_rank = rank(rule_uri, rule_match)
             rule_verdict = _verdict(rules, action, authrole)
             beneath.append((rule_rank, rule_verdict))
-            if rule_rank < rank and _covers(rule_uri, rule_match, uri, match):
-                verdict, rank = rule_verdict, rule_rank
+            if rule_rank < deciding and covers(rule_uri, rule_match, uri, match):
+                verdict, deciding = rule_verdict, rule_rank
         if verdict in (Verdict.DENIED, Verdict.UNSAID):
             return verdict
-        more_specific = {verdict, *(said for above, said in beneath if above < rank)}
+        more_specific = {
+            verdict,
+            *(said for above, said in beneath if above < deciding),
+        }
         return next(v for v in _STRICTEST_FIRST if v in more_specific)
 
     def _add(self, rule: Rule) -> None:
@@ -192,8 +185,24 @@ class Permissions:
         if statements is None:
             statements = {}
             self._rules.set(rule.uri, rule.match, statements)
-        for action in rule.actions:
-            statements[action] = _merged(statements.get(action, ()), rule, action)
+        for action, flag in rule.actions.items():
+            # Roles are granted something; what is refused is refused to everybody.
+            said = rule if flag else replace(rule, roles=None)
+            statements[action] = _merged(statements.get(action, ()), said, action)
+
+
+def _by_action(
+    call: bool | None,
+    register: Flag | None,
+    publish: bool | None,
+    subscribe: bool | None,
+) -> dict[Action, Flag | None]:
+    return {
+        Action.CALL: call,
+        Action.REGISTER: register,
+        Action.PUBLISH: publish,
+        Action.SUBSCRIBE: subscribe,
+    }
 
 
 _STRICTEST_FIRST = (Verdict.DENIED, Verdict.ALLOWED_OWN, Verdict.ALLOWED)
@@ -217,154 +226,15 @@ def _merged(present: tuple[Rule, ...], rule: Rule, action: Action) -> tuple[Rule
     if old.explicit != rule.explicit:
         return present if old.explicit else (rule,)
     if old.roles is not None and rule.roles is not None:
-        return (*present, rule)
+        kept = (one for one in present if one.roles and not one.roles <= rule.roles)
+        return (*kept, rule)
     if rule.explicit:
         return (rule,)
-    # Of two routes the stricter statement holds, so that the order of routes does not matter.
+    # Of two routes the stricter statement holds, so that the order of routes does not
+    # matter.
     if old.denies(action) or (old.roles is not None and not rule.denies(action)):
         return present
     return (rule,)
-
-
-# The relations between the URIs of a rule and those of a pattern.
-
-_Rank: TypeAlias = "tuple[int, int, tuple[bool, ...]]"
-_LEAST: _Rank = (3, 0, ())
-
-
-def _rank(uri: str, match: Match) -> _Rank:
-    """Return a sort key: of two rules that match the same URI, the lesser one decides."""
-    if match is Match.EXACT:
-        return (0, 0, ())
-    if match is Match.PREFIX:
-        return (1, -len(uri), ())
-    return (2, 0, tuple(not component for component in uri.split(".")))
-
-
-def _covers(rule_uri: str, rule_match: Match, uri: str, match: Match) -> bool:
-    """Tell whether the rule matches every URI that the pattern matches."""
-    if rule_match is Match.PREFIX:
-        head = uri if match is Match.PREFIX else _literal_head(uri)
-        return head.startswith(rule_uri)
-    if rule_match is Match.EXACT or match is Match.PREFIX:
-        return False
-    theirs = uri.split(".")
-    ours = rule_uri.split(".")
-    return len(ours) == len(theirs) and all(
-        not our or our == their for our, their in zip(ours, theirs, strict=True)
-    )
-
-
-def _literal_head(wildcard: str) -> str:
-    """Return the text before the first empty component, with which every match begins."""
-    components = wildcard.split(".")
-    if "" not in components:
-        return wildcard
-    return "".join(f"{part}." for part in components[: components.index("")])
-
-
-def _intersect(uri: str, match: Match, other: str, other_match: Match) -> bool:
-    """Tell whether some URI matches both."""
-    if match is Match.PREFIX and other_match is Match.PREFIX:
-        return uri.startswith(other) or other.startswith(uri)
-    if match is Match.PREFIX:
-        return _some_start_with(uri, other)
-    if other_match is Match.PREFIX:
-        return _some_start_with(other, uri)
-    # An exact URI is a wildcard pattern without wildcards.
-    ours, theirs = uri.split("."), other.split(".")
-    return len(ours) == len(theirs) and all(
-        not our or not their or our == their
-        for our, their in zip(ours, theirs, strict=True)
-    )
-
-
-def _some_start_with(prefix: str, wildcard: str) -> bool:
-    *whole, last = prefix.split(".")
-    components = wildcard.split(".")
-    if len(components) <= len(whole):
-        return False
-    final = components[len(whole)]
-    return (not final or final.startswith(last)) and all(
-        not component or component == part
-        for component, part in zip(components, whole, strict=False)
-    )
-
-
-# What `permit` and `declare` are given, checked and put into a Rule.
-
-
-def _said(
-    call: bool | None,
-    register: Flag | None,
-    publish: bool | None,
-    subscribe: bool | None,
-) -> dict[Action, Flag]:
-    flags = {
-        Action.CALL: call,
-        Action.REGISTER: register,
-        Action.PUBLISH: publish,
-        Action.SUBSCRIBE: subscribe,
-    }
-    for action, flag in flags.items():
-        own = action is Action.REGISTER and flag == "own"
-        if flag is not None and not isinstance(flag, bool) and not own:
-            choices = "True, False" + (', "own"' if action is Action.REGISTER else "")
-            raise ConfigurationError(f"{action}= takes {choices} or None, not {flag!r}")
-    return {action: flag for action, flag in flags.items() if flag is not None}
-
-
-def _rule(
-    uri: str,
-    match: Match | str,
-    said: Mapping[Action, Flag],
-    roles: Iterable[str] | None,
-    *,
-    explicit: bool,
-) -> Rule:
-    policy = _policy(match)
-    if not isinstance(uri, str) or not is_valid_uri(uri, policy):
-        raise ConfigurationError(
-            f"{uri!r} is no {policy} URI: write components joined by dots, without white "
-            'space or "#"; only match="prefix" may end in a dot, and only '
-            'match="wildcard" may leave other components empty'
-        )
-    if not said:
-        raise ConfigurationError(
-            f"the rule for {uri!r} says nothing: give at least one of call=, register=, "
-            "publish=, subscribe="
-        )
-    names = None if roles is None else _role_names(roles)
-    if names is not None and not any(said.values()):
-        raise ConfigurationError(
-            f"the rule for {uri!r} grants nothing to roles={sorted(names)}: roles names who "
-            "is allowed, so leave it out to deny everybody, or write True and the roles "
-            "that may"
-        )
-    return Rule(uri, policy, said, names, explicit)
-
-
-def _policy(match: Match | str) -> Match:
-    try:
-        return Match(match)
-    except ValueError:
-        raise ConfigurationError(
-            f'match= takes "exact", "prefix" or "wildcard", not {match!r}'
-        ) from None
-
-
-def _role_names(roles: Iterable[str]) -> frozenset[str]:
-    if isinstance(roles, str):
-        raise ConfigurationError(
-            f"roles= takes several names, not a str: write roles=[{roles!r}]"
-        )
-    names = frozenset(roles)
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise ConfigurationError(
-            'roles= takes names of roles, such as roles=["admin"]; to deny everybody write '
-            "False for the action and no roles"
-        )
-    return names
 
 
 # What the application's authorizer answers, and what is remembered of it.
@@ -374,9 +244,9 @@ def _role_names(roles: Iterable[str]) -> frozenset[str]:
 class Decision:
     """What an authorizer may answer.
 
-    `disclose` tells the receivers who called or published, beyond what the client asked for
-    (REQ-AUTZ-011). `cache` keeps the decision for this session, action and URI, so it must not
-    depend on the options. Raises TypeError for anything but bools.
+    `disclose` tells the receivers who called or published, beyond what the client asked
+    for (REQ-AUTZ-011). `cache` keeps the decision for this session, action and URI, so
+    it must not depend on the options. Raises TypeError for anything but bools.
     """
 
     allow: bool
@@ -393,8 +263,8 @@ class Decision:
 def decision_from(result: Any) -> Decision:
     """Return the decision that an authorizer's result means (REQ-AUTZ-008).
 
-    Raises TypeError for anything but a bool, a `Decision` or a mapping with a boolean "allow":
-    the authorizer has failed then, and nothing is granted (REQ-AUTZ-009).
+    Raises TypeError for anything but a bool, a `Decision` or a mapping with a boolean
+    "allow": the authorizer has failed then, and nothing is granted (REQ-AUTZ-009).
     """
     if isinstance(result, Decision):
         return result
@@ -436,11 +306,11 @@ class SessionDecisions:
 
 
 class DecisionCache:
-    """The authorizer's decisions to remember, session by session; at most `limit` for each.
+    """The authorizer's decisions to remember: at most `limit` for each session.
 
-    Take `of(session)` before the authorizer is asked and put its answer into that same object.
-    `drop` replaces the object, so the answer to a question that was asked before is not kept.
-    Drop a session that leaves.
+    Take `of(session)` before the authorizer is asked and put its answer into that same
+    object. `drop` replaces the object, so the answer to a question that was asked
+    before is not kept. Drop a session that leaves.
     """
 
     __slots__ = ("_limit", "_sessions")

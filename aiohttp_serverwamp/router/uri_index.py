@@ -1,9 +1,9 @@
 """UriIndex: which registrations, subscriptions or rules match a URI, best first.
 
-The cost of a look-up grows with the URI alone. An exact match is one dict look-up. A prefix is one
-look-up for each *length* in use that fits into the URI. Wildcards lie in tries, one for each
-number of components, so that only nodes that agree with the URI so far are visited. Patterns that
-have nothing to do with a URI cost it nothing.
+The cost of a look-up grows with the URI alone. An exact match is one dict look-up. A
+prefix is one look-up for each *length* in use that fits into the URI. Wildcards lie in
+tries, one for each number of components, so that only nodes that agree with the URI so
+far are visited. Patterns that have nothing to do with a URI cost it nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class _Node:
-    """One component of wildcard patterns; the child under "" stands for any component."""
+    """One component of wildcard patterns; the child under "" stands for any."""
 
     __slots__ = ("children", "pattern")
 
@@ -33,8 +33,8 @@ class _Node:
 class UriIndex(Generic[T]):
     """One value per URI and match policy; None is not a value.
 
-    URIs are taken as they come: whoever adds one has checked it with `is_valid_uri`. Change the
-    index only between iterations, not during one.
+    URIs are taken as they come: whoever adds one has checked it with `is_valid_uri`.
+    Change the index only between iterations, not during one.
     """
 
     __slots__ = ("_exact", "_lengths", "_prefixes", "_tables", "_tries", "_wildcards")
@@ -48,7 +48,6 @@ class UriIndex(Generic[T]):
             Match.PREFIX: self._prefixes,
             Match.WILDCARD: self._wildcards,
         }
-        # The length of every prefix, ascending, once for each prefix that has it.
         self._lengths = _Lengths()
         # The roots of the tries, by the number of dots in the pattern.
         self._tries: dict[int, _Node] = {}
@@ -76,7 +75,7 @@ class UriIndex(Generic[T]):
         table[uri] = value
 
     def remove(self, uri: str, match: Match) -> None:
-        """Forget the key and everything that was kept for it; KeyError if it is absent."""
+        """Forget the key and all that was kept for it; KeyError if it is absent."""
         del self._tables[match][uri]
         if match is Match.PREFIX:
             self._lengths.discard(len(uri))
@@ -86,8 +85,8 @@ class UriIndex(Generic[T]):
     def best(self, uri: str) -> T | None:
         """Return the one value that a call of `uri` goes to (REQ-RPC-110 to 113).
 
-        The exact match, else the longest prefix, else the best wildcard: at the first component
-        in which two matching patterns differ, the literal one wins.
+        The exact match, else the longest prefix, else the best wildcard: at the first
+        component in which two matching patterns differ, the literal one wins.
         """
         # Hot path: every CALL.
         value = self._exact.get(uri)
@@ -98,7 +97,7 @@ class UriIndex(Generic[T]):
         return value
 
     def matches(self, uri: str) -> list[T]:
-        """Return every value that matches `uri`, in the order of priority that `best` has."""
+        """Return every value that matches `uri`, in the order of `best`."""
         # Hot path: every PUBLISH, and every decision of the permission rules.
         value = self._exact.get(uri)
         found = [] if value is None else [value]
@@ -120,7 +119,8 @@ class UriIndex(Generic[T]):
         if root is None:
             return
         components = uri.split(".")
-        # A stack of its own: recursion would let a client's long URI end in RecursionError.
+        # A stack of its own: recursion would let a client's long URI end in
+        # RecursionError.
         pending = [(root, 0)]
         while pending:
             node, depth = pending.pop()
@@ -129,9 +129,10 @@ class UriIndex(Generic[T]):
                 continue
             component = components[depth]
             # What is pushed last is visited first: the literal before the wildcard.
-            for child in {"": None, component: None}:
-                if (next_node := node.children.get(child)) is not None:
-                    pending.append((next_node, depth + 1))
+            if (wildcard := node.children.get("")) is not None:
+                pending.append((wildcard, depth + 1))
+            if component and (literal := node.children.get(component)) is not None:
+                pending.append((literal, depth + 1))
 
     def _grow(self, pattern: str) -> None:
         node = self._tries.setdefault(pattern.count("."), _Node())
@@ -155,7 +156,7 @@ class UriIndex(Generic[T]):
 
 
 class _Lengths:
-    """The distinct lengths of the prefixes in use, sorted, and how many prefixes have each."""
+    """The distinct lengths of the prefixes in use, and how many prefixes have each."""
 
     __slots__ = ("_sorted", "_uses")
 
