@@ -1,0 +1,1 @@
+"""Everything that knows an async library or a server."""

@@ -1,0 +1,299 @@
+"""asyncio: tasks, timers, waiters and threads for the rest of the package."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aiohttp_serverwamp.adapters.failure_log import log_failure, name_of
+from aiohttp_serverwamp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from aiohttp_serverwamp.interfaces import TaskHandle, TaskRunner
+
+__all__ = ["AsyncioAsyncSupport", "call_from_thread_in"]
+
+T = TypeVar("T")
+
+
+class AsyncioAsyncSupport:
+    """The asyncio side of `AsyncSupport`, on any of its event loops."""
+
+    name = "asyncio"
+    cancelled: type[BaseException] | tuple[type[BaseException], ...] = (
+        asyncio.CancelledError
+    )
+
+    def now(self) -> float:
+        """Return the loop's time in seconds."""
+        try:
+            return asyncio.get_running_loop().time()
+        except RuntimeError:  # asked from another thread: the same clock by default
+            return time.monotonic()
+
+    def task_group(self) -> AsyncioTaskGroup:
+        """Open an owner of tasks; leaving it cancels and awaits what still runs."""
+        return AsyncioTaskGroup()
+
+    def timer(self, tasks: TaskRunner, callback: Callable[[], None]) -> AsyncioTimer:
+        """Make a disarmed timer, disarmed for good when `tasks` is left."""
+        timer = AsyncioTimer(callback)
+        if isinstance(tasks, AsyncioTaskGroup):
+            tasks.adopt(timer)
+        return timer
+
+    def waiter(self) -> AsyncioWaiter:
+        """Make a waiter for the running task."""
+        return AsyncioWaiter()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+    async def wait_at_most(
+        self, seconds: float | None, func: Callable[..., Awaitable[Any]], *args: Any
+    ) -> bool:
+        """Await ``func(*args)``; cancel it and return False after `seconds`."""
+        try:
+            async with asyncio.timeout(seconds) as scope:
+                await func(*args)
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            return False
+        return True
+
+    async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
+        """Run `func` in the loop's thread pool, with a copy of the context."""
+        return await asyncio.to_thread(func, *args)
+
+    def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
+        """Return a function that runs its argument in this loop, from any thread."""
+        return call_from_thread_in(asyncio.get_running_loop())
+
+
+def call_from_thread_in(
+    loop: asyncio.AbstractEventLoop,
+) -> Callable[[Callable[[], object]], None]:
+    """Return a function that hands its argument to `loop`, from any thread."""
+
+    def call(func: Callable[[], object]) -> None:
+        try:
+            loop.call_soon_threadsafe(func)
+        except RuntimeError as error:
+            raise ConfigurationError(
+                "the event loop of the application has ended; publish and call while "
+                "it runs"
+            ) from error
+
+    return call
+
+
+class AsyncioTaskGroup:
+    """Tasks with one owner.
+
+    Unlike `asyncio.TaskGroup`, a task that fails is logged and leaves its siblings
+    alone. Leaving the block cancels what still runs and waits until it has ended.
+    """
+
+    __slots__ = ("_closing", "_idle", "_loop", "_tasks", "_timers")
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: list[AsyncioTimer] = []
+        self._idle: asyncio.Future[None] | None = None
+        self._closing = False
+        self._loop = asyncio.get_running_loop()
+
+    async def __aenter__(self) -> AsyncioTaskGroup:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._closing = True
+        for timer in self._timers:
+            timer.close()
+        self._timers.clear()
+        self._cancel_all()
+        cancelled: asyncio.CancelledError | None = None
+        while self._tasks:
+            try:
+                await self._wait_until_idle()
+            except asyncio.CancelledError as again:
+                # Our own task is being cancelled. The children are all the same ours:
+                # leaving them behind would be worse than coming late.
+                cancelled = again
+                self._cancel_all()
+        if cancelled is not None:
+            raise cancelled
+
+    def adopt(self, timer: AsyncioTimer) -> None:
+        """Disarm `timer` when this group is left."""
+        self._timers.append(timer)
+
+    def start(
+        self, func: Callable[..., Coroutine[Any, Any, None]], *args: Any
+    ) -> TaskHandle:
+        """Start ``func(*args)`` as a task; once the group is being left, do nothing."""
+        if self._closing:
+            return _ENDED
+        task = _make_task(func(*args), self._loop)
+        if task.done():
+            _report(func, task)
+            return _ENDED
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return _Handle(task)
+
+    async def join(self, timeout: float | None) -> None:
+        """Wait until all tasks have ended; cancel the rest after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self._tasks:
+                    await self._wait_until_idle()
+        except TimeoutError:
+            self._cancel_all()
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        _report(task.get_coro(), task)
+        idle = self._idle
+        if idle is not None and not self._tasks and not idle.done():
+            idle.set_result(None)
+
+    async def _wait_until_idle(self) -> None:
+        if self._idle is None or self._idle.done():
+            self._idle = self._loop.create_future()
+        # Two may wait at once (join and leaving): one cancelled must not take the
+        # other.
+        await asyncio.shield(self._idle)
+
+    def _cancel_all(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+
+
+def _make_task(
+    coro: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
+) -> asyncio.Task[None]:
+    if sys.version_info >= (3, 12):
+        # What never waits is done on return and costs no turn of the loop.
+        return asyncio.Task(coro, loop=loop, eager_start=True)
+    return loop.create_task(coro)
+
+
+def _report(func: object, task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log_failure(name_of(func), error)
+
+
+class _Handle:
+    """One running task."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, task: asyncio.Task[None] | None) -> None:
+        self._task = task
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+_ENDED = _Handle(None)
+
+
+class AsyncioTimer:
+    """One deadline that can be moved.
+
+    Moving it to a later time costs two assignments: the loop's timer stays where it is
+    and, when it fires too early, is set again.
+    """
+
+    __slots__ = ("_callback", "_closed", "_handle", "_loop", "_when")
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback = callback
+        self._loop = asyncio.get_running_loop()
+        self._handle: asyncio.TimerHandle | None = None
+        self._when: float | None = None
+        self._closed = False
+
+    def set(self, when: float | None) -> None:
+        """Call back at `when`, in the loop's time; None disarms."""
+        if self._closed:
+            return
+        self._when = when
+        handle = self._handle
+        if when is None:
+            self._disarm()
+        elif handle is None or handle.when() > when:
+            if handle is not None:
+                handle.cancel()
+            self._handle = self._loop.call_at(when, self._fire)
+
+    def close(self) -> None:
+        """Disarm for good."""
+        self._closed = True
+        self._when = None
+        self._disarm()
+
+    def _disarm(self) -> None:
+        # An armed handle would keep the callback, and all it refers to, alive.
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _fire(self) -> None:
+        self._handle = None
+        when = self._when
+        if when is None:
+            return
+        if when > self._loop.time():
+            self._handle = self._loop.call_at(when, self._fire)
+            return
+        self._when = None
+        try:
+            self._callback()
+        except Exception as error:
+            log_failure(name_of(self._callback), error)
+
+
+class AsyncioWaiter:
+    """One result that one task waits for."""
+
+    __slots__ = ("_error", "_future", "_value")
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._value: Any = None
+        # Kept beside the future: a future with an error complains when nobody waits.
+        self._error: BaseException | None = None
+
+    def set_result(self, value: Any) -> None:
+        """Give the result; ignored after the first result or error."""
+        if not self._future.done():
+            self._value = value
+            self._future.set_result(None)
+
+    def set_error(self, error: BaseException) -> None:
+        """Give an error for the waiting task to raise; ignored after the first."""
+        if not self._future.done():
+            self._error = error
+            self._future.set_result(None)
+
+    async def wait(self) -> Any:
+        """Wait for the result and return it, or raise the error."""
+        await self._future
+        if self._error is not None:
+            raise self._error
+        return self._value

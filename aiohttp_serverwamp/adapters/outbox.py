@@ -1,0 +1,328 @@
+"""Frames queued for one connection, and the two ways in which they leave.
+
+`Outbox.put` never waits and never raises: whoever publishes to a thousand clients must
+not feel any of them. A client that does not read fast enough is cut instead.
+
+- Synchronous transports: one `Flusher` for each event loop empties all outboxes that
+  were written to during a turn of the loop, in one callback, one write for each
+  connection.
+- Transports whose send has to be awaited: `Outbox.run_writer`, one task for each
+  connection.
+
+Nothing here knows an async library: clock, callbacks and waiters are passed in.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import AsyncSupport, Waiter
+
+__all__ = ["Flusher", "Outbox"]
+
+logger = logging.getLogger("aiohttp_serverwamp.adapters")
+
+#: How often within one write deadline a stuck transport is looked at.
+CHECKS_PER_DEADLINE = 4
+
+
+class _Cancellable(Protocol):
+    def cancel(self) -> object: ...
+
+
+class Flusher:
+    """Empties the outboxes of one event loop, once a turn.
+
+    Give it the loop's `call_soon`, `call_later` and `time`. A second task of it is the
+    write deadline: one timer, which exists only while some transport holds bytes back.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_call_later",
+        "_call_soon",
+        "_dirty",
+        "_now",
+        "_timer",
+        "_watched",
+    )
+
+    def __init__(
+        self,
+        *,
+        call_soon: Callable[[Callable[[], None]], object],
+        call_later: Callable[[float, Callable[[], None]], _Cancellable],
+        now: Callable[[], float],
+    ) -> None:
+        self._call_soon = call_soon
+        self._call_later = call_later
+        self._now = now
+        self._dirty: list[Outbox] = []
+        # Bytes known to have reached the kernel, and since when it has been that many.
+        self._watched: dict[Outbox, tuple[int, float]] = {}
+        self._timer: _Cancellable | None = None
+
+    def add(self, outbox: Outbox) -> None:
+        """Have `outbox` flushed at the end of this turn of the loop."""
+        dirty = self._dirty
+        if not dirty:
+            self._call_soon(self._flush)
+        dirty.append(outbox)
+
+    def watch(self, outbox: Outbox) -> None:
+        """Hold `outbox` to its write deadline while its transport holds bytes back."""
+        if outbox.closed or not outbox.write_deadline:
+            return
+        if outbox not in self._watched:
+            self._watched[outbox] = (outbox.bytes_delivered(), self._now())
+            self._arm()
+
+    def forget(self, outbox: Outbox) -> None:
+        """Stop watching `outbox`."""
+        if self._watched.pop(outbox, None) is not None and not self._watched:
+            self._disarm()
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for outbox in dirty:
+            outbox.flush_now()
+
+    def _arm(self) -> None:
+        if self._timer is None and self._watched:
+            shortest = min(outbox.write_deadline for outbox in self._watched)
+            self._timer = self._call_later(shortest / CHECKS_PER_DEADLINE, self._check)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self) -> None:
+        self._timer = None
+        now = self._now()
+        for outbox, (delivered_before, since) in list(self._watched.items()):
+            delivered = outbox.bytes_delivered()
+            if outbox.closed or delivered == outbox.bytes_written:
+                del self._watched[outbox]
+            elif delivered > delivered_before:
+                self._watched[outbox] = (delivered, now)
+            elif now - since >= outbox.write_deadline:
+                outbox.cut_off(f"no byte was taken for {outbox.write_deadline:g} s")
+        self._arm()
+
+
+class Outbox:
+    """What waits to be sent to one client.
+
+    With `flusher` and `sink`, `sink(data)` is called synchronously with joined frames;
+    otherwise run `run_writer` as a task. `buffered` says how many bytes the transport
+    itself holds back. Over `max_pending_bytes` of both together, or when the transport
+    has taken nothing for `write_deadline` seconds, the client is cut: `abort` is called
+    once, a line with `label` is logged, and further frames are dropped. Zero or None:
+    no limit.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_abort",
+        "_buffered",
+        "_flusher",
+        "_frames",
+        "_half",
+        "_label",
+        "_limit",
+        "_queued",
+        "_relief",
+        "_scheduled",
+        "_sink",
+        "_still_buffered",
+        "_wakeup",
+        "bytes_written",
+        "closed",
+        "cut",
+        "write_deadline",
+    )
+
+    def __init__(
+        self,
+        *,
+        label: str,
+        abort: Callable[[], None],
+        max_pending_bytes: int | None = None,
+        write_deadline: float | None = None,
+        buffered: Callable[[], int] = lambda: 0,
+        flusher: Flusher | None = None,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._label = label
+        self._abort = abort
+        self._limit = max_pending_bytes or sys.maxsize
+        self._half = self._limit // 2
+        self._buffered = buffered
+        self._flusher = flusher
+        self._sink = sink
+        self._frames: deque[bytes] = deque()
+        self._queued = 0
+        # What the transport held back when last asked. It only shrinks until the next
+        # flush, so `put` need not ask again for each frame.
+        self._still_buffered = 0
+        self._scheduled = False
+        self._wakeup: Waiter[None] | None = None
+        self._relief: Waiter[None] | None = None
+        #: Seconds without progress after which the client is cut; 0 for never.
+        self.write_deadline = write_deadline or 0.0
+        #: Bytes handed to the transport so far.
+        self.bytes_written = 0
+        #: Whether frames are dropped from now on.
+        self.closed = False
+        #: Whether it was closed because the client did not keep up.
+        self.cut = False
+
+    def put(self, data: bytes) -> None:
+        """Queue one frame; never waits, never raises."""
+        # Hot path: runs for every frame to every client.
+        if self.closed:
+            return
+        self._frames.append(data)
+        self._queued += len(data)
+        if self._queued + self._still_buffered > self._limit:
+            self._enforce_limit()
+        if not self._scheduled:
+            self._scheduled = True
+            self._schedule()
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether more than half of what may wait does wait: time to stop reading."""
+        return self.pending_bytes > self._half
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes that wait here and in the transport."""
+        return self._queued + self._buffered()
+
+    def bytes_delivered(self) -> int:
+        """Return how many bytes have left this process."""
+        return self.bytes_written - self._buffered()
+
+    def close(self) -> None:
+        """Drop what is queued and what comes; a running writer ends."""
+        self.closed = True
+        self._frames.clear()
+        self._queued = 0
+        if self._flusher is not None:
+            self._flusher.forget(self)
+        self._wake_writer()
+        self._relieve()
+
+    def finish(self) -> None:
+        """Take nothing more; flush now, or let the writer end when all is sent."""
+        if self._sink is not None:
+            self.flush_now()
+        self.closed = True
+        self._wake_writer()
+
+    def cut_off(self, reason: str) -> None:
+        """Give up this client."""
+        if self.closed:
+            return
+        self.cut = True
+        pending = self.pending_bytes
+        self.close()
+        logger.warning(
+            "%s: connection cut, %s (%d bytes waiting)", self._label, reason, pending
+        )
+        self._abort()
+
+    def flush_now(self) -> None:
+        """Hand everything queued to the transport in one write."""
+        # Hot path: runs for every connection and turn of the loop.
+        self._scheduled = False
+        frames = self._frames
+        if not frames or self._sink is None:
+            return
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        frames.clear()
+        self._queued = 0
+        try:
+            self._sink(data)
+        except Exception as error:
+            # One broken transport must not keep the others from being flushed.
+            self.cut_off(f"its transport failed: {error!r}")
+            return
+        self.bytes_written += len(data)
+        self._note_buffered()
+
+    async def run_writer(
+        self, send: Callable[[bytes], Awaitable[object]], support: AsyncSupport
+    ) -> None:
+        """Await `send(frame)` for each frame, until `close` or until `finish` is done.
+
+        What `send` raises ends the outbox and is raised.
+        """
+        deadline = self.write_deadline or None
+        try:
+            while await self._wait_for_frame(support):
+                frame = self._frames.popleft()
+                if not await support.wait_at_most(deadline, send, frame):
+                    self.cut_off(f"no byte was taken for {deadline:g} s")
+                    return
+                self._frame_sent(len(frame))
+        finally:
+            self.close()
+
+    async def wait_for_room(self, support: AsyncSupport) -> None:
+        """Wait while congested; for connections that have a writer, by one task."""
+        while self.is_congested and not self.closed:
+            self._relief = support.waiter()
+            await self._relief.wait()
+
+    def _schedule(self) -> None:
+        if self._flusher is not None and self._sink is not None:
+            self._flusher.add(self)
+        else:
+            self._wake_writer()
+
+    def _wake_writer(self) -> None:
+        if self._wakeup is not None:
+            self._wakeup.set_result(None)
+            self._wakeup = None
+
+    def _relieve(self) -> None:
+        if self._relief is not None:
+            self._relief.set_result(None)
+            self._relief = None
+
+    async def _wait_for_frame(self, support: AsyncSupport) -> bool:
+        while not self._frames:
+            self._scheduled = False
+            if self.closed:
+                return False
+            self._wakeup = support.waiter()
+            await self._wakeup.wait()
+        return True
+
+    def _frame_sent(self, size: int) -> None:
+        self._queued = max(self._queued - size, 0)
+        self.bytes_written += size
+        self._note_buffered()
+        if self._relief is not None and not self.is_congested:
+            self._relieve()
+
+    def _note_buffered(self) -> None:
+        self._still_buffered = self._buffered()
+        if self._still_buffered and self._flusher is not None:
+            self._flusher.watch(self)
+
+    def _enforce_limit(self) -> None:
+        if self._sink is not None:
+            # The transport may be able to take it all now.
+            self.flush_now()
+        self._still_buffered = self._buffered()
+        if self._queued + self._still_buffered > self._limit:
+            self.cut_off(f"more than {self._limit} bytes waiting")
