@@ -1,93 +1,32 @@
 """Signature → argument binder, compiled when a handler's realm starts.
 
-Every parameter gets its value from the first of these that knows it: its annotation (an
-injected type), its name (an injected name), the realm's default args, the call. What the
-first three supply a caller can neither see nor override.
+Every parameter gets its value from the first of these that knows it: its annotation
+(an injected type), its name (an injected name), the realm's default args, the call.
+What the first three supply a caller can neither see nor override.
 
-What is injected is passed in as getters; this module knows neither the async library nor
-the classes of sessions and invocations.
+What is injected is passed in as getters: nothing here knows the async library or the
+classes of sessions and invocations.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
-import sys
-import types
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-from aiohttp_serverwamp.errors import ConfigurationError, InvalidArgument
-from aiohttp_serverwamp.hosting.conversion import Conversion, Unsupported, quoted
+from aiohttp_serverwamp.errors import InvalidArgument
+from aiohttp_serverwamp.hosting.binding_plan import MISSING, BindingPlan, Injectables
+from aiohttp_serverwamp.hosting.conversion import quoted
+from aiohttp_serverwamp.hosting.default_args import DefaultArg, make
+from aiohttp_serverwamp.hosting.signatures import read_signature
 
 __all__ = ["Binding", "DefaultArg", "Injectables", "compile_binding"]
-
-_Getter = Callable[[Any], Any]
-_POSITIONAL = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-)
-
-
-class _Missing:
-    """The value of a parameter that nothing has supplied yet."""
-
-
-_MISSING: Any = _Missing()
-
-
-@dataclass(frozen=True, slots=True)
-class DefaultArg:
-    """What the realm supplies for parameters of one name.
-
-    `factory` is called for each call, with no arguments. A result that is an asynchronous
-    context manager is entered, and closed after the call; any other awaitable result is
-    awaited first. Give an object that outlives the call as `value`.
-    """
-
-    value: Any = None
-    factory: Callable[[], Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Injectables:
-    """What is supplied by annotation and by name, as getters of the binding's context."""
-
-    #: Annotation, alone or as ``X | None`` → getter.
-    by_type: Mapping[type, _Getter]
-    #: Parameter name → the type it must be annotated with, if at all; getter.
-    by_name: Mapping[str, tuple[type | None, _Getter]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Parameter:
-    """A parameter whose value comes from the call."""
-
-    name: str
-    #: Where it stands among the handler's positional parameters; None: keyword-only.
-    index: int | None
-    #: How many positional arguments of the call come before it; None: keyword-only.
-    position: int | None
-    by_keyword: bool
-    required: bool
-    #: None: any value, untouched.
-    conversion: Conversion | None
-
-    def convert(self, value: Any) -> Any:
-        """Return `value` as annotated, or raise `InvalidArgument`."""
-        conversion = self.conversion
-        if conversion is None or type(value) in conversion.exact:
-            return value
-        return conversion.convert(value, f"'{self.name}'")
 
 
 class Binding:
     """One handler's parameters, ready to be given values.
 
-    Use `bind`, or `bind_async` if `needs_task`. Safe to share between tasks and threads.
+    Use `bind`, or `bind_async` if `needs_task`. Tasks and threads may share it.
     """
 
     __slots__ = (
@@ -110,7 +49,7 @@ class Binding:
     #: Whether a factory of the realm's default args has to run, which may wait.
     needs_task: bool
 
-    def __init__(self, plan: _Plan) -> None:
+    def __init__(self, plan: BindingPlan) -> None:
         #: Defaults and constants of the positional parameters, in order.
         self._values = plan.values
         self._keyword_values = plan.keyword_values
@@ -118,10 +57,11 @@ class Binding:
         self._injected_keywords = tuple(plan.injected_keywords)
         self._factories = tuple(plan.factories)
         self._reserved = frozenset(plan.reserved)
-        positional = [each for each in plan.parameters if each.position is not None]
+        positional = [each for each in plan.parameters if each.index is not None]
         self._positional = tuple(
-            (each.index, each.conversion and each.conversion.exact, each)
+            (each.index, each.exact, each)
             for each in positional
+            if each.index is not None
         )
         self._by_keyword = {
             each.name: each for each in plan.parameters if each.by_keyword
@@ -163,7 +103,7 @@ class Binding:
         """
         values, keywords = self._bind(context, args, kwargs)
         for target, factory in self._factories:
-            value = await _made(factory, stack)
+            value = await make(factory, stack)
             if isinstance(target, int):
                 values[target] = value
             else:
@@ -218,7 +158,7 @@ class Binding:
     def _extra_keyword(self, name: str, value: Any) -> Any:
         extra = self._var_keyword
         if extra is None or name in self._reserved or not isinstance(name, str):
-            raise InvalidArgument(f"parameter {quoted(name)}: there is none to name")
+            raise InvalidArgument(f"parameter {quoted(name)}: unknown")
         if extra.conversion is None:
             return value
         return extra.conversion.convert(value, quoted(name))
@@ -245,23 +185,9 @@ class Binding:
             if parameter.index is None:
                 found = parameter.name in keywords
             else:
-                found = values[parameter.index] is not _MISSING
+                found = values[parameter.index] is not MISSING
             if not found:
                 raise InvalidArgument(f"parameter '{parameter.name}': missing")
-
-
-async def _made(factory: Callable[[], Any], stack: AsyncExitStack) -> Any:
-    made = factory()
-    # Things like a pool's acquire() are both: only the context manager gives back.
-    if not _is_async_context_manager(made) and inspect.isawaitable(made):
-        made = await made
-    if _is_async_context_manager(made):
-        return await stack.enter_async_context(made)
-    return made
-
-
-def _is_async_context_manager(value: Any) -> bool:
-    return hasattr(type(value), "__aenter__") and hasattr(type(value), "__aexit__")
 
 
 def compile_binding(
@@ -277,226 +203,10 @@ def compile_binding(
     lifespan handlers do.
 
     Raises `ConfigurationError`, naming handler and parameter, for an annotation that
-    cannot be resolved or converted to, an injected name annotated as something else, and
-    a required parameter that nothing supplies.
+    cannot be resolved or converted to, an injected name annotated as something else,
+    and a required parameter that nothing supplies.
     """
-    plan = _Plan(func, injectables, default_args, arguments)
-    for parameter in _signature(func).parameters.values():
+    plan = BindingPlan(func, injectables, default_args, arguments)
+    for parameter in read_signature(func).parameters.values():
         plan.add(parameter)
     return Binding(plan)
-
-
-class _Plan:
-    """What the parameters seen so far need; becomes a `Binding`."""
-
-    def __init__(
-        self,
-        func: Callable[..., Any],
-        injectables: Injectables,
-        default_args: Mapping[str, DefaultArg],
-        arguments: bool,
-    ) -> None:
-        self.func = func
-        self.injectables = injectables
-        self.default_args = default_args
-        self.arguments = arguments
-        self.values: list[Any] = []
-        self.keyword_values: dict[str, Any] = {}
-        self.injected: list[tuple[int, _Getter]] = []
-        self.injected_keywords: list[tuple[str, _Getter]] = []
-        self.factories: list[tuple[int | str, Callable[[], Any]]] = []
-        self.reserved: set[str] = set()
-        self.parameters: list[_Parameter] = []
-        self.var_positional: _Parameter | None = None
-        self.var_keyword: _Parameter | None = None
-
-    def add(self, parameter: inspect.Parameter) -> None:
-        """Decide where one parameter's value comes from."""
-        name = parameter.name
-        annotation = self._resolved(parameter)
-        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            if self.arguments:
-                self.var_positional = self._from_call(parameter, annotation)
-            return
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            if self.arguments:
-                self.var_keyword = self._from_call(parameter, annotation)
-            return
-        if parameter.kind in _POSITIONAL:
-            self.values.append(_MISSING)
-        getter = self._getter(name, annotation)
-        if getter is not None:
-            self._inject(parameter, getter)
-        elif name in self.default_args:
-            self._supply(parameter, self.default_args[name])
-        elif self.arguments:
-            self.parameters.append(self._from_call(parameter, annotation))
-            self._put_default(parameter)
-        elif parameter.default is inspect.Parameter.empty:
-            self._fail(
-                name,
-                "is supplied by nothing, as this handler gets no arguments from a call; "
-                f"name it one of {_listed(self.injectables.by_name)}, give it a default, "
-                f"or use set_default_arg({name!r}, ...)",
-            )
-        else:
-            self._put_default(parameter)
-
-    def _put_default(self, parameter: inspect.Parameter) -> None:
-        # A keyword-only parameter's default is left to Python.
-        if parameter.kind in _POSITIONAL and parameter.default is not parameter.empty:
-            self.values[-1] = parameter.default
-
-    def _inject(self, parameter: inspect.Parameter, getter: _Getter) -> None:
-        self.reserved.add(parameter.name)
-        if parameter.kind in _POSITIONAL:
-            self.injected.append((len(self.values) - 1, getter))
-        else:
-            self.injected_keywords.append((parameter.name, getter))
-
-    def _supply(self, parameter: inspect.Parameter, default: DefaultArg) -> None:
-        name = parameter.name
-        self.reserved.add(name)
-        by_position = parameter.kind in _POSITIONAL
-        if default.factory is not None:
-            target = len(self.values) - 1 if by_position else name
-            self.factories.append((target, default.factory))
-        elif by_position:
-            self.values[-1] = default.value
-        else:
-            self.keyword_values[name] = default.value
-
-    def _from_call(self, parameter: inspect.Parameter, annotation: Any) -> _Parameter:
-        position = None
-        if parameter.kind in _POSITIONAL:
-            position = sum(each.position is not None for each in self.parameters)
-        return _Parameter(
-            parameter.name,
-            None if position is None else len(self.values) - 1,
-            position,
-            parameter.kind is not inspect.Parameter.POSITIONAL_ONLY,
-            parameter.default is parameter.empty,
-            self._conversion(parameter.name, annotation),
-        )
-
-    def _conversion(self, name: str, annotation: Any) -> Conversion | None:
-        if annotation in (inspect.Parameter.empty, Any, object):
-            return None
-        try:
-            return Conversion(annotation)
-        except Unsupported as error:
-            self._fail(
-                name,
-                f"cannot be converted to {inspect.formatannotation(annotation)} "
-                f"({error}); use plain types, dataclasses, msgspec.Struct or pydantic "
-                "models (several of them in one union: tagged msgspec.Structs), or Any",
-            )
-
-    def _getter(self, name: str, annotation: Any) -> _Getter | None:
-        wanted = _injected_type(annotation)
-        if wanted in self.injectables.by_type:
-            return self.injectables.by_type[wanted]
-        if name not in self.injectables.by_name:
-            return None
-        expected, getter = self.injectables.by_name[name]
-        if expected is not None and wanted not in (
-            expected,
-            Any,
-            object,
-            inspect.Parameter.empty,
-        ):
-            self._fail(
-                name,
-                f"is annotated as {inspect.formatannotation(annotation)}, but this name "
-                f"is injected; annotate it as {expected.__name__}, or rename it",
-            )
-        return getter
-
-    def _resolved(self, parameter: inspect.Parameter) -> Any:
-        """Return the parameter's annotation with postponed names looked up."""
-        if parameter.annotation is parameter.empty:
-            return parameter.empty
-        try:
-            return _evaluated(self.func, parameter.annotation, self.injectables)
-        except Exception as error:
-            if parameter.name in self.default_args:
-                return Any  # the realm's own object; nothing is converted to it
-            self._fail(
-                parameter.name,
-                f"has an annotation that cannot be resolved ({error}); define or import "
-                "its names at module level, not in a function nor under TYPE_CHECKING",
-            )
-
-    def _fail(self, name: str, problem: str) -> NoReturn:
-        raise ConfigurationError(f"{_name_of(self.func)}: parameter '{name}' {problem}")
-
-
-def _signature(func: Callable[..., Any]) -> inspect.Signature:
-    try:
-        if sys.version_info >= (3, 14):
-            import annotationlib
-
-            return inspect.signature(
-                func, annotation_format=annotationlib.Format.FORWARDREF
-            )
-        return inspect.signature(func)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(
-            f"{_name_of(func)} has no signature to bind to ({error}); "
-            "wrap it in a function"
-        ) from error
-
-
-def _evaluated(
-    func: Callable[..., Any], annotation: Any, injectables: Injectables
-) -> Any:
-    # Injected types are imported for annotations only more often than not.
-    known = {cls.__name__: cls for cls in injectables.by_type}
-    function = _function_of(func)
-    names = {**known, **getattr(function, "__globals__", {})}
-
-    def annotated() -> None: ...
-
-    annotated.__annotations__ = {"it": annotation}
-    return typing.get_type_hints(annotated, names, include_extras=True)["it"]
-
-
-def _function_of(func: Any) -> Any:
-    """Return the function that was written with the annotations of `func`."""
-    while True:
-        if isinstance(func, functools.partial):
-            func = func.func
-        elif isinstance(func, types.MethodType):
-            func = func.__func__
-        elif hasattr(func, "__wrapped__"):
-            func = func.__wrapped__
-        elif isinstance(func, types.FunctionType) or isinstance(func, type):
-            return func
-        elif isinstance(func, types.BuiltinFunctionType):
-            return func
-        else:
-            func = type(func).__call__
-
-
-def _injected_type(annotation: Any) -> Any:
-    """Return X for X, ``X | None`` and ``Annotated[X, ...]``."""
-    if typing.get_origin(annotation) is typing.Annotated:
-        annotation = typing.get_args(annotation)[0]
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        members = [m for m in typing.get_args(annotation) if m is not type(None)]
-        if len(members) == 1:
-            return _injected_type(members[0])
-    try:
-        hash(annotation)
-    except TypeError:
-        return None  # Literal or Annotated over something unhashable
-    return annotation
-
-
-def _name_of(func: Any) -> str:
-    function = _function_of(func)
-    return f"{function.__module__}.{function.__qualname__}"
-
-
-def _listed(names: Mapping[str, Any]) -> str:
-    return ", ".join(names) or "the injected ones"

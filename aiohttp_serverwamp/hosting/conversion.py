@@ -1,27 +1,38 @@
 """One annotated parameter: how a plain value becomes what the annotation promises.
 
-msgspec does the work. What it does not do stands here: integral floats for ``int`` at any
-depth (JavaScript's MessagePack sends them), no base64 text for ``bytes``, pydantic models,
-types refused at set-up time rather than at the first call, and messages that name the
-parameter and the types but never a value.
+msgspec does the work. What it does not do stands here: integral floats for ``int`` at
+any depth (JavaScript's MessagePack sends them), no base64 text for ``bytes``, pydantic
+models, types refused at set-up time rather than at the first call, and messages that
+name the parameter and the types but never a value.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
+from msgspec import inspect
 
 from aiohttp_serverwamp.errors import InvalidArgument
-from aiohttp_serverwamp.hosting.integral import Unsupported, compile_repair, is_pydantic
+from aiohttp_serverwamp.hosting.integral import (
+    Repair,
+    Unsupported,
+    compile_repair,
+    is_pydantic,
+    nodes,
+)
 
 __all__ = ["Conversion", "Unsupported", "quoted"]
 
 #: Types whose instances an annotation of the same type accepts as they are.
-_SCALARS = frozenset({bool, int, float, str, bytes, type(None)})
+_SCALARS: Mapping[type, inspect.Type] = {
+    cls: inspect.type_info(cls) for cls in (bool, int, float, str, bytes, type(None))
+}
 
 #: A name that is longer is cut in messages: it may come from the caller.
 _MAX_NAME = 64
@@ -44,26 +55,22 @@ class Conversion:
     Raises `Unsupported` when nothing that a call carries could be converted to it.
     """
 
-    __slots__ = ("_cell", "_options", "_repair", "exact")
+    __slots__ = ("_convert", "_repair", "exact")
 
     #: Values of exactly these types need no conversion.
     exact: frozenset[type]
 
     def __init__(self, annotation: Any) -> None:
-        self._cell, self._repair = _compile(annotation)
-        self.exact = _exact_types(annotation)
-        # bytes as the only native type of the source: else text is taken for base64.
-        self._options: dict[str, Any] = {
-            "str_keys": True,
-            "builtin_types": (bytes,),
-            "dec_hook": _convert_custom,
-        }
+        info, cell, self._repair = _compile(annotation)
+        self.exact = _exact_types(info)
+        self._convert = functools.partial(msgspec.convert, type=cell, **_options(info))
 
     def convert(self, value: Any, label: str) -> Any:
         """Return `value` converted.
 
-        Raises `InvalidArgument` with one message about the parameter `label`. What else the
-        application's own validation raises (an `ApplicationError`, say) goes through.
+        Raises `InvalidArgument` with one message about the parameter `label`. What else
+        the application's own validation raises goes through: an `ApplicationError` of
+        its ``__post_init__``, say.
         """
         if self._repair is not None and type(value) is float:
             value = self._repair(value)
@@ -71,11 +78,11 @@ class Conversion:
             return value
         try:
             try:
-                return self._convert(value)
+                return self._convert([value]).value
             except msgspec.ValidationError:
                 if self._repair is None:
                     raise
-                return self._convert(self._repair(value))
+                return self._convert([self._repair(value)]).value
         except msgspec.ValidationError as error:
             raise InvalidArgument(f"parameter {label}{_problem(error)}") from None
         except RecursionError:
@@ -84,33 +91,38 @@ class Conversion:
             # A set of lists, a mapping with a list as key.
             raise InvalidArgument(f"parameter {label}: not hashable") from None
 
-    def _convert(self, value: Any) -> Any:
-        # A one-field Struct is compiled once; a bare Union or list[X] would be each time.
-        return msgspec.convert([value], self._cell, **self._options).value
 
-
-def _compile(annotation: Any) -> tuple[Any, Any]:
+def _compile(annotation: Any) -> tuple[inspect.Type, Any, Repair | None]:
     try:
+        # A one-field Struct is compiled once; a bare X | Y or list[X] at each call.
         cell = msgspec.defstruct("Cell", [("value", annotation)], array_like=True)
-        repair = compile_repair(msgspec.inspect.type_info(annotation))
-        try:
-            msgspec.convert([], cell)  # msgspec looks at the types at first use
-        except msgspec.ValidationError:
-            pass
-    except Unsupported:
-        raise
+        info = inspect.type_info(annotation)
+        # msgspec looks at the types at first use.
+        with suppress(msgspec.ValidationError):
+            msgspec.convert([], cell)
+        return info, cell, compile_repair(info)
     except (TypeError, ValueError, NameError, AttributeError, RecursionError) as error:
         raise Unsupported(str(error)) from error
-    return cell, repair
 
 
-def _exact_types(annotation: Any) -> frozenset[type]:
+def _exact_types(info: inspect.Type) -> frozenset[type]:
     """Find the scalar types of which every value is valid as it is."""
-    info = msgspec.inspect.type_info(annotation)
-    members = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
-    return frozenset(
-        cls for cls in _SCALARS if msgspec.inspect.type_info(cls) in members
-    )
+    members = info.types if isinstance(info, inspect.UnionType) else (info,)
+    return frozenset(cls for cls, node in _SCALARS.items() if node in members)
+
+
+def _options(info: inspect.Type) -> dict[str, Any]:
+    """Return the options the type needs; each one given costs time at each call."""
+    kinds = {type(node) for node in nodes(info)}
+    options: dict[str, Any] = {}
+    if inspect.DictType in kinds:
+        options["str_keys"] = True
+    if kinds & {inspect.BytesType, inspect.ByteArrayType}:
+        # bytes as the source's only native type: else text is taken for base64.
+        options["builtin_types"] = (bytes,)
+    if inspect.CustomType in kinds:
+        options["dec_hook"] = _convert_custom
+    return options
 
 
 class _Rejected(ValueError):
@@ -155,7 +167,7 @@ def _member(part: Any) -> str:
 
 
 def _problem(error: msgspec.ValidationError) -> str:
-    """Return path, colon and text; msgspec's wording with nothing of the payload in it."""
+    """Return path, colon and text; msgspec's wording without the payload."""
     text, _, where = str(error).rpartition(" - at ")
     found = _WHERE.fullmatch(where)
     path, in_key = (found["path"], bool(found["key"])) if found else ("", False)

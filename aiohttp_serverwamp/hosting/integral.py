@@ -1,19 +1,19 @@
 """Integral floats become integers where an annotation asks for ``int``, at any depth.
 
-msgspec is strict about ``3.0`` for an ``int``, and JavaScript's MessagePack encoders send
-large integers so. The annotation's type tree is compiled once into a repair function that
-is run only after a conversion has failed; it never changes what it is given.
+msgspec is strict about ``3.0`` for an ``int``, and JavaScript's MessagePack encoders
+send large integers so. The annotation's type tree is compiled once into a repair
+function that is run only after a conversion has failed; it never changes its argument.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import UnsetType, inspect
 
-__all__ = ["Repair", "Unsupported", "compile_repair", "is_pydantic"]
+__all__ = ["Repair", "Unsupported", "compile_repair", "is_pydantic", "nodes"]
 
 Repair = Callable[[Any], Any]
 
@@ -26,6 +26,21 @@ def is_pydantic(cls: type) -> bool:
     """Return whether `cls` is a pydantic model, without importing pydantic."""
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and issubclass(cls, pydantic.BaseModel)
+
+
+def nodes(root: inspect.Type) -> Iterator[inspect.Type]:
+    """Yield every node of a type tree, once each."""
+    seen: set[int] = set()
+    waiting: list[Any] = [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, tuple):
+            waiting.extend(node)
+        elif isinstance(node, inspect.Type | inspect.Field) and id(node) not in seen:
+            seen.add(id(node))
+            waiting.extend(getattr(node, name) for name in node.__struct_fields__)
+            if isinstance(node, inspect.Type):
+                yield node
 
 
 def compile_repair(node: inspect.Type) -> Repair | None:
@@ -171,7 +186,7 @@ def _union(node: inspect.UnionType, known: dict[int, _Members]) -> Repair | None
         if isinstance(member, inspect.StructType) and member.tag is not None
     }
     tag_field = next(
-        (m.tag_field for m in node.types if getattr(m, "tag_field", None)), None
+        (m.tag_field for m in node.types if isinstance(m, inspect.StructType)), None
     )
     plain = [
         repair

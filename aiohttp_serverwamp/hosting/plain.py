@@ -1,14 +1,14 @@
 """What handlers return and applications publish, as plain data.
 
 Plain data is None, bool, int, float, str, bytes, list and dict with string keys: what
-every serializer carries. A plain copy shares nothing that can change with the original or
-with any other copy; only immutable values (text, bytes, numbers) are shared. So a receiver
-never sees what another receiver, or the publisher, does to its own (REQ-EMB-014).
+every serializer carries. A plain copy shares nothing that can change with the original
+or with any other copy; only immutable values (text, bytes, numbers) are shared. So a
+receiver never sees what another receiver, or the publisher, does to its own
+(REQ-EMB-014).
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
