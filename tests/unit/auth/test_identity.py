@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.errors import ConfigurationError
+
+
+def test_an_identity_needs_no_more_than_an_authid() -> None:
+    identity = Identity("7")
+
+    assert identity == Identity("7", "user", None, {}, None)
+
+
+def test_identities_share_no_authextra() -> None:
+    assert Identity("1").authextra is not Identity("2").authextra
+
+
+def test_an_identity_can_be_a_dictionary_key_whatever_it_carries() -> None:
+    one, other = (Identity("7", authextra={"a": [1]}, user=[]) for _ in range(2))
+
+    assert {one: "found"}[other] == "found"
+
+
+@pytest.mark.parametrize("field", ["authid", "authrole", "authprovider"])
+def test_a_name_that_is_no_text_is_refused_with_advice(field: str) -> None:
+    fields: dict[str, Any] = {"authid": "7", field: 7}
+
+    with pytest.raises(TypeError, match=rf"write {field}=str\(...\)"):
+        Identity(**fields)
+
+
+@pytest.mark.parametrize("field", ["authid", "authrole", "authprovider"])
+def test_an_empty_name_is_refused(field: str) -> None:
+    fields: dict[str, Any] = {"authid": "7", field: ""}
+
+    with pytest.raises(ConfigurationError, match=f"non-empty {field}"):
+        Identity(**fields)
+
+
+def test_authextra_is_a_mapping() -> None:
+    extra: Any = ["a"]
+
+    with pytest.raises(TypeError, match="authextra"):
+        Identity("7", authextra=extra)
