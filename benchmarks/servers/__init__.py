@@ -1,0 +1,35 @@
+"""The contestants' servers, each a process: ``python -m benchmarks.servers.<module>``.
+
+A server prints its port as the only line of its output, then serves WAMP's JSON
+messages under ``/ws`` until it is ended: a procedure that adds two integers, one that
+publishes EVENT to TOPIC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+__all__ = ["ADD", "ADD_ASYNC", "EVENT", "PUBLISH", "REALM", "TOPIC", "run"]
+
+REALM = "bench"
+ADD = "bench.add"
+#: The same in an ``async def`` handler, where a contestant knows the difference.
+ADD_ASYNC = "bench.add_async"
+PUBLISH = "bench.publish"
+TOPIC = "bench.topic"
+EVENT = {"article": "sku-1", "left": 3, "text": "a line of text of an ordinary length"}
+
+
+def run(app: web.Application) -> None:
+    """Serve `app` on a free port, say which, and go on until the process is ended."""
+    asyncio.run(_serve(app))
+
+
+async def _serve(app: web.Application) -> None:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
+    print(runner.addresses[0][1], flush=True)
+    await asyncio.Event().wait()

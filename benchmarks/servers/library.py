@@ -1,0 +1,46 @@
+"""This library, as its users would write it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+import aiohttp_serverwamp as serverwamp
+from benchmarks.servers import ADD, ADD_ASYNC, EVENT, PUBLISH, REALM, TOPIC, run
+
+__all__ = ["make_app"]
+
+api = serverwamp.RPCRouteSet()
+topics = serverwamp.TopicRouteSet()
+topics.declare(TOPIC)
+
+
+@api.route(ADD)
+def add(a: int, b: int) -> int:
+    """Add in a handler that runs where it is called."""
+    return a + b
+
+
+@api.route(ADD_ASYNC)
+async def add_async(a: int, b: int) -> int:
+    """Add in a handler that has a task of its own."""
+    return a + b
+
+
+@api.route(PUBLISH)
+def publish(session: serverwamp.Session) -> None:
+    """Publish one event to all subscribers."""
+    session.realm.publish(TOPIC, EVENT)
+
+
+def make_app() -> web.Application:
+    """Return the application."""
+    app = web.Application()
+    realm = serverwamp.Realm(REALM)
+    realm.add_routes(api)
+    realm.add_routes(topics)
+    serverwamp.setup_wamp(app).add_realm(realm)
+    return app
+
+
+if __name__ == "__main__":
+    run(make_app())
