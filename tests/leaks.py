@@ -77,7 +77,8 @@ class Leaks:
         return [task for task in tasks if task is not current]
 
     def _new_sessions(self) -> list[str]:
-        return [repr(s) for s in live_sessions() if id(s) not in self._sessions]
+        new = [s for s in live_sessions() if id(s) not in self._sessions]
+        return [f"RouterSession {s.id} {s.state}" for s in new]
 
     def _new_descriptors(self) -> list[str]:
         now = open_descriptors()
