@@ -67,7 +67,7 @@ def plain_kwargs(kwargs: Mapping[str, Any] | None) -> dict[str, Any] | None:
             raise EncodingError(
                 f"keywords are strings, this one is of type {type(name).__name__}"
             )
-    return {str(name): to_plain(value) for name, value in kwargs.items()}
+    return {str.__str__(name): to_plain(value) for name, value in kwargs.items()}
 
 
 def _to_builtins(value: Any) -> Any:
