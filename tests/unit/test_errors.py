@@ -1,0 +1,119 @@
+"""Exceptions: whose fault, which URI, and that they survive being copied."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from aiohttp_serverwamp import errors, uris
+
+PREDEFINED = {
+    "wamp.error.invalid_uri": errors.InvalidURI,
+    "wamp.error.no_such_procedure": errors.NoSuchProcedure,
+    "wamp.error.procedure_already_exists": errors.ProcedureAlreadyExists,
+    "wamp.error.no_such_registration": errors.NoSuchRegistration,
+    "wamp.error.no_such_subscription": errors.NoSuchSubscription,
+    "wamp.error.invalid_argument": errors.InvalidArgument,
+    "wamp.error.canceled": errors.Canceled,
+    "wamp.error.timeout": errors.TimedOut,
+    "wamp.error.payload_size_exceeded": errors.PayloadSizeExceeded,
+    "wamp.error.network_failure": errors.NetworkFailure,
+    "wamp.error.feature_not_supported": errors.FeatureNotSupported,
+    "wamp.error.unavailable": errors.Unavailable,
+    "wamp.error.option_disallowed.disclose_me": errors.DisclosureNotAllowed,
+    "wamp.error.not_authorized": errors.NotAuthorized,
+    "wamp.error.authorization_failed": errors.AuthorizationFailed,
+    "wamp.error.runtime_error": errors.RuntimeFailure,
+    "wamp.error.invalid_payload": errors.EncodingError,
+}
+
+
+def test_each_predefined_uri_has_exactly_one_class() -> None:
+    """REQ-ERR-001, REQ-ERR-002: the literal spelling, one l in "canceled"."""
+    assert dict(errors.ERRORS_BY_URI) == PREDEFINED
+
+
+@pytest.mark.parametrize("uri", PREDEFINED)
+def test_a_predefined_class_knows_its_uri(uri: str) -> None:
+    error = PREDEFINED[uri]("text", detail=1)
+
+    assert error.uri == error.error_uri == uri
+    assert error.args == ("text",)
+    assert error.kwargs == {"detail": 1}
+
+
+@pytest.mark.parametrize("uri", PREDEFINED)
+def test_an_error_by_uri_is_of_the_predefined_class(uri: str) -> None:
+    error = errors.ApplicationError.from_uri(uri, ["text"], {"detail": 1})
+
+    assert type(error) is PREDEFINED[uri]
+    assert (error.uri, error.args, error.kwargs) == (uri, ("text",), {"detail": 1})
+
+
+def test_an_error_by_any_other_uri_is_of_the_base_class() -> None:
+    error = errors.ApplicationError.from_uri("shop.error.sold_out")
+
+    assert type(error) is errors.ApplicationError
+    assert (error.uri, error.args, error.kwargs) == ("shop.error.sold_out", (), {})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.ApplicationError("shop.error.sold_out", "sku-1", left=0),
+        errors.InvalidArgument("too many", parameter="n"),
+    ],
+)
+@pytest.mark.parametrize("how", ["pickle", "copy"])
+def test_a_copied_application_error_is_whole(
+    error: errors.ApplicationError, how: str
+) -> None:
+    again = pickle.loads(pickle.dumps(error)) if how == "pickle" else copy.copy(error)
+
+    assert type(again) is type(error)
+    assert (again.uri, again.args, again.kwargs) == (
+        error.uri,
+        error.args,
+        error.kwargs,
+    )
+
+
+def test_an_application_error_prints_its_uri_and_arguments() -> None:
+    assert str(errors.ApplicationError("shop.error.sold_out")) == "shop.error.sold_out"
+    assert (
+        str(errors.ApplicationError("shop.error.sold_out", "sku-1", left=0))
+        == "shop.error.sold_out('sku-1', left=0)"
+    )
+
+
+def test_a_rejected_session_prints_its_reason_and_text() -> None:
+    assert str(errors.SessionRejected(uris.NO_SUCH_REALM)) == "wamp.error.no_such_realm"
+    assert (
+        str(errors.SessionRejected(uris.NO_SUCH_REALM, "no realm 'x'"))
+        == "wamp.error.no_such_realm: no realm 'x'"
+    )
+
+
+def test_the_branches_of_the_tree_say_whose_fault_it_is() -> None:
+    """REQ-ERR-003: a violation ends the session, an application error never does."""
+    assert issubclass(errors.InvalidPayload, errors.ProtocolViolation)
+    assert issubclass(errors.SubscribeError, errors.ApplicationError)
+    branches = (
+        errors.ProtocolViolation,
+        errors.SessionRejected,
+        errors.ApplicationError,
+        errors.ConnectionClosed,
+        errors.ConfigurationError,
+    )
+    for branch in branches:
+        assert branch.__mro__[1] is errors.WAMPError
+
+
+def test_every_exception_is_drawn_in_the_tree_or_in_the_table() -> None:
+    drawn = errors.__doc__ or ""
+    tabled = {cls.__name__ for cls in errors.ERRORS_BY_URI.values()}
+    exceptions = {name for name in errors.__all__ if name != "ERRORS_BY_URI"}
+
+    assert {name for name in exceptions - tabled if name not in drawn} == set()

@@ -1,0 +1,83 @@
+"""Limits: the documented defaults, and what is no limit."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.limits import Limits
+
+DEFAULTS = {
+    "hello_timeout": 5.0,
+    "auth_timeout": 10.0,
+    "heartbeat": 20.0,
+    "close_timeout": 2.0,
+    "shutdown_timeout": 5.0,
+    "max_message_size": 1_048_576,
+    "max_depth": None,
+    "max_pending_bytes": 8_388_608,
+    "write_deadline": 10.0,
+    "max_pending_calls": 1_000,
+    "max_subscriptions": 1_000,
+    "max_registrations": 1_000,
+    "max_uri_length": 1_024,
+    "max_uri_components": 32,
+    "max_sessions": None,
+    "max_unauthenticated": 1_000,
+}
+ALWAYS_LIMITED = {"close_timeout", "shutdown_timeout"}
+SECONDS = {name for name, value in DEFAULTS.items() if type(value) is float}
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    assert dataclasses.asdict(Limits()) == DEFAULTS
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize(
+    "value", [-1, -0.5, float("nan"), float("inf"), "5", True, [], b"1"]
+)
+def test_what_is_not_a_quantity_is_a_configuration_error(name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}="):
+        Limits(**{name: value})
+
+
+@pytest.mark.parametrize("name", DEFAULTS.keys() - SECONDS)
+def test_counts_and_sizes_are_whole_numbers(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="whole number"):
+        Limits(**{name: 1.0})  # type: ignore[arg-type]  # the mistake under test
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_zero_is_admitted_everywhere(name: str) -> None:
+    limits = Limits(**{name: 0})
+
+    assert getattr(limits, name) == 0
+
+
+@pytest.mark.parametrize("name", DEFAULTS.keys() - ALWAYS_LIMITED)
+def test_none_switches_a_limit_off(name: str) -> None:
+    limits = Limits(**{name: None})  # type: ignore[arg-type]  # so do these fields
+
+    assert getattr(limits, name) is None
+
+
+@pytest.mark.parametrize("name", sorted(ALWAYS_LIMITED))
+def test_what_bounds_the_end_cannot_be_none(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        Limits(**{name: None})  # type: ignore[arg-type]  # the mistake under test
+
+
+def test_seconds_may_be_whole_or_fractional() -> None:
+    assert Limits(hello_timeout=3).hello_timeout == 3
+    assert Limits(hello_timeout=0.25).hello_timeout == 0.25
+
+
+def test_limits_cannot_be_changed_behind_the_check() -> None:
+    limits = Limits()
+
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        limits.max_sessions = -1  # type: ignore[misc]  # the mistake under test
