@@ -47,6 +47,7 @@ __all__ = [
     "Unsubscribed",
     "Welcome",
     "Yield",
+    "check_options",
     "marshal",
     "parse",
 ]
@@ -136,7 +137,7 @@ def _strings(value: Any) -> list[str]:
 
 
 def _milliseconds(value: Any) -> int:
-    if type(value) is float and isfinite(value):
+    if type(value) is float and isfinite(value) and value >= 0:
         value = ceil(value)  # Autobahn|Python sends floats (REQ-RPC-087).
     if type(value) is not int or value < 0:
         raise ValueError("a non-negative number of milliseconds")
@@ -625,6 +626,14 @@ def parse(raw: Any) -> Message:
         if layout.cls is Hello and "roles" not in known:
             raise ProtocolViolation("HELLO.details.roles is missing")
     return layout.cls(*values)
+
+
+def check_options(cls: type[Message], options: dict[str, Any]) -> None:
+    """Check the known keys of a message's options, as `parse` does, and change them so.
+
+    For options that do not come from the wire. Raises `ProtocolViolation`.
+    """
+    _check_keys(_LAYOUTS[cls.CODE], options)
 
 
 def _check_keys(layout: _Layout, values: dict[str, Any]) -> None:
