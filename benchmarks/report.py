@@ -11,7 +11,7 @@ from benchmarks.rows import Row, Work
 
 __all__ = ["table"]
 
-HEADINGS = ("", "µs CPU/op", "ops/s", "× floor", "(lowest–highest)")
+HEADINGS = ("", "µs CPU/op", "ops/s", "busy", "× floor", "(lowest–highest)")
 
 
 def table(plan: Plan, results: Results) -> str:
@@ -19,17 +19,18 @@ def table(plan: Plan, results: Results) -> str:
 
     CPU and rate are medians over the rounds. The ratio is the median of the ratios
     within each round, so that a machine that slows down in between shifts both sides.
+    Where the server was not busy all the time, the rate says little about it.
     """
-    lines = [HEADINGS]
+    lines: list[tuple[str, ...]] = [HEADINGS]
     for row in plan.rows:
-        lines += [(row.title, "", "", "", ""), *_lines(plan, row, results)]
-    widths = [max(len(line[column]) for line in lines) for column in range(5)]
+        lines += [(row.title, *[""] * (len(HEADINGS) - 1)), *_lines(plan, row, results)]
+    widths = [
+        max(len(line[column]) for line in lines) for column in range(len(HEADINGS))
+    ]
     return "\n".join(_laid_out(line, widths) for line in lines)
 
 
-def _lines(
-    plan: Plan, row: Row, results: Results
-) -> Iterator[tuple[str, str, str, str, str]]:
+def _lines(plan: Plan, row: Row, results: Results) -> Iterator[tuple[str, ...]]:
     floor = results.get((row.key, FLOOR.name))
     for contestant in plan.contestants:
         works = results.get((row.key, contestant.name))
@@ -37,15 +38,17 @@ def _lines(
             continue
         costs = [_cost(work) for work in works]
         rate = median([work.operations / work.seconds for work in works])
+        busy = median([work.cpu_seconds / work.seconds for work in works])
         ratio, spread = "", ""
         if floor is not None:
             ratios = [
-                cost / _cost(bare) for cost, bare in zip(costs, floor, strict=True)
+                mine / _cost(bare) for mine, bare in zip(costs, floor, strict=True)
             ]
             ratio = f"{median(ratios):.2f}"
             spread = f"({min(ratios):.2f}–{max(ratios):.2f})"
         name = f"  {contestant.name}"
-        yield (name, f"{median(costs):.1f}", f"{rate:,.0f}", ratio, spread)
+        cost = f"{median(costs):.1f}"
+        yield (name, cost, f"{rate:,.0f}", f"{busy:.0%}", ratio, spread)
 
 
 def _cost(work: Work) -> float:

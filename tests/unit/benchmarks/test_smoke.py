@@ -27,7 +27,7 @@ def test_a_quick_run_yields_a_line_for_every_contestant_in_every_row() -> None:
     assert "aiohttp-serverwamp " in head
     assert "WARNING: --quick" in head
     lines = [
-        re.sub(r"(\s+[\d.,]+){3}\s+\(.*\)$", " | figures", line)
+        re.sub(r"(\s+[\d.,%]+){4}\s+\(.*\)$", " | figures", line)
         for line in table.splitlines()[1:]
     ]
     assert lines == [
