@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import configparser
 import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -160,16 +161,19 @@ def for_node(source: str, url: str) -> str:
     ).replace("ws://localhost:8080/ws", url)
 
 
-@pytest.mark.skipif(
-    shutil.which("node") is None or not (CLIENTS / "node_modules" / "wampy").is_dir(),
-    reason="node or wampy.js is not installed",
-)
 @pytest.mark.parametrize(
     "block", [block for block in BLOCKS if block.language == "javascript"], ids=str
 )
 async def test_a_javascript_block_prints_what_its_comment_says(
     block: CodeBlock, guide: Guide
 ) -> None:
+    if not (CLIENTS / "node_modules" / "wampy").is_dir() or not shutil.which("node"):
+        assert os.environ.get("ALLOW_MISSING_NODE") == "1", (
+            "node or wampy.js is missing"
+        )
+        pytest.skip(
+            "NOT CHECKED: JavaScript in the documents (node or wampy is missing)"
+        )
     url = str(guide.client.make_url("/ws")).replace("http", "ws", 1)
     node = await asyncio.create_subprocess_exec(
         "node",
