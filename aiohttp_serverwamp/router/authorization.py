@@ -172,7 +172,7 @@ class Permissions:
             beneath.append((rule_rank, rule_verdict))
             if rule_rank < deciding and covers(rule_uri, rule_match, uri, match):
                 verdict, deciding = rule_verdict, rule_rank
-        if verdict in (Verdict.DENIED, Verdict.UNSAID):
+        if verdict is Verdict.UNSAID:
             return verdict
         more_specific = {
             verdict,

@@ -124,7 +124,7 @@ def test_of_permits_of_which_one_is_for_everybody_the_later_counts(
 
 
 def test_false_beside_roles_denies_to_everybody(rules: Permissions) -> None:
-    rules.permit("a", publish=True)
+    rules.permit("a", publish=True, roles=["guest"])
 
     rules.permit("a", subscribe=True, publish=False, roles=["user"])
 
@@ -138,13 +138,18 @@ def test_false_beside_roles_denies_to_everybody(rules: Permissions) -> None:
 def test_a_permit_wins_over_a_route_for_the_actions_it_speaks_about(
     rules: Permissions, permit_first: bool
 ) -> None:
+    def permit() -> None:
+        rules.permit("a", publish=False, call=True)
+
     if permit_first:
-        rules.permit("a", publish=False)
+        permit()
     rules.declare("a", publish=True, subscribe=True)
+    rules.declare("a", call=True, roles=["admin"])
     if not permit_first:
-        rules.permit("a", publish=False)
+        permit()
 
     assert rules.decide("user", PUBLISH, "a") is DENIED
+    assert rules.decide("user", CALL, "a") is ALLOWED
     assert rules.decide("user", SUBSCRIBE, "a") is ALLOWED
 
 

@@ -137,6 +137,12 @@ def test_the_empty_prefix_matches_everything_and_the_empty_wildcard_one_componen
     assert index.matches("a.b") == [("", PREFIX)]
 
 
+def test_a_pattern_looked_up_as_a_uri_is_found_once() -> None:
+    index = index_of(("a..c", WILDCARD))
+
+    assert index.matches("a..c") == [("a..c", WILDCARD)]
+
+
 REGISTRATIONS = [
     ("a1.b2.c3.d4.e55", EXACT),
     ("a1.b2.c3", PREFIX),
