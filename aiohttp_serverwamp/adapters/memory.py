@@ -1,0 +1,155 @@
+"""Two linked ends of a connection within one process, for tests and local clients."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import AsyncSupport, Codec, Waiter
+
+__all__ = ["MemoryConnection", "linked_connections"]
+
+logger = logging.getLogger("aiohttp_serverwamp.adapters")
+
+
+def linked_connections(
+    support: AsyncSupport,
+    codec: Codec,
+    *,
+    max_pending_bytes: int | None = None,
+    transport_info: Mapping[str, Any] | None = None,
+) -> tuple[MemoryConnection, MemoryConnection]:
+    """Return the server's and the client's end of a new connection.
+
+    `max_pending_bytes` may wait to be read by the client before it is cut, as on a
+    socket; over half of it, the server's end stops reading. The client's end has no
+    limit: two ends that each wait for the other to read would wait for ever. `codec`
+    must not add framing.
+    """
+    server = MemoryConnection(support, codec, max_pending_bytes, transport_info or {})
+    client = MemoryConnection(support, codec, None, {})
+    server.link(client)
+    client.link(server)
+    return server, client
+
+
+class MemoryConnection:
+    """One end; implements `Connection`. Made by `linked_connections`."""
+
+    __slots__ = (
+        "__weakref__",
+        "_closed",
+        "_inbox",
+        "_limit",
+        "_other",
+        "_support",
+        "_unread",
+        "_waiters",
+        "close_code",
+        "close_reason",
+        "codec",
+        "transport_info",
+    )
+
+    _other: MemoryConnection
+
+    def __init__(
+        self,
+        support: AsyncSupport,
+        codec: Codec,
+        max_pending_bytes: int | None,
+        transport_info: Mapping[str, Any],
+    ) -> None:
+        self._support = support
+        self.codec = codec
+        self.transport_info = transport_info
+        self._limit = max_pending_bytes or sys.maxsize
+        self._inbox: deque[bytes] = deque()
+        self._unread = 0
+        self._waiters: list[Waiter[None]] = []
+        self._closed = False
+        #: What the other end closed with; None while open and after an abort.
+        self.close_code: int | None = None
+        #: See `close_code`.
+        self.close_reason: str | None = None
+
+    def link(self, other: MemoryConnection) -> None:
+        """Make `other` receive what this end writes."""
+        self._other = other
+
+    async def receive(self) -> str | bytes | None:
+        """Wait for the next message; None once closed and what was sent has been read.
+
+        Waits before reading while more than half of `max_pending_bytes` is unread.
+        """
+        while self._is_congested():
+            await self._wait_for_change()
+        while not self._inbox:
+            if self._closed:
+                return None
+            await self._wait_for_change()
+        data = self._inbox.popleft()
+        self._unread -= len(data)
+        self._other.wake()
+        return data if self.codec.serializer.binary else data.decode()
+
+    def write(self, data: bytes) -> None:
+        """Hand over bytes made by `codec`; dropped once closed."""
+        if self._closed:
+            return
+        other = self._other
+        other.feed(data)
+        if other._unread > self._limit:
+            logger.warning(
+                "in-process client: connection cut, more than %d bytes waiting",
+                self._limit,
+            )
+            self.abort()
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close; the other end can still read what was sent, then sees the end."""
+        if self._closed:
+            return
+        other = self._other
+        other.close_code = code
+        other.close_reason = reason
+        # Like a socket's: what has not been read by the end that closes is lost.
+        self.end(keep_unread=False)
+        other.end(keep_unread=True)
+
+    def abort(self) -> None:
+        """Close at once; what has not been read is lost."""
+        self.end(keep_unread=False)
+        self._other.end(keep_unread=False)
+
+    def feed(self, data: bytes) -> None:
+        """Take what the other end has written."""
+        self._inbox.append(data)
+        self._unread += len(data)
+        self.wake()
+
+    def end(self, *, keep_unread: bool) -> None:
+        """Take nothing more."""
+        self._closed = True
+        if not keep_unread:
+            self._inbox.clear()
+            self._unread = 0
+        self.wake()
+
+    def wake(self) -> None:
+        """Have the task that waits here look again."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.set_result(None)
+
+    def _is_congested(self) -> bool:
+        return not self._closed and self._other._unread > self._limit // 2
+
+    async def _wait_for_change(self) -> None:
+        waiter = self._support.waiter()
+        self._waiters.append(waiter)
+        await waiter.wait()
