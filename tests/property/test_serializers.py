@@ -1,0 +1,166 @@
+"""Serializers: what goes in comes out, for any plain data."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from aiohttp_serverwamp.errors import EncodingError, InvalidPayload
+from aiohttp_serverwamp.serializers.json import JSONSerializer
+from aiohttp_serverwamp.serializers.msgpack import MsgPackSerializer
+
+JSON = JSONSerializer()
+MSGPACK = MsgPackSerializer()
+
+# A busy machine may take its time.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+# Without surrogates; U+0000 is included, and means bytes only where it comes first.
+text = st.text(st.characters(exclude_categories=["Cs"]))
+json_text = text.filter(lambda value: not value.startswith("\0"))
+any_text = st.text(st.characters()).filter(lambda value: not value.startswith("\0"))
+floats = st.floats(allow_nan=False, allow_infinity=False)
+int64 = st.integers(-(2**63), 2**64 - 1)
+
+
+def plain(scalars: st.SearchStrategy[Any], keys: st.SearchStrategy[str]) -> Any:
+    """Return a strategy for lists of plain data."""
+    values = st.recursive(
+        scalars,
+        lambda inner: st.lists(inner) | st.dictionaries(keys, inner),
+        max_leaves=20,
+    )
+    return st.lists(values)
+
+
+common = st.none() | st.booleans() | int64 | floats | st.binary()
+json_data = plain(common | st.integers() | json_text, text)
+msgpack_data = plain(common | text, text)
+both_data = plain(common | json_text, text)
+
+
+def shown(value: Any) -> str:
+    """Tell 1 from 1.0 and True, and 0.0 from -0.0, where == does not."""
+    return repr(value)
+
+
+@unhurried
+@given(json_data)
+@example([-0.0, 1e22, 5e-324, 2**64, -(2**63) - 1, b"", "a\0", {"\0": "\u2028"}])
+@example([{"a": [[[[[[[[[b"x"]]]]]]]]]}])
+def test_json_gives_back_what_it_was_given(message: list[Any]) -> None:
+    """REQ-SER-003, 004, 005, 007."""
+    encoded = JSON.encode(message)
+
+    assert shown(JSON.decode(encoded)) == shown(message)
+    assert shown(JSON.decode(encoded.decode())) == shown(message)
+
+
+@unhurried
+@given(msgpack_data)
+@example([-0.0, 2**64 - 1, -(2**63), b"", "\0"])
+@example([{"a": [[[[[[[[["x", {}]]]]]]]]]}])
+def test_msgpack_gives_back_what_it_was_given(message: list[Any]) -> None:
+    """REQ-SER-004, 010."""
+    assert shown(MSGPACK.decode(MSGPACK.encode(message))) == shown(message)
+
+
+@unhurried
+@given(both_data)
+def test_a_message_survives_the_change_of_serializer(message: list[Any]) -> None:
+    """REQ-SER-001, REQ-MSG-017."""
+    there = JSON.decode(JSON.encode(MSGPACK.decode(MSGPACK.encode(message))))
+
+    assert shown(there) == shown(message)
+
+
+@unhurried
+@given(plain(common | any_text, any_text))
+@example(["\ud800", {"\udfff": "\ud83d"}, "é"])
+@example(["\ud83d\ude00"])
+def test_json_output_is_json_to_the_standard_library(message: list[Any]) -> None:
+    """REQ-SER-002: RFC 8259 in UTF-8, whatever the text."""
+    encoded = JSON.encode(message).decode("utf-8", "strict")
+
+    assert len(json.loads(encoded, parse_constant=refuse)) == len(message)
+    # Two surrogates that happen to stand side by side are one character to any reader.
+    assert shown(JSON.decode(encoded)) == shown(joined(message))
+
+
+def refuse(literal: str) -> None:
+    raise AssertionError(f"{literal} is not JSON")
+
+
+def joined(value: Any) -> Any:
+    """Join pairs of surrogates, as the escape of a surrogate pair reads."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    if isinstance(value, list):
+        return [joined(item) for item in value]
+    if isinstance(value, dict):
+        return {joined(key): joined(item) for key, item in value.items()}
+    return value
+
+
+def is_plain(value: Any) -> bool:
+    if type(value) is dict:
+        return all(type(key) is str for key in value) and is_plain(list(value.values()))
+    if type(value) is list:
+        return all(map(is_plain, value))
+    return value is None or type(value) in {bool, int, float, str, bytes}
+
+
+# MessagePack of anything that msgspec can write, timestamps and odd keys included.
+odd_keys = int64 | st.booleans() | st.none() | st.binary()
+msgpack_like = st.recursive(
+    common | text | st.datetimes(timezones=st.just(datetime.UTC)),
+    lambda inner: st.lists(inner) | st.dictionaries(text | odd_keys, inner),
+    max_leaves=10,
+).map(msgspec.msgpack.encode)
+
+
+@unhurried
+@given(st.binary() | msgpack_like)
+@example(b"\x91\xd6\xff\x00\x00\x00\x00")
+@example(b"\x92\xc4\x00\x81\xc0\x00")
+def test_any_bytes_are_plain_data_or_refused_by_msgpack(data: bytes) -> None:
+    """REQ-MSG-006, REQ-MSG-013."""
+    try:
+        value = MSGPACK.decode(data)
+    except InvalidPayload:
+        return
+    assert is_plain(value)
+
+
+json_like = st.text(st.sampled_from('[]{},:"\\u0AN=1eE+-. Infinitya\n'))
+
+
+@unhurried
+@given(st.binary() | json_like.map(str.encode))
+@example(b'["\\u0000AA=="]')
+@example(b"[NaN]")
+def test_any_bytes_are_plain_data_or_refused_by_json(data: bytes) -> None:
+    """REQ-MSG-013, REQ-SER-008, REQ-SER-013."""
+    try:
+        value = JSON.decode(data)
+    except InvalidPayload:
+        return
+    assert is_plain(value)
+    assert data.isascii() or data.decode()
+
+
+@unhurried
+@given(json_data, st.sampled_from([math.nan, math.inf, -math.inf]))
+def test_one_number_without_json_spoils_the_message(
+    message: list[Any], number: float
+) -> None:
+    """REQ-SER-002, REQ-TYP-005."""
+    with pytest.raises(EncodingError):
+        JSON.encode([*message, {"a": [number]}])
