@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 from aiohttp import WSMsgType, web
 
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
+from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
 from aiohttp_serverwamp.adapters.outbox import Flusher, Outbox
 from aiohttp_serverwamp.serializers.frame import SerializerCodec
 
@@ -220,7 +221,7 @@ class AiohttpConnection:
         self._ended = self._transport is None
         self._support = AsyncioAsyncSupport()
         self._outbox = self._make_outbox(limits, label, _flusher_for(loop))
-        self._heartbeat = _Heartbeat(limits.heartbeat, self._ping, self._unresponsive)
+        self._heartbeat = Heartbeat(limits.heartbeat, self._ping, self._unresponsive)
         # The one task that may wait for this client, where it negotiated compression.
         self._task = self._start_writer(serializer) if ws.compress else None
 
@@ -389,63 +390,3 @@ class AiohttpConnection:
 def _close_reason(reason: str) -> bytes:
     cut = reason.encode("utf-8", "replace")[:MAX_CLOSE_REASON]
     return cut.decode("utf-8", "ignore").encode()
-
-
-class _Heartbeat:
-    """Pings a silent client, and gives it up when it stays silent.
-
-    One timer for a connection, every half interval: a ping follows an interval without
-    a message, and another half of silence is the end. A message only sets `heard`.
-    """
-
-    __slots__ = (
-        "_due",
-        "_give_up",
-        "_half",
-        "_handle",
-        "_loop",
-        "_ping",
-        "_silent",
-        "heard",
-    )
-
-    def __init__(
-        self,
-        interval: float | None,
-        ping: Callable[[], None],
-        give_up: Callable[[], None],
-    ) -> None:
-        self.heard = False
-        self._half = (interval or 0.0) / 2
-        self._ping = ping
-        self._give_up = give_up
-        self._silent = 0
-        self._due = 0.0
-        self._loop = asyncio.get_running_loop()
-        self._handle: asyncio.TimerHandle | None = None
-        if interval:
-            self._arm()
-
-    def stop(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-    def _arm(self) -> None:
-        self._due = self._loop.time() + self._half
-        self._handle = self._loop.call_at(self._due, self._tick)
-
-    def _tick(self) -> None:
-        self._handle = None
-        if self.heard:
-            self.heard = False
-            self._silent = 0
-        elif self._loop.time() - self._due < self._half / 2:
-            # Otherwise the loop was held up: the client may have answered unheard.
-            self._silent += 1
-        if self._silent > 2:
-            self._give_up()
-            return
-        if self._silent == 2:
-            self._ping()
-        self._arm()

@@ -1,0 +1,545 @@
+"""The outbox, with a loop, a clock and a transport of cardboard."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+
+from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
+from aiohttp_serverwamp.adapters.outbox import Flusher, Outbox
+
+
+class FakeTimer:
+    def __init__(self, call: Callable[[], None]) -> None:
+        self.call: Callable[[], None] | None = call
+
+    def cancel(self) -> None:
+        self.call = None
+
+
+class FakeLoop:
+    """Turns and time pass only when the test says so."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+        self.soon: list[Callable[[], None]] = []
+        self.calls_soon = 0
+        self._timers: list[tuple[float, int, FakeTimer]] = []
+        self._numbers = count()
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        self.calls_soon += 1
+        self.soon.append(call)
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> FakeTimer:
+        timer = FakeTimer(call)
+        heapq.heappush(self._timers, (self.time + seconds, next(self._numbers), timer))
+        return timer
+
+    @property
+    def timers(self) -> int:
+        return sum(timer.call is not None for _, _, timer in self._timers)
+
+    def turn(self) -> None:
+        calls, self.soon = self.soon, []
+        for call in calls:
+            call()
+
+    def advance(self, seconds: float) -> None:
+        end = self.time + seconds
+        while self._timers and self._timers[0][0] <= end:
+            self.time, _, timer = heapq.heappop(self._timers)
+            if timer.call is not None:
+                timer.call()
+        self.time = end
+
+
+class FakeTransport:
+    """Holds back all that the client has not read."""
+
+    def __init__(self, *, reads: bool = True) -> None:
+        self.reads = reads
+        self.writes: list[bytes] = []
+        self.held = 0
+        self.aborted = 0
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+        if not self.reads:
+            self.held += len(data)
+
+    def buffered(self) -> int:
+        return self.held
+
+    def read(self, size: int) -> None:
+        self.held = max(self.held - size, 0)
+
+    def abort(self) -> None:
+        self.aborted += 1
+
+
+@pytest.fixture
+def loop() -> FakeLoop:
+    return FakeLoop()
+
+
+@pytest.fixture
+def flusher(loop: FakeLoop) -> Flusher:
+    return Flusher(
+        call_soon=loop.call_soon, call_later=loop.call_later, now=lambda: loop.time
+    )
+
+
+def outbox_for(
+    transport: FakeTransport,
+    flusher: Flusher,
+    *,
+    max_pending_bytes: int | None = 100,
+    write_deadline: float | None = 10.0,
+) -> Outbox:
+    return Outbox(
+        label="client 7",
+        abort=transport.abort,
+        max_pending_bytes=max_pending_bytes,
+        write_deadline=write_deadline,
+        buffered=transport.buffered,
+        flusher=flusher,
+        sink=transport.write,
+    )
+
+
+def test_frames_of_one_turn_leave_in_order_in_one_write(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transport = FakeTransport()
+    outbox = outbox_for(transport, flusher)
+
+    outbox.put(b"one")
+    outbox.put(b"two")
+    assert transport.writes == []
+    loop.turn()
+    outbox.put(b"three")
+    loop.turn()
+
+    assert transport.writes == [b"onetwo", b"three"]
+    assert outbox.bytes_written == 11
+
+
+def test_a_single_frame_is_not_copied(loop: FakeLoop, flusher: Flusher) -> None:
+    frame = bytes(50)
+    transport = FakeTransport()
+    outbox_for(transport, flusher).put(frame)
+    loop.turn()
+
+    assert transport.writes[0] is frame
+
+
+def test_many_dirty_connections_cost_one_callback_a_turn(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transports = [FakeTransport() for _ in range(100)]
+    outboxes = [outbox_for(transport, flusher) for transport in transports]
+
+    for turn in (1, 2):
+        for outbox in outboxes:
+            outbox.put(b"a")
+            outbox.put(b"b")
+        assert loop.calls_soon == turn
+        loop.turn()
+
+    assert all(transport.writes == [b"ab", b"ab"] for transport in transports)
+
+
+def test_a_client_over_the_limit_is_cut_once_with_one_log_line(
+    loop: FakeLoop, flusher: Flusher, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = FakeTransport(reads=False)
+    outbox = outbox_for(transport, flusher)
+
+    for _ in range(30):
+        outbox.put(bytes(10))
+        loop.turn()
+
+    assert outbox.cut
+    assert transport.aborted == 1
+    # The tenth fills the limit; the eleventh was flushed and found too much.
+    assert sum(map(len, transport.writes)) == 110
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "client 7" in record.getMessage()
+    assert "more than 100 bytes" in record.getMessage()
+
+
+def test_what_waits_here_counts_as_well_as_what_the_transport_holds(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transport = FakeTransport(reads=False)
+    outbox = outbox_for(transport, flusher)
+
+    outbox.put(bytes(60))
+    loop.turn()
+    outbox.put(bytes(40))
+    assert not outbox.cut
+    outbox.put(bytes(1))
+
+    assert outbox.cut
+
+
+def test_a_client_that_reads_is_not_cut_by_one_turns_burst(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transport = FakeTransport()
+    outbox = outbox_for(transport, flusher)
+
+    for _ in range(100):
+        outbox.put(bytes(10))
+    loop.turn()
+
+    assert not outbox.cut
+    assert outbox.bytes_written == 1000
+
+
+def test_a_client_that_has_caught_up_may_have_the_whole_limit_again(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transport = FakeTransport(reads=False)
+    outbox = outbox_for(transport, flusher)
+
+    for _ in range(20):
+        outbox.put(bytes(90))
+        loop.turn()
+        transport.read(90)
+
+    assert not outbox.cut
+
+
+def test_a_stalled_client_is_cut_and_the_others_get_everything(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    stalled, healthy = FakeTransport(reads=False), FakeTransport()
+    outboxes = [outbox_for(stalled, flusher), outbox_for(healthy, flusher)]
+
+    for _ in range(50):
+        for outbox in outboxes:
+            outbox.put(bytes(10))
+        loop.turn()
+
+    assert [outbox.cut for outbox in outboxes] == [True, False]
+    assert sum(map(len, healthy.writes)) == 500
+
+
+def test_a_transport_that_raises_is_cut_and_the_others_are_flushed(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    broken, healthy = FakeTransport(), FakeTransport()
+
+    def fail(data: bytes) -> None:
+        raise RuntimeError("the handle is closed")
+
+    outbox = Outbox(label="broken", abort=broken.abort, flusher=flusher, sink=fail)
+    outbox.put(b"a")
+    outbox_for(healthy, flusher).put(b"a")
+    loop.turn()
+
+    assert outbox.cut
+    assert broken.aborted == 1
+    assert healthy.writes == [b"a"]
+
+
+def test_without_limits_nobody_is_cut(loop: FakeLoop, flusher: Flusher) -> None:
+    for off in (None, 0):
+        transport = FakeTransport(reads=False)
+        outbox = outbox_for(
+            transport, flusher, max_pending_bytes=off, write_deadline=off
+        )
+        for _ in range(50):
+            outbox.put(bytes(100))
+            loop.turn()
+        loop.advance(1000)
+        assert not outbox.cut
+        assert not outbox.is_congested
+
+    assert loop.timers == 0
+
+
+def test_a_closed_outbox_drops_what_comes(loop: FakeLoop, flusher: Flusher) -> None:
+    transport = FakeTransport()
+    outbox = outbox_for(transport, flusher)
+    outbox.put(b"lost")
+    outbox.close()
+    outbox.put(b"lost too")
+    loop.turn()
+
+    assert transport.writes == []
+    assert not outbox.cut
+
+
+def test_finish_flushes_at_once_and_takes_nothing_more(flusher: Flusher) -> None:
+    transport = FakeTransport()
+    outbox = outbox_for(transport, flusher)
+    outbox.put(b"last")
+    outbox.finish()
+    outbox.put(b"too late")
+    outbox.finish()
+
+    assert transport.writes == [b"last"]
+
+
+def test_it_is_congested_above_half_the_limit(loop: FakeLoop, flusher: Flusher) -> None:
+    transport = FakeTransport(reads=False)
+    outbox = outbox_for(transport, flusher)
+
+    outbox.put(bytes(30))
+    loop.turn()
+    outbox.put(bytes(20))
+    assert not outbox.is_congested
+    outbox.put(bytes(1))
+    assert outbox.is_congested
+    loop.turn()
+    assert outbox.is_congested
+    transport.read(1)
+    assert not outbox.is_congested
+
+
+# The write deadline.
+
+
+def test_no_timer_exists_while_every_client_reads(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    outbox_for(FakeTransport(), flusher).put(b"a")
+    loop.turn()
+
+    assert loop.timers == 0
+
+
+def test_a_client_that_takes_no_byte_until_the_deadline_is_cut(
+    loop: FakeLoop, flusher: Flusher, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = FakeTransport(reads=False)
+    outbox = outbox_for(transport, flusher)
+    outbox.put(bytes(10))
+    loop.turn()
+
+    loop.advance(9.9)
+    assert not outbox.cut
+    loop.advance(0.2)
+
+    assert outbox.cut
+    assert transport.aborted == 1
+    assert "no byte was taken for 10 s" in caplog.text
+    assert loop.timers == 0
+
+
+def test_more_to_send_does_not_extend_the_deadline(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transport = FakeTransport(reads=False)
+    outbox = outbox_for(transport, flusher)
+
+    for _ in range(11):
+        outbox.put(b"a")
+        loop.turn()
+        loop.advance(1)
+
+    assert outbox.cut
+
+
+def test_a_slow_client_that_takes_something_is_not_cut(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transport = FakeTransport(reads=False)
+    outbox = outbox_for(transport, flusher)
+    outbox.put(bytes(20))
+    loop.turn()
+
+    for _ in range(10):
+        loop.advance(8)
+        transport.read(1)
+        # As much comes as goes: progress is what left, not what is left.
+        outbox.put(b"a")
+        loop.turn()
+
+    assert not outbox.cut
+
+
+def test_one_timer_serves_all_and_ends_when_all_have_caught_up(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transports = [FakeTransport(reads=False) for _ in range(20)]
+    outboxes = [outbox_for(transport, flusher) for transport in transports]
+    for outbox in outboxes:
+        outbox.put(b"a")
+    loop.turn()
+    assert loop.timers == 1
+
+    for transport in transports:
+        transport.read(1)
+    loop.advance(5)
+
+    assert loop.timers == 0
+    assert not any(outbox.cut for outbox in outboxes)
+
+
+def test_closing_the_last_stuck_outbox_ends_the_timer(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    outbox = outbox_for(FakeTransport(reads=False), flusher)
+    outbox.put(b"a")
+    loop.turn()
+    outbox.close()
+
+    assert loop.timers == 0
+
+
+# The writer task, for transports whose send has to be awaited.
+
+
+class SlowSink:
+    """Takes a frame whenever the test says so."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.may_send = asyncio.Semaphore(0)
+
+    async def send(self, data: bytes) -> None:
+        await self.may_send.acquire()
+        self.sent.append(data)
+
+
+def writer_outbox(
+    aborts: list[str],
+    *,
+    max_pending_bytes: int = 100,
+    write_deadline: float | None = None,
+) -> Outbox:
+    return Outbox(
+        label="client 7",
+        abort=lambda: aborts.append("aborted"),
+        max_pending_bytes=max_pending_bytes,
+        write_deadline=write_deadline,
+    )
+
+
+async def turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_the_writer_sends_in_order_what_came_before_and_after_it() -> None:
+    sink, outbox = SlowSink(), writer_outbox([])
+    outbox.put(b"one")
+    task = asyncio.create_task(outbox.run_writer(sink.send, AsyncioAsyncSupport()))
+    await turns()
+    outbox.put(b"two")
+    for _ in range(3):
+        sink.may_send.release()
+    await turns()
+    outbox.put(b"three")
+    outbox.finish()
+    await task
+
+    assert sink.sent == [b"one", b"two", b"three"]
+    assert outbox.bytes_written == 11
+    assert outbox.pending_bytes == 0
+
+
+async def test_finish_lets_the_writer_send_everything_and_end() -> None:
+    sink, outbox = SlowSink(), writer_outbox([])
+    task = asyncio.create_task(outbox.run_writer(sink.send, AsyncioAsyncSupport()))
+    outbox.put(b"one")
+    outbox.put(b"two")
+    outbox.finish()
+    outbox.put(b"too late")
+    sink.may_send.release()
+    sink.may_send.release()
+    await task
+
+    assert sink.sent == [b"one", b"two"]
+
+
+async def test_close_ends_a_writer_that_has_nothing_to_do() -> None:
+    outbox = writer_outbox([])
+    task = asyncio.create_task(
+        outbox.run_writer(SlowSink().send, AsyncioAsyncSupport())
+    )
+    await turns()
+    outbox.close()
+    await task
+
+
+async def test_a_client_is_cut_over_the_limit_with_a_writer_too() -> None:
+    aborts: list[str] = []
+    outbox = writer_outbox(aborts)
+    task = asyncio.create_task(
+        outbox.run_writer(SlowSink().send, AsyncioAsyncSupport())
+    )
+    for _ in range(30):
+        outbox.put(bytes(10))
+        await turns()
+
+    assert outbox.cut
+    assert aborts == ["aborted"]
+    task.cancel()
+
+
+async def test_a_send_that_takes_longer_than_the_deadline_cuts_the_client() -> None:
+    aborts: list[str] = []
+    outbox = writer_outbox(aborts, write_deadline=0.01)
+    outbox.put(b"a")
+    await outbox.run_writer(SlowSink().send, AsyncioAsyncSupport())
+
+    assert outbox.cut
+    assert aborts == ["aborted"]
+
+
+async def test_a_failing_send_closes_the_outbox_and_is_raised() -> None:
+    outbox = writer_outbox([])
+
+    async def fail(data: bytes) -> None:
+        raise ConnectionResetError
+
+    outbox.put(b"a")
+    with pytest.raises(ConnectionResetError):
+        await outbox.run_writer(fail, AsyncioAsyncSupport())
+
+    assert outbox.closed
+    assert not outbox.cut
+
+
+async def test_room_is_waited_for_until_half_of_the_limit_has_left() -> None:
+    support = AsyncioAsyncSupport()
+    sink, outbox = SlowSink(), writer_outbox([])
+    writer = asyncio.create_task(outbox.run_writer(sink.send, support))
+    for _ in range(8):
+        outbox.put(bytes(10))
+    reader = asyncio.create_task(outbox.wait_for_room(support))
+
+    for _ in range(2):
+        sink.may_send.release()
+        await turns()
+    assert not reader.done()
+    sink.may_send.release()
+    await turns()
+    assert reader.done()
+
+    outbox.close()
+    sink.may_send.release()
+    await writer
+
+
+async def test_who_waits_for_room_goes_on_when_the_client_is_cut() -> None:
+    support = AsyncioAsyncSupport()
+    outbox = writer_outbox([])
+    outbox.put(bytes(60))
+    reader = asyncio.create_task(outbox.wait_for_room(support))
+    await turns()
+    outbox.put(bytes(60))
+    await reader
+
+    assert outbox.cut
