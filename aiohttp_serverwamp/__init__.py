@@ -1,0 +1,73 @@
+"""WAMP v2 for aiohttp: typed remote procedures and live events, signed in by cookie."""
+
+from __future__ import annotations
+
+from aiohttp_serverwamp import adapters, errors, messages, uris
+from aiohttp_serverwamp.application import Application
+from aiohttp_serverwamp.auth.http_session import session_authenticator
+from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.errors import (
+    ApplicationError,
+    ConfigurationError,
+    ConnectionClosed,
+    ProtocolViolation,
+    SessionRejected,
+    SubscribeError,
+    WAMPError,
+)
+from aiohttp_serverwamp.hosting.invocation import (
+    Invocation,
+    RPCErrorResult,
+    RPCProgressReport,
+    RPCResult,
+)
+from aiohttp_serverwamp.hosting.publication import (
+    CallOptions,
+    Publication,
+    PublishOptions,
+)
+from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
+from aiohttp_serverwamp.hosting.session import Session
+from aiohttp_serverwamp.limits import Limits
+from aiohttp_serverwamp.plugin import WAMP, setup_wamp
+from aiohttp_serverwamp.realm import Realm
+from aiohttp_serverwamp.router.authorization import OPEN, Decision
+
+#: The name that serverwamp uses.
+RPCRequest = Invocation
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "OPEN",
+    "WAMP",
+    "Application",
+    "ApplicationError",
+    "CallOptions",
+    "ConfigurationError",
+    "ConnectionClosed",
+    "Decision",
+    "Identity",
+    "Invocation",
+    "Limits",
+    "ProtocolViolation",
+    "Publication",
+    "PublishOptions",
+    "RPCErrorResult",
+    "RPCProgressReport",
+    "RPCRequest",
+    "RPCResult",
+    "RPCRouteSet",
+    "Realm",
+    "Session",
+    "SessionRejected",
+    "SubscribeError",
+    "TopicRouteSet",
+    "WAMPError",
+    "adapters",
+    "errors",
+    "messages",
+    "session_authenticator",
+    "setup_wamp",
+    "uris",
+]

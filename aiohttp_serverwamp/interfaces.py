@@ -42,7 +42,9 @@ class Serializer(Protocol):
 class Codec(Protocol):
     """A serializer with the framing of one kind of connection."""
 
-    serializer: Serializer
+    @property
+    def serializer(self) -> Serializer:
+        """What makes bytes of message lists, and back."""
 
     def encode(self, message: list[Any]) -> bytes:
         """Return the bytes that go to the connection for a marshalled message."""
@@ -51,9 +53,13 @@ class Codec(Protocol):
 class Connection(Protocol):
     """One client's transport. It moves frames and knows no WAMP."""
 
-    codec: Codec
-    #: What is known of the client's transport; see the docs for the keys.
-    transport_info: Mapping[str, Any]
+    @property
+    def codec(self) -> Codec:
+        """How messages become the bytes given to `write`."""
+
+    @property
+    def transport_info(self) -> Mapping[str, Any]:
+        """What is known of the client's transport; see the docs for the keys."""
 
     async def receive(self) -> str | bytes | None:
         """Wait for the next message: text, binary, or None once the connection is closed.

@@ -11,7 +11,7 @@ import re
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["Match", "is_reserved", "is_valid_uri"]
+__all__ = ["Match", "is_reserved", "is_valid_uri", "shown"]
 
 
 class Match(StrEnum):
@@ -44,6 +44,11 @@ def is_valid_uri(uri: str, match: Match = Match.EXACT, *, strict: bool = False) 
 def is_reserved(uri: str) -> bool:
     """Tell whether `uri` lies in the ``wamp`` namespace, which is the router's own (REQ-URI-010)."""
     return uri.startswith("wamp.") or uri == "wamp"
+
+
+def shown(uri: str) -> str:
+    """Return `uri` for a log line: control characters escaped, cut at 200 characters."""
+    return ascii(uri[:200])
 
 
 INVALID_URI: Final = "wamp.error.invalid_uri"

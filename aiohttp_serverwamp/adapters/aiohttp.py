@@ -233,9 +233,10 @@ class AiohttpConnection:
         """
         # Hot path.
         ws = self._ws
+        outbox = self._outbox
         protocol = self._request.protocol
         while not self._ended:
-            if protocol.writing_paused or self._task is not None:
+            if protocol.writing_paused or outbox.is_congested:
                 await self._wait_for_room()
             message = await ws.receive()
             self._heartbeat.heard = True
@@ -332,6 +333,9 @@ class AiohttpConnection:
         if self._task is not None:
             await self._outbox.wait_for_room(self._support)
             return
+        # Messages that came together are handled in one turn of the loop: without this
+        # their answers would pile up, the transport unasked.
+        self._outbox.flush_now()
         try:
             await self._request.writer.drain()
         except ConnectionError:

@@ -199,7 +199,11 @@ class Outbox:
     @property
     def is_congested(self) -> bool:
         """Whether more than half of what may wait does wait: time to stop reading."""
-        return self.pending_bytes > self._half
+        # Hot path: the transport is asked only where its last answer would be too much.
+        if self._queued + self._still_buffered <= self._half:
+            return False
+        self._still_buffered = self._buffered()
+        return self._queued + self._still_buffered > self._half
 
     @property
     def pending_bytes(self) -> int:

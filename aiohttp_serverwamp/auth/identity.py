@@ -15,7 +15,8 @@ __all__ = ["Identity"]
 class Identity:
     """Who a client is; what an authenticator may return.
 
-    The first four fields go to the client in WELCOME, so `authextra` is plain data.
+    The first four fields go to the client in WELCOME, so `authextra` is plain data;
+    without an `authprovider` the authenticator's own is named there.
     `user` stays on the server: whatever the application wants to find at
     ``session.identity.user``.
 
@@ -25,13 +26,14 @@ class Identity:
 
     authid: str
     authrole: str = "user"
-    authprovider: str = "dynamic"
+    authprovider: str | None = None
     authextra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     user: Any = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         for name in ("authid", "authrole", "authprovider"):
-            _check_text(name, getattr(self, name))
+            if name != "authprovider" or self.authprovider is not None:
+                _check_text(name, getattr(self, name))
         if not isinstance(self.authextra, Mapping):
             raise TypeError(
                 f"Identity(authextra=...) takes a mapping, not {self.authextra!r}"

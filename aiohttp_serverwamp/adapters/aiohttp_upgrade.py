@@ -1,0 +1,143 @@
+"""The aiohttp handler that makes a WebSocket request a served connection.
+
+What can be refused is refused before the upgrade, with an HTTP status: 503 while the server
+shuts down or is full, 403 for a foreign origin, 426 and 400 for what is no WAMP client.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import aiohttp_session
+from aiohttp import web
+
+from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection, accept
+from aiohttp_serverwamp.adapters.origin import (
+    Network,
+    OriginPolicy,
+    Site,
+    is_trusted,
+    networks,
+    site_of,
+)
+from aiohttp_serverwamp.uris import shown
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import Connection, Serializer
+    from aiohttp_serverwamp.limits import Limits
+
+__all__ = ["AiohttpHandler", "UpgradeHost", "upgrade_request"]
+
+logger = logging.getLogger("aiohttp_serverwamp.adapters")
+
+_REQUEST = "aiohttp_request"
+
+
+class UpgradeHost(Protocol):
+    """What the handler needs of the application."""
+
+    limits: Limits
+    serializers: Mapping[str, Serializer]
+
+    def admits_connection(self) -> bool:
+        """Tell whether another connection is welcome now."""
+
+    async def serve(self, connection: Connection) -> None:
+        """Serve a connection until it has closed."""
+
+
+def upgrade_request(session: Any) -> web.Request:
+    """Return the request that opened a session's connection."""
+    request: web.Request = session.connection.transport_info[_REQUEST]
+    return request
+
+
+class AiohttpHandler:
+    """A request handler for ``app.router.add_get``.
+
+    Raises `ConfigurationError` for malformed `allowed_origins` or `trusted_proxies`.
+    """
+
+    def __init__(
+        self,
+        host: UpgradeHost,
+        *,
+        allowed_origins: Iterable[str] | None = None,
+        trusted_proxies: Iterable[str | Network] = (),
+        compress: bool = False,
+    ) -> None:
+        self._host = host
+        self._origins = OriginPolicy(allowed_origins)
+        self._proxies = networks(trusted_proxies)
+        self._compress = compress
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Serve one client for as long as its WebSocket is open."""
+        host = self._host
+        if not host.admits_connection():
+            raise web.HTTPServiceUnavailable(text="No more connections now.\n")
+        self._check_origin(request)
+        http_session = await _http_session(request)
+        ws = await accept(
+            request,
+            subprotocols=tuple(host.serializers),
+            max_message_size=host.limits.max_message_size,
+            close_timeout=host.limits.close_timeout,
+            compress=self._compress,
+        )
+        if ws is None:
+            return web.Response(status=499, reason="Client Closed Request")
+        assert ws.ws_protocol is not None, "accept agreed on a subprotocol"
+        connection = AiohttpConnection(
+            request,
+            ws,
+            serializer=host.serializers[ws.ws_protocol],
+            limits=host.limits,
+            http_session=http_session,
+        )
+        connection.transport_info = {**connection.transport_info, _REQUEST: request}
+        try:
+            await host.serve(connection)
+        finally:
+            # Served to its end it is closed by now; otherwise this releases it.
+            await connection.close(1011, "")
+        return ws
+
+    # --- Origin ---------------------------------------------------------------------
+
+    def _check_origin(self, request: web.Request) -> None:
+        origins = request.headers.getall("Origin", [])
+        own = self._own_site(request)
+        if self._origins.admits(origins, own):
+            return
+        logger.warning(
+            "upgrade refused: Origin %s is foreign to %s; if it is not, list it in "
+            "setup_wamp(allowed_origins=[...]), or name the proxy in front in "
+            "setup_wamp(trusted_proxies=[...]) if the host is wrong",
+            shown(", ".join(origins)),
+            own,
+        )
+        raise web.HTTPForbidden(text="Cross-origin WebSockets are refused here.\n")
+
+    def _own_site(self, request: web.Request) -> Site | None:
+        """Return where the request went to, as its sender sees it."""
+        scheme, host = request.scheme, request.headers.get("Host", "")
+        if is_trusted(request.remote, self._proxies):
+            scheme = _first(request, "X-Forwarded-Proto") or scheme
+            host = _first(request, "X-Forwarded-Host") or host
+        return site_of(f"{scheme}://{host}")
+
+
+def _first(request: web.Request, header: str) -> str:
+    # The first entry is the one that the client's own proxy wrote.
+    return request.headers.get(header, "").partition(",")[0].strip()
+
+
+async def _http_session(request: web.Request) -> Mapping[str, Any] | None:
+    """Return a copy of the request's HTTP session, None where there are none."""
+    if aiohttp_session.STORAGE_KEY not in request:
+        return None
+    session = await aiohttp_session.get_session(request)
+    return dict(session)

@@ -1,0 +1,121 @@
+"""Whether a WebSocket upgrade comes from a page of this site (RFC 6454, RFC 6455 10.2).
+
+Browsers send cookies along whoever opens the WebSocket, so a foreign page could act in the
+user's name; they also send Origin, which says whose page it is. Pure functions: headers in,
+verdict out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from aiohttp_serverwamp.errors import ConfigurationError
+
+__all__ = ["Network", "OriginPolicy", "Site", "is_trusted", "networks", "site_of"]
+
+Network = IPv4Network | IPv6Network
+
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_SECURE = {"wss": "https", "ws": "http"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A scheme, host and port, as in Origin; the port is always given."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if _DEFAULT_PORTS.get(self.scheme) == self.port else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+
+def site_of(text: str) -> Site | None:
+    """Return the site that an Origin names, or None for anything but one."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return None
+    plain = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
+    if not plain or parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        return None
+    if not text.isascii() or text != text.strip() or text.endswith(":"):
+        return None
+    scheme = _SECURE.get(parts.scheme, parts.scheme)
+    return Site(scheme, parts.hostname.lower(), port or _DEFAULT_PORTS[scheme])
+
+
+class OriginPolicy:
+    """Which origins may upgrade: the site's own, and those listed.
+
+    `allowed` holds origins such as ``https://app.example.com``, or "*" for every origin.
+    Raises `ConfigurationError` for anything else.
+    """
+
+    def __init__(self, allowed: Iterable[str] | None = None) -> None:
+        if isinstance(allowed, str):
+            raise ConfigurationError(
+                f"allowed_origins={allowed!r}: give a list, as [{allowed!r}]"
+            )
+        listed = [] if allowed is None else [*allowed]
+        self._any = "*" in listed
+        self._sites = frozenset(_listed(origin) for origin in listed if origin != "*")
+
+    def admits(self, origins: Sequence[str], own: Site | None) -> bool:
+        """Tell whether a request with these Origin headers may upgrade.
+
+        `own` is where the request went to. A request without Origin is not a browser's.
+        """
+        if self._any or not origins:
+            return True
+        if len(origins) > 1:
+            return False
+        site = site_of(origins[0])
+        if site is None:
+            return False
+        if site in self._sites:
+            return True
+        return own is not None and (site.host, site.port) == (own.host, own.port)
+
+
+def networks(trusted_proxies: Iterable[str | Network]) -> tuple[Network, ...]:
+    """Return the networks meant; raise `ConfigurationError` for what is none."""
+    if isinstance(trusted_proxies, str):
+        raise ConfigurationError(
+            f"trusted_proxies={trusted_proxies!r}: give a list, as [{trusted_proxies!r}]"
+        )
+    try:
+        return tuple(ip_network(network) for network in trusted_proxies)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"trusted_proxies: {error}; give addresses or networks, as '10.0.0.0/8'"
+        ) from None
+
+
+def is_trusted(address: str | None, trusted: Sequence[Network]) -> bool:
+    """Tell whether a peer address belongs to a trusted proxy."""
+    if not trusted or address is None:
+        return False
+    try:
+        peer = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(peer, "ipv4_mapped", None)
+    return any((mapped or peer) in network for network in trusted)
+
+
+def _listed(origin: str) -> Site:
+    site = site_of(origin)
+    if site is None:
+        raise ConfigurationError(
+            f"allowed_origins: {origin!r} is no origin; give scheme, host and port, as "
+            "'https://app.example.com', or '*' for every origin"
+        )
+    return site

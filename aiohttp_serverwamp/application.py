@@ -1,0 +1,364 @@
+"""Application: realms by URI, the default realm, sessions across realms, start and stop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.adapters.aiohttp_upgrade import AiohttpHandler
+from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
+from aiohttp_serverwamp.adapters.serve import serve
+from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
+from aiohttp_serverwamp.hosting.runtime import Runtime
+from aiohttp_serverwamp.ids import random_id
+from aiohttp_serverwamp.limits import Limits
+from aiohttp_serverwamp.realm import Realm, RealmMethods
+from aiohttp_serverwamp.serializers import serializers
+from aiohttp_serverwamp.uris import shown
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.session import Session
+    from aiohttp_serverwamp.interfaces import (
+        AsyncSupport,
+        Connection,
+        TaskRunner,
+        Waiter,
+    )
+    from aiohttp_serverwamp.messages import Message
+    from aiohttp_serverwamp.router.host import RequestHandler
+    from aiohttp_serverwamp.router.session import RouterSession
+
+__all__ = ["Application"]
+
+logger = logging.getLogger("aiohttp_serverwamp.application")
+
+#: Names that a client made up are remembered for one log line each, so many at most.
+_MAX_LOGGED_NAMES = 100
+
+
+class Application(RealmMethods):
+    """A WAMP application: its realms, and the clients that are connected to them.
+
+    Clients that ask for a realm that was not added get the default realm, on which
+    everything works that a `Realm` can do (``application.add_routes(...)``); with
+    ``allow_default_realm=False`` they get ABORT ``wamp.error.no_such_realm``.
+
+    `async_support` is the async library, as a class or an instance. With `debug`
+    callers see what an unexpected exception says. `strict_request_ids` ends sessions
+    whose request ids are not consecutive. `cancel_on_disconnect` cancels the handlers
+    of a client that leaves. `synchronize_requests` finishes one request of a session
+    before the next one is started. `protocol_request_handlers` replaces what is done
+    with one message type of joined sessions: ``{messages.Call: async (message,
+    session)}``.
+
+    Raises `ConfigurationError` for options that make no sense.
+    """
+
+    #: How the server calls itself in WELCOME.
+    agent = "aiohttp-serverwamp"
+
+    def __init__(
+        self,
+        allow_default_realm: bool = True,
+        async_support: type[AsyncSupport] | AsyncSupport = AsyncioAsyncSupport,
+        *,
+        limits: Limits | None = None,
+        debug: bool = False,
+        strict_request_ids: bool = False,
+        cancel_on_disconnect: bool = True,
+        synchronize_requests: bool = False,
+        protocol_request_handlers: Mapping[type[Message], RequestHandler] | None = None,
+    ) -> None:
+        self.limits = _limits(limits)
+        self.support: AsyncSupport = (
+            async_support() if isinstance(async_support, type) else async_support
+        )
+        self.serializers = serializers(max_depth=self.limits.max_depth)
+        self.strict_request_ids = strict_request_ids
+        self.synchronize_requests = synchronize_requests
+        self.request_handlers = dict(protocol_request_handlers or {})
+        self._debug = debug
+        self._cancel_on_disconnect = cancel_on_disconnect
+        self._realms: dict[str, Realm] = {}
+        self._default_realm: Realm | None = None
+        if allow_default_realm:
+            self._default_realm = Realm("default")
+            self._default_realm.owner = self
+        self._injections: dict[type, Callable[[Any], Any]] = {}
+        self._runtime: Runtime | None = None
+        self._stopping = False
+        #: Sessions by connection, joined or not, until their tasks have ended.
+        self._open: set[RouterSession] = set()
+        self._joined: set[RouterSession] = set()
+        self._all_closed: Waiter[None] | None = None
+        self._logged_names: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<Application realms={[*self._realms]}>"
+
+    # --- Realms ---------------------------------------------------------------------
+
+    def add_realm(self, realm: Realm) -> None:
+        """Serve a realm.
+
+        Raises `ConfigurationError` for a second realm of the same URI, and for a realm
+        that belongs to another application.
+        """
+        if not isinstance(realm, Realm):
+            raise ConfigurationError(f"add_realm({realm!r}): give a Realm")
+        if realm.owner is self or realm.uri in self._realms:
+            raise ConfigurationError(
+                f"the application has a realm {realm.uri!r} already"
+            )
+        if realm.owner is not None:
+            raise ConfigurationError(
+                f"{realm!r} belongs to another Application: make a Realm for each, and "
+                "give both the same route sets"
+            )
+        if self._runtime is not None:
+            realm.start(self._runtime, self.limits)
+        realm.owner = self
+        self._realms[realm.uri] = realm
+
+    def realm(self, uri: str) -> Realm:
+        """Return an added realm; `KeyError` if there is none of this URI."""
+        return self._realms[uri]
+
+    @property
+    def default_realm(self) -> Realm:
+        """The realm of clients that ask for one that was not added.
+
+        Raises `ConfigurationError` with ``allow_default_realm=False``.
+        """
+        if self._default_realm is None:
+            raise ConfigurationError(
+                "this Application has allow_default_realm=False: use one of its realms, "
+                "as application.realm('members')"
+            )
+        return self._default_realm
+
+    def _target(self) -> Realm:
+        return self.default_realm
+
+    def _every_realm(self) -> Sequence[Realm]:
+        default = [] if self._default_realm is None else [self._default_realm]
+        return [*self._realms.values(), *default]
+
+    def requires_http_session(self) -> bool:
+        """Tell whether some realm reads the HTTP session."""
+        return any(
+            getattr(authenticator, "requires_http_session", False)
+            for realm in self._every_realm()
+            for authenticator in realm.transport_authenticators
+        )
+
+    # --- Sessions -------------------------------------------------------------------
+
+    def sessions(
+        self, *, authid: str | None = None, authrole: str | None = None
+    ) -> Sequence[Session]:
+        """Return the sessions that are joined now, realm by realm."""
+        return [
+            session
+            for realm in self._every_realm()
+            for session in realm.sessions(authid=authid, authrole=authrole)
+        ]
+
+    async def close_sessions(
+        self,
+        *,
+        authid: str | None = None,
+        authrole: str | None = None,
+        reason: str = uris.KILLED,
+        message: str = "",
+    ) -> int:
+        """End the sessions that match, in all realms; return how many.
+
+        They leave their realms at once and get GOODBYE; see `Session.close`.
+        """
+        closed = 0
+        for realm in self._every_realm():
+            closed += await realm.close_sessions(
+                authid=authid, authrole=authrole, reason=reason, message=message
+            )
+        return closed
+
+    # --- Running --------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether the application serves connections now."""
+        return self._runtime is not None
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[Application]:
+        """Run the application inside an ``async with`` block.
+
+        `setup_wamp` does this for an aiohttp application. Raises `ConfigurationError`
+        for handlers whose parameters cannot be supplied, and when it runs already.
+        """
+        if self._runtime is not None:
+            raise ConfigurationError(
+                "the Application runs already: it can be attached once, so make one for "
+                "each setup_wamp(...)"
+            )
+        async with self.support.task_group() as tasks:
+            try:
+                self._start(tasks)
+                yield self
+            finally:
+                await self.shutdown()
+                self._stop()
+
+    def _start(self, tasks: TaskRunner) -> None:
+        self._runtime = Runtime(
+            support=self.support,
+            tasks=tasks,
+            thread=get_ident(),
+            from_thread=self.support.caller_from_thread(),
+            debug=self._debug,
+            cancel_on_disconnect=self._cancel_on_disconnect,
+            close_timeout=self.limits.close_timeout,
+            injections=self._injections,
+        )
+        self._stopping = False
+        for realm in self._every_realm():
+            realm.start(self._runtime, self.limits)
+
+    def _stop(self) -> None:
+        self._runtime = None
+        for realm in self._every_realm():
+            realm.stop()
+
+    async def shutdown(self) -> None:
+        """End every session and wait until its connection has closed.
+
+        New connections are refused from now on. Joined clients get GOODBYE
+        ``wamp.close.system_shutdown``, joining ones ABORT, callers ERROR
+        ``wamp.error.canceled``. Takes at most `Limits.shutdown_timeout`; whoever is
+        still there then is dropped.
+        """
+        self._stopping = True
+        for session in [*self._open]:
+            session.shut_down()
+        if not self._open:
+            return
+        self._all_closed = self.support.waiter()
+        timeout = self.limits.shutdown_timeout or None
+        await self.support.wait_at_most(timeout, self._all_closed.wait)
+        self._all_closed = None
+        for session in [*self._open]:
+            logger.warning("session %s: still open at shutdown; dropped", session.id)
+            session.connection.abort()
+
+    def inject(self, kind: type, getter: Callable[[Session], Any]) -> None:
+        """Supply handler parameters annotated `kind` with ``getter(session)``.
+
+        For adapters; applications use `set_default_arg`.
+        """
+        self._injections[kind] = getter
+
+    # --- Serving --------------------------------------------------------------------
+
+    def aiohttp_websocket_handler(self) -> Callable[..., Awaitable[Any]]:
+        """Return a handler for ``app.router.add_get(path, handler)``.
+
+        `setup_wamp` is the better way: it also closes the sessions when the server
+        stops. Raises `ConfigurationError` for an async library other than asyncio.
+        """
+        self.require_asyncio("aiohttp")
+        return AiohttpHandler(self)
+
+    def require_asyncio(self, server: str) -> None:
+        """Raise `ConfigurationError` unless the application runs on asyncio."""
+        if self.support.name != "asyncio":
+            raise ConfigurationError(
+                f"{server} runs on asyncio, the Application on {self.support.name}: leave "
+                "async_support= out, or give AsyncioAsyncSupport"
+            )
+
+    def admits_connection(self) -> bool:
+        """Tell whether another connection is welcome: not stopping, not full."""
+        limits = self.limits
+        joining = len(self._open) - len(self._joined)
+        return not (
+            self._stopping
+            or (limits.max_sessions and len(self._open) >= limits.max_sessions)
+            or (limits.max_unauthenticated and joining >= limits.max_unauthenticated)
+        )
+
+    async def serve(self, connection: Connection) -> None:
+        """Serve one client's connection until it has closed."""
+        if self._runtime is None:
+            raise ConfigurationError(
+                "the Application is not running: attach it with setup_wamp(app, "
+                "application), or serve inside 'async with application.run()'"
+            )
+        await serve(connection, self, self.support)
+
+    # --- As the host of its sessions (`router.host.RouterHost`) ------------------------
+
+    def now(self) -> float:
+        """Return the monotonic time of deadlines, in seconds."""
+        return self.support.now()
+
+    def realm_of(self, uri: str) -> Realm:
+        """Return the realm that serves `uri`; raise `SessionRejected` if none does."""
+        realm = self._realms.get(uri)
+        if realm is not None:
+            return realm
+        if self._default_realm is None:
+            raise SessionRejected(uris.NO_SUCH_REALM, "there is no such realm here")
+        self._log_default(uri)
+        return self._default_realm
+
+    def _log_default(self, uri: str) -> None:
+        names = self._logged_names
+        if self._realms and uri not in names and len(names) < _MAX_LOGGED_NAMES:
+            names.add(uri)
+            logger.warning(
+                "a client asks for realm %s, which was not added; it gets the default "
+                "realm (Application(allow_default_realm=False) refuses it)",
+                shown(uri),
+            )
+
+    def new_session_id(self) -> int:
+        """Draw an id that no live session has (REQ-SES-025)."""
+        taken = {session.id for session in self._open} if self._open else ()
+        while (session_id := random_id()) in taken:
+            continue
+        return session_id
+
+    def new_authid(self) -> str:
+        """Draw an authid that cannot be guessed (REQ-AUTH-017)."""
+        return f"{random_id():014x}"
+
+    def opened(self, session: RouterSession) -> None:
+        """Take note of a session whose connection has opened."""
+        self._open.add(session)
+
+    def joined(self, session: RouterSession) -> None:
+        """Take note of a session that was welcomed."""
+        self._joined.add(session)
+
+    def ended(self, session: RouterSession) -> None:
+        """Take note of a session that is over, joined or not."""
+        self._joined.discard(session)
+
+    def closed(self, session: RouterSession) -> None:
+        """Take note of a session whose connection is closed and whose tasks ended."""
+        self._open.discard(session)
+        if not self._open and self._all_closed is not None:
+            self._all_closed.set_result(None)
+
+
+def _limits(limits: Limits | None) -> Limits:
+    if limits is None:
+        return Limits()
+    if not isinstance(limits, Limits):
+        raise ConfigurationError(f"limits={limits!r}: give Limits(...)")
+    return limits

@@ -1,0 +1,111 @@
+"""What a procedure sees of its call, and what it may return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp import messages
+    from aiohttp_serverwamp.hosting.local_session import LocalSession
+    from aiohttp_serverwamp.hosting.session import Session
+    from aiohttp_serverwamp.router.dealer import PendingCall
+
+__all__ = ["Invocation", "RPCErrorResult", "RPCProgressReport", "RPCResult"]
+
+
+@dataclass(slots=True)
+class RPCResult:
+    """A result with exactly these positional and keyword arguments.
+
+    ``RPCResult([None])`` is one null; returning None is no argument at all.
+    """
+
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RPCProgressReport(RPCResult):
+    """A progressive result; dropped if the caller did not ask for progress (5.2)."""
+
+
+@dataclass(slots=True)
+class RPCErrorResult:
+    """An error to return instead of raising `ApplicationError`."""
+
+    error_uri: str
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Invocation:
+    """One call of a hosted procedure (specification, INVOCATION).
+
+    Ask for it with a parameter annotated `Invocation`, or named ``invocation`` or ``request``.
+    """
+
+    __slots__ = ("_local", "_message", "_pending")
+
+    def __init__(
+        self,
+        local: LocalSession,
+        pending: PendingCall,
+        message: messages.Invocation,
+    ) -> None:
+        self._local = local
+        self._pending = pending
+        self._message = message
+
+    def __repr__(self) -> str:
+        return f"<Invocation {self.id} of {self.uri}>"
+
+    @property
+    def id(self) -> int:
+        """The invocation's id."""
+        return self._message.request
+
+    @property
+    def uri(self) -> str:
+        """The URI that was called; with pattern routes not the route's own."""
+        return self._pending.procedure
+
+    @property
+    def args(self) -> Sequence[Any]:
+        """The positional arguments of the call, not converted."""
+        return self._message.args or ()
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """The keyword arguments of the call, not converted."""
+        return self._message.kwargs or {}
+
+    @property
+    def session(self) -> Session:
+        """The calling session; for calls by the application, its own."""
+        return self._local.view(self._pending.caller)
+
+    @property
+    def caller(self) -> int:
+        """The id of the calling session."""
+        return self._pending.caller.id
+
+    @property
+    def timeout(self) -> float:
+        """Seconds the caller waits for the first answer and between two; 0: for ever."""
+        return self._pending.timeout
+
+    @property
+    def receive_progress(self) -> bool:
+        """Whether the caller wants progressive results."""
+        return self._pending.receive_progress
+
+    async def progress(self, *args: Any, **kwargs: Any) -> None:
+        """Send a progressive result; nothing if the caller did not ask for any (5.2).
+
+        Lets other tasks run, so that a loop that reports progress blocks nobody. Raises
+        `EncodingError` for what is not plain data.
+        """
+        self._local.send_progress(self, RPCProgressReport(args, kwargs))
+        await self._local.runtime.support.sleep(0)

@@ -1,0 +1,148 @@
+"""A hosted procedure: its handler, how it is run, and how what it returns becomes a result."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.hosting.invocation import (
+    Invocation,
+    RPCErrorResult,
+    RPCProgressReport,
+    RPCResult,
+)
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.binding import Binding
+    from aiohttp_serverwamp.hosting.routes import ProcedureRoute
+    from aiohttp_serverwamp.interfaces import AsyncSupport
+
+__all__ = ["HandlerKind", "HostedProcedure", "result_arguments"]
+
+
+class HandlerKind(Enum):
+    """How a handler is run."""
+
+    PLAIN = "plain function"
+    THREAD = "plain function in a thread"
+    COROUTINE = "coroutine function"
+    GENERATOR = "async generator function"
+
+
+class HostedProcedure:
+    """One handler, compiled.
+
+    Raises `ConfigurationError` for a handler that cannot serve a call.
+    """
+
+    __slots__ = ("binding", "function", "inline", "kind", "spread_results")
+
+    def __init__(self, route: ProcedureRoute, binding: Binding) -> None:
+        self.function = route.handler
+        self.binding = binding
+        self.kind = _kind(route)
+        #: Whether it runs at once, without a task of its own.
+        self.inline = self.kind is HandlerKind.PLAIN and not binding.needs_task
+        self.spread_results = route.spread_results
+
+    async def run(
+        self,
+        support: AsyncSupport,
+        invocation: Invocation,
+        report: Callable[[Invocation, Any], None],
+    ) -> Any:
+        """Run the handler in the current task and return its final result.
+
+        `report` is given each progressive one. Default args that are context managers are
+        closed before this returns, so that a transaction is committed before its result is
+        sent.
+        """
+        async with AsyncExitStack() as stack:
+            args, kwargs = (
+                await self.binding.bind_async(
+                    invocation, invocation.args, invocation.kwargs, stack
+                )
+                if self.binding.needs_task
+                else self.binding.bind(invocation, invocation.args, invocation.kwargs)
+            )
+            if self.kind is HandlerKind.COROUTINE:
+                return await self.function(*args, **kwargs)
+            if self.kind is HandlerKind.THREAD:
+                call = functools.partial(self.function, *args, **kwargs)
+                return await support.run_in_thread(call)
+            if self.kind is HandlerKind.PLAIN:
+                return self.function(*args, **kwargs)
+            return await self._exhaust(
+                self.function(*args, **kwargs), support, invocation, report
+            )
+
+    @staticmethod
+    async def _exhaust(
+        generator: AsyncGenerator[Any, None],
+        support: AsyncSupport,
+        invocation: Invocation,
+        report: Callable[[Invocation, Any], None],
+    ) -> Any:
+        """Report what the generator yields until it yields a final result or ends."""
+        try:
+            async for item in generator:
+                final = isinstance(item, RPCResult | RPCErrorResult)
+                if final and not isinstance(item, RPCProgressReport):
+                    return item
+                report(invocation, item)
+                # A generator that never waits must neither block the loop nor be deaf to
+                # cancellation.
+                await support.sleep(0)
+        finally:
+            await generator.aclose()
+        return RPCResult()
+
+
+def result_arguments(
+    result: Any, *, spread: bool
+) -> tuple[list[Any] | tuple[Any, ...], Mapping[str, Any]]:
+    """Return the positional and keyword arguments that a handler's value stands for."""
+    # Hot path.
+    if result is None:
+        return (), {}
+    if type(result) is tuple:  # a NamedTuple is one value
+        return result, {}
+    if isinstance(result, RPCResult):
+        return list(result.args), result.kwargs
+    if spread:
+        if isinstance(result, list):
+            return result, {}
+        if isinstance(result, Mapping):
+            return (), result
+    return (result,), {}
+
+
+def _kind(route: ProcedureRoute) -> HandlerKind:
+    handler = route.handler
+    function = handler
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not inspect.isroutine(function):
+        function = type(function).__call__
+    name = getattr(handler, "__qualname__", repr(handler))
+    if inspect.isasyncgenfunction(function):
+        kind = HandlerKind.GENERATOR
+    elif inspect.iscoroutinefunction(function):
+        kind = HandlerKind.COROUTINE
+    elif inspect.isgeneratorfunction(function):
+        raise ConfigurationError(
+            f"{name} is a plain generator: write 'async def' to report progress by yield"
+        )
+    else:
+        return HandlerKind.THREAD if route.thread else HandlerKind.PLAIN
+    if route.thread:
+        raise ConfigurationError(
+            f"{name}: thread=True is for plain functions; this one is async and runs as "
+            "a task"
+        )
+    return kind

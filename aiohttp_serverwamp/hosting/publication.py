@@ -1,0 +1,98 @@
+"""Publishing and calling from application code: options, and what `publish` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from aiohttp_serverwamp.errors import ConfigurationError, ProtocolViolation
+from aiohttp_serverwamp.messages import Call, Message, Publish, check_options
+
+__all__ = ["CallOptions", "Publication", "PublishOptions"]
+
+
+class Publication:
+    """A publication that has been made; its `id` is the one in every EVENT.
+
+    May be awaited, which waits for nothing.
+    """
+
+    __slots__ = ("id",)
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+
+    def __int__(self) -> int:
+        return self.id
+
+    __index__ = __int__
+
+    def __repr__(self) -> str:
+        return f"Publication({self.id})"
+
+    def __await__(self) -> Generator[None, None, Publication]:
+        yield from ()
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """``PUBLISH.Options``; None leaves an option out (specification, 6.3 to 6.5).
+
+    Whitelists and blacklists hold for every subscriber; all that are given must be met.
+    Raises `ConfigurationError` for a value of the wrong type.
+    """
+
+    #: False: the application's own subscriptions receive the event as well.
+    exclude_me: bool | None = None
+    #: Make the publisher's identity known to the subscribers.
+    disclose_me: bool | None = None
+    #: Session ids.
+    exclude: Sequence[int] | None = None
+    exclude_authid: Sequence[str] | None = None
+    exclude_authrole: Sequence[str] | None = None
+    #: Session ids; an empty whitelist admits nobody.
+    eligible: Sequence[int] | None = None
+    eligible_authid: Sequence[str] | None = None
+    eligible_authrole: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        options_dict(Publish, self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """``CALL.Options``; None leaves an option out (specification, 5.5 and 5.6).
+
+    Raises `ConfigurationError` for a value of the wrong type.
+    """
+
+    #: Milliseconds until `TimedOut` is raised; 0: none.
+    timeout: int | None = None
+    #: Make the caller's identity known to the callee.
+    disclose_me: bool | None = None
+
+    def __post_init__(self) -> None:
+        options_dict(Call, self)
+
+
+def options_dict(
+    cls: type[Message], options: PublishOptions | CallOptions | None
+) -> dict[str, Any]:
+    """Return the options as they stand in a message."""
+    if options is None:
+        return {}
+    given = {
+        field.name: value
+        for field in fields(options)
+        if (value := getattr(options, field.name)) is not None
+    }
+    for name, value in given.items():
+        if isinstance(value, tuple | set | frozenset):
+            given[name] = list(value)
+    try:
+        check_options(cls, given)
+    except ProtocolViolation as error:
+        raise ConfigurationError(f"{type(options).__name__}: {error}") from None
+    return given

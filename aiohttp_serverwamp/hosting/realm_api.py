@@ -1,0 +1,64 @@
+"""What hosted code may ask of a live realm; `aiohttp_serverwamp.Realm` is the one that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aiohttp_serverwamp import uris
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.local_session import LocalSession
+    from aiohttp_serverwamp.hosting.publication import (
+        CallOptions,
+        Publication,
+        PublishOptions,
+    )
+    from aiohttp_serverwamp.hosting.session import Session
+
+__all__ = ["RealmAPI"]
+
+
+class RealmAPI(Protocol):
+    """A live realm."""
+
+    uri: str
+
+    @property
+    def local(self) -> LocalSession:
+        """The application as a peer of the realm."""
+
+    def publish(
+        self,
+        topic: str,
+        /,
+        *args: Any,
+        options: PublishOptions | None = None,
+        **kwargs: Any,
+    ) -> Publication:
+        """Publish an event as the application."""
+
+    async def call(
+        self,
+        procedure: str,
+        /,
+        *args: Any,
+        options: CallOptions | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Call a procedure as the application."""
+
+    def sessions(
+        self, *, authid: str | None = None, authrole: str | None = None
+    ) -> Sequence[Session]:
+        """Return the sessions that are joined now."""
+
+    async def close_sessions(
+        self,
+        *,
+        authid: str | None = None,
+        authrole: str | None = None,
+        reason: str = uris.KILLED,
+        message: str = "",
+    ) -> int:
+        """End sessions with GOODBYE; return how many."""

@@ -1,0 +1,32 @@
+"""What hosted code runs on while its application runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import AsyncSupport, TaskRunner
+
+__all__ = ["Runtime"]
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The async library and the application's switches, as realms need them."""
+
+    support: AsyncSupport
+    #: Owner of the tasks that belong to no client.
+    tasks: TaskRunner
+    #: The thread of the loop; publishing from any other is handed over by `from_thread`.
+    thread: int
+    from_thread: Callable[[Callable[[], object]], None]
+    #: Whether callers see what an unexpected exception says.
+    debug: bool
+    #: Whether a handler is cancelled when its caller leaves.
+    cancel_on_disconnect: bool
+    #: Seconds that the rest of a subscription or lifespan handler may take.
+    close_timeout: float
+    #: Injected types that only the server's adapter knows: type → getter(session).
+    injections: Mapping[type, Callable[[Any], Any]]

@@ -1,0 +1,192 @@
+"""Session: the public view of one client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.errors import ConfigurationError, ConnectionClosed
+from aiohttp_serverwamp.router.session import RouterSession
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.publication import CallOptions, Publication
+    from aiohttp_serverwamp.hosting.realm_api import RealmAPI
+    from aiohttp_serverwamp.interfaces import Connection
+    from aiohttp_serverwamp.router.peer import Peer
+
+__all__ = ["Session"]
+
+
+class Session(MutableMapping[str, Any]):
+    """One client's WAMP session.
+
+    As a mapping it holds the application's own data: ``session["cart"] = ...``. Handlers get
+    it by a parameter annotated `Session` or named ``session``; authenticators get it before the
+    client has joined, when `authid` is only what the client claims.
+    """
+
+    __slots__ = ("_realm", "peer")
+
+    def __init__(self, peer: Peer, realm: RealmAPI) -> None:
+        #: The router's side of the session.
+        self.peer = peer
+        self._realm = realm
+
+    def __repr__(self) -> str:
+        return f"<Session {self.id} authid={self.authid!r} realm={self.realm.uri!r}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Session) and other.peer is self.peer
+
+    def __hash__(self) -> int:
+        return hash(self.peer)
+
+    def __bool__(self) -> bool:
+        # Without this a session with no data of its own would be false.
+        return True
+
+    # --- Who it is ------------------------------------------------------------------------
+
+    @property
+    def id(self) -> int:
+        """The session id (specification, WELCOME)."""
+        return self.peer.id
+
+    @property
+    def authid(self) -> str:
+        """Who the client is."""
+        return self.peer.authid
+
+    @property
+    def auth_id(self) -> str:
+        """The same as `authid`; the name that serverwamp uses."""
+        return self.peer.authid
+
+    @property
+    def authrole(self) -> str:
+        """The role that permissions are given to."""
+        return self.peer.authrole
+
+    @property
+    def authmethod(self) -> str:
+        """How the client was authenticated."""
+        return self.peer.authmethod
+
+    @property
+    def authprovider(self) -> str:
+        """Who vouches for the client's identity."""
+        return self.peer.authprovider
+
+    @property
+    def authextra(self) -> Mapping[str, Any]:
+        """What WELCOME told the client besides."""
+        return self.peer.authextra
+
+    @property
+    def identity(self) -> Any:
+        """What the authenticator returned; None for anonymous clients and for the application."""
+        return getattr(self.peer, "identity", None)
+
+    @property
+    def realm(self) -> RealmAPI:
+        """The realm that the session belongs to."""
+        return self._realm
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session is joined to its realm now."""
+        return not isinstance(self.peer, RouterSession) or self.peer.joined
+
+    # --- Its transport --------------------------------------------------------------------
+
+    @property
+    def connection(self) -> Connection:
+        """The client's connection, with its `transport_info`.
+
+        Raises `ConfigurationError` for the application's own session, which has none.
+        """
+        return self._wire("has no connection").connection
+
+    @property
+    def http_session(self) -> Mapping[str, Any] | None:
+        """The HTTP session as it was at the upgrade, a copy; None without one."""
+        if not isinstance(self.peer, RouterSession):
+            return None
+        http_session: Mapping[str, Any] | None
+        http_session = self.peer.connection.transport_info.get("http_session")
+        return http_session
+
+    # --- What to do with it ---------------------------------------------------------------
+
+    def send_event(
+        self,
+        topic: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        trust_level: int | None = None,
+    ) -> Publication:
+        """Send an event to this session only, on each of its subscriptions that match.
+
+        Acts at once and never waits. Before SUBSCRIBED, in a subscription handler, the event
+        is held back and follows it.
+
+        Raises `EncodingError` for what is not plain data, whether or not it is subscribed.
+        """
+        return self._realm.local.send_event(
+            self.peer, topic, args, kwargs, trust_level=trust_level
+        )
+
+    async def call(
+        self, uri: str, *args: Any, options: CallOptions | None = None, **kwargs: Any
+    ) -> Any:
+        """Call a procedure that this client has registered; results as `Realm.call`.
+
+        Raises `NoSuchProcedure` when it has not, `ConnectionClosed` when it has left, or what
+        the client answers.
+        """
+        if not self.is_open:
+            raise ConnectionClosed(f"session {self.id} has left")
+        return await self._realm.local.call(
+            uri, args, kwargs, options=options, at=self.peer
+        )
+
+    async def close(self, reason: str = uris.KILLED, message: str = "") -> None:
+        """End the session with GOODBYE (specification, 2.4).
+
+        It leaves its realm before this returns; the connection closes when the client has
+        replied, or after `Limits.close_timeout`. Closing a session that has ended does nothing.
+        Raises `ConfigurationError` if `reason` is not a URI.
+        """
+        if not uris.is_valid_uri(reason):
+            raise ConfigurationError(f"reason={reason!r}: give a URI, as {uris.KILLED}")
+        self._wire("cannot be closed").goodbye(reason, message)
+
+    def _wire(self, problem: str) -> RouterSession:
+        if not isinstance(self.peer, RouterSession):
+            raise ConfigurationError(f"the application's own session {problem}")
+        return self.peer
+
+    # --- The application's own data ---------------------------------------------------------
+
+    def _data(self) -> dict[str, Any]:
+        peer = self._wire("holds no data")
+        if peer.data is None:
+            peer.data = {}
+        return peer.data
+
+    def __getitem__(self, key: str) -> Any:
+        return self._data()[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._data()[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._data()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data())
+
+    def __len__(self) -> int:
+        return len(self._data())

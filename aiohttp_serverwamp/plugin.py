@@ -1,0 +1,175 @@
+"""setup_wamp: attach a WAMP application to an aiohttp application."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp_session
+from aiohttp import web
+
+from aiohttp_serverwamp.adapters.aiohttp_upgrade import AiohttpHandler, upgrade_request
+from aiohttp_serverwamp.application import Application
+from aiohttp_serverwamp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.adapters.origin import Network
+    from aiohttp_serverwamp.limits import Limits
+
+__all__ = ["WAMP", "setup_wamp"]
+
+logger = logging.getLogger("aiohttp_serverwamp.plugin")
+
+
+class _WAMPKey(web.AppKey[Application]):
+    """An application key that is the same as the string it is named by.
+
+    ``app[WAMP]`` is typed, ``app["wamp"]`` is what one types; a plain string as a key
+    would make aiohttp warn in the tests of everybody who uses it.
+    """
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return hash("wamp")
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or other == "wamp"
+
+
+#: The key of the Application: ``app[WAMP]`` and ``app["wamp"]`` are the same entry.
+WAMP: Final[web.AppKey[Application]] = _WAMPKey("wamp", Application)
+
+
+def setup_wamp(
+    app: web.Application,
+    application: Application | None = None,
+    *,
+    path: str | Sequence[str] = "/ws",
+    allowed_origins: Iterable[str] | None = None,
+    trusted_proxies: Iterable[str | Network] = (),
+    compress: bool = False,
+    limits: Limits | None = None,
+) -> Application:
+    """Attach a WAMP application to an aiohttp application and return it.
+
+    Serves WebSockets at `path` (the route, the first one of several, is named
+    ``wamp``), puts the `Application` at ``app["wamp"]``, starts it with the server and
+    ends its sessions on shutdown. Without `application` one is made, with `limits`.
+
+    `allowed_origins` lists further origins, as ``https://app.example.com``, whose pages
+    may connect; ``"*"`` is every origin. `trusted_proxies` lists addresses and networks
+    whose ``X-Forwarded-Host`` and ``X-Forwarded-Proto`` count. `compress` offers
+    permessage-deflate.
+
+    Raises `ConfigurationError` when called twice for one app, after the app was started
+    or given to ``add_subapp``, and for options that make no sense.
+    """
+    if not isinstance(app, web.Application):
+        raise ConfigurationError(
+            f"setup_wamp({app!r}): give the aiohttp.web.Application first"
+        )
+    if WAMP in app:
+        raise ConfigurationError(
+            "setup_wamp() was called for this app already: app['wamp'] is its Application, "
+            "and path= takes several paths"
+        )
+    if app.frozen or app.pre_frozen:
+        raise ConfigurationError(
+            "setup_wamp() comes too late, the app is frozen: call it before the app is "
+            "started, and for a sub-application before add_subapp()"
+        )
+    application = _application(application, limits)
+    application.require_asyncio("aiohttp")
+    handler = AiohttpHandler(
+        application,
+        allowed_origins=allowed_origins,
+        trusted_proxies=trusted_proxies,
+        compress=compress,
+    )
+    for number, each in enumerate(_paths(path)):
+        app.router.add_get(each, handler, name=None if number else "wamp")
+    application.inject(web.Request, upgrade_request)
+    app[WAMP] = application
+    app.cleanup_ctx.append(_running)
+    app.on_startup.append(_check_http_session)
+    app.on_shutdown.append(_shut_down)
+    return application
+
+
+def _application(application: Application | None, limits: Limits | None) -> Application:
+    if application is None:
+        return Application(limits=limits)
+    if not isinstance(application, Application):
+        raise ConfigurationError(
+            f"setup_wamp(app, {application!r}): give an aiohttp_serverwamp.Application, "
+            "or nothing"
+        )
+    if limits is not None:
+        raise ConfigurationError(
+            "setup_wamp(limits=...) is for the Application that it makes itself: write "
+            "Application(limits=...) for your own"
+        )
+    return application
+
+
+def _paths(path: str | Sequence[str]) -> Sequence[str]:
+    paths = [path] if isinstance(path, str) else [*path]
+    if not paths or not all(isinstance(each, str) for each in paths):
+        raise ConfigurationError(f"path={path!r}: give a path, as '/ws', or several")
+    return paths
+
+
+async def _running(app: web.Application) -> AsyncIterator[None]:
+    _check_workers()
+    async with app[WAMP].run():
+        yield
+
+
+async def _shut_down(app: web.Application) -> None:
+    # Not left to `cleanup_ctx`: aiohttp waits for open sockets between the two.
+    await app[WAMP].shutdown()
+
+
+async def _check_http_session(app: web.Application) -> None:
+    """Refuse to start when cookies are to be read and nothing reads them."""
+    if not app[WAMP].requires_http_session():
+        return
+    installed = any(
+        getattr(middleware, "__module__", None) == aiohttp_session.__name__
+        for middleware in app.middlewares
+    )
+    # A sub-application, frozen before it starts, may have the middleware from its parent.
+    if not installed and not app.pre_frozen:
+        raise ConfigurationError(
+            "a realm uses session_authenticator(), but aiohttp-session is not set up: call "
+            "aiohttp_session.setup(app, storage) in the same place as setup_wamp(app)"
+        )
+
+
+def _check_workers() -> None:
+    """Say so when this process is one of several, whose sessions would not meet."""
+    workers = _gunicorn_workers()
+    if workers > 1:
+        logger.error(
+            "gunicorn runs %s workers, but events and calls reach only the clients of one "
+            "process: run one worker (gunicorn --workers 1)",
+            workers,
+        )
+
+
+def _gunicorn_workers() -> int:
+    """Return how many gunicorn workers serve this application; 1 without gunicorn."""
+    base: Any = sys.modules.get("gunicorn.workers.base")
+    frame = sys._getframe()
+    while base is not None and frame is not None:
+        # The worker is on the stack: it awaits the start-up that this is part of.
+        worker = frame.f_locals.get("self")
+        if isinstance(worker, base.Worker):
+            return int(worker.cfg.workers)
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return 1

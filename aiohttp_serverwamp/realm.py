@@ -1,0 +1,500 @@
+"""Realm: what one realm offers and who may use it, and its live broker and dealer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.auth.ticket import TicketAuthenticator, TicketVerifier
+from aiohttp_serverwamp.errors import ApplicationError, ConfigurationError
+from aiohttp_serverwamp.hosting.binding import Binding, Injectables, compile_binding
+from aiohttp_serverwamp.hosting.default_args import DefaultArg
+from aiohttp_serverwamp.hosting.invocation import Invocation
+from aiohttp_serverwamp.hosting.lives import Life, LifeHandler, check_life_handler
+from aiohttp_serverwamp.hosting.local_session import LocalSession
+from aiohttp_serverwamp.hosting.procedures import HostedProcedure
+from aiohttp_serverwamp.hosting.routes import (
+    ProcedureRoute,
+    Route,
+    RPCRouteSet,
+    TopicRoute,
+    TopicRouteSet,
+)
+from aiohttp_serverwamp.hosting.session import Session
+from aiohttp_serverwamp.hosting.topics import HostedTopics, Occasion
+from aiohttp_serverwamp.ids import random_id
+from aiohttp_serverwamp.messages import Register
+from aiohttp_serverwamp.router.authorization import Authorizer, Permissions, Preset
+from aiohttp_serverwamp.router.disclosure import Disclosure
+from aiohttp_serverwamp.router.registrations import Callee
+from aiohttp_serverwamp.router.router import Router
+from aiohttp_serverwamp.uris import Match, is_valid_uri
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.auth.authenticator import Authenticator
+    from aiohttp_serverwamp.hosting.publication import (
+        CallOptions,
+        Publication,
+        PublishOptions,
+    )
+    from aiohttp_serverwamp.hosting.runtime import Runtime
+    from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.router.host import TransportAuthenticator
+    from aiohttp_serverwamp.router.peer import Peer
+    from aiohttp_serverwamp.router.session import RouterSession
+
+__all__ = ["Realm"]
+
+
+class RealmMethods:
+    """What can be done with a realm; an `Application` does it with its default realm."""
+
+    def _target(self) -> Realm:
+        """Return the realm that is meant."""
+        raise NotImplementedError
+
+    # --- What it offers -------------------------------------------------------------------
+
+    def add_routes(self, routes: Iterable[Route]) -> None:
+        """Host procedures and topics: an `RPCRouteSet`, a `TopicRouteSet`, or any mix.
+
+        May be called while the application runs. Raises `ConfigurationError` for a route that
+        exists already, a handler that cannot serve, and anything that is no route.
+        """
+        self._target()._add_routes(routes)
+
+    #: The names that serverwamp uses.
+    add_rpc_routes = add_topic_routes = add_routes
+
+    def set_default_arg(
+        self,
+        name: str,
+        value: Any = None,
+        factory: Callable[[], Any] | None = None,
+    ) -> None:
+        """Give handlers that have a parameter `name` this value.
+
+        `factory` is called for each call, with no arguments: sync, async, or returning an
+        async context manager, which is closed after the call. Callers cannot override it.
+        """
+        if factory is not None and not callable(factory):
+            raise ConfigurationError(
+                f"set_default_arg({name!r}, factory={factory!r}): give a function"
+            )
+        self._target()._default_args[name] = DefaultArg(value, factory)
+
+    def add_session_lifespan_handler(self, handler: Callable[..., Any]) -> None:
+        """Let an async generator accompany every session of the realm.
+
+        It runs to its ``yield`` when a session has joined, before the session's first request
+        is handled; the rest runs when the session has left. If it raises, the session ends.
+        """
+        check_life_handler(handler, "lifespan handler")
+        self._target()._add_life_handler(handler)
+
+    # --- Who may join ---------------------------------------------------------------------
+
+    def add_transport_authenticator(
+        self, authenticator: TransportAuthenticator
+    ) -> None:
+        """Let ``authenticator(session)`` say who a client is, from its transport alone.
+
+        It may be async, and returns an `Identity`, another truthy value (taken as
+        ``session.identity``) or None. The first of several to name somebody wins.
+        """
+        if not callable(authenticator):
+            raise ConfigurationError(
+                f"{authenticator!r} is no transport authenticator: give a function of one "
+                "argument, the session"
+            )
+        self._target().transport_authenticators.append(authenticator)
+
+    def set_ticket_authenticator(self, verify: TicketVerifier) -> None:
+        """Let ``verify(session, ticket)`` judge tickets (specification, 7.3).
+
+        It may be async, and returns as a transport authenticator does; ``session.authid`` is
+        what the client claims to be.
+        """
+        if not callable(verify):
+            raise ConfigurationError(
+                f"{verify!r} is no ticket authenticator: give a function of two arguments, "
+                "the session and the ticket"
+            )
+        self._target().authenticators["ticket"] = TicketAuthenticator(verify)
+
+    # --- Who may do what ------------------------------------------------------------------
+
+    def permit(
+        self,
+        uri: str,
+        *,
+        match: Match | str = Match.EXACT,
+        call: bool | None = None,
+        register: Any = None,
+        publish: bool | None = None,
+        subscribe: bool | None = None,
+        roles: Iterable[str] | None = None,
+    ) -> None:
+        """Say what clients may do with a URI, or with all that match it; None says nothing.
+
+        The most specific rule that says something about an action decides alone: exact, then
+        the longest prefix, then the best wildcard. `roles` names who is granted what is True.
+        ``register="own"`` lets each session register the URI for ``session.call`` only.
+
+        Raises `ConfigurationError` for what makes no rule.
+        """
+        self._target().permissions.permit(
+            uri,
+            match,
+            call=call,
+            register=register,
+            publish=publish,
+            subscribe=subscribe,
+            roles=roles,
+        )
+
+    def set_authorizer(self, authorizer: Authorizer | None) -> None:
+        """Let ``authorizer(session, action, uri, options)`` deny what the rules allow.
+
+        It may be async, and returns a bool or a `Decision`. What it raises denies with
+        ``wamp.error.authorization_failed``.
+        """
+        self._target()._set_authorizer(authorizer)
+
+    def drop_decisions(self, session: Session | None = None) -> None:
+        """Forget the authorizer's remembered decisions: of one session, or all."""
+        router = self._target().router
+        router.decisions.drop(None if session is None else session.peer)
+
+    # --- Publishing and calling -------------------------------------------------------------
+
+    def publish(
+        self,
+        topic: str,
+        /,
+        *args: Any,
+        options: PublishOptions | None = None,
+        **kwargs: Any,
+    ) -> Publication:
+        """Publish an event to everybody who is subscribed.
+
+        Acts at once and never waits; the result may be awaited all the same. From another
+        thread the work is handed to the loop.
+
+        Raises `EncodingError` for what is not plain data, whether or not anybody listens,
+        `InvalidURI`, and `ConfigurationError` while no application runs the realm.
+        """
+        return self._target().local.publish(topic, args, kwargs, options=options)
+
+    async def call(
+        self,
+        procedure: str,
+        /,
+        *args: Any,
+        options: CallOptions | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Call a procedure, hosted or a client's, as the application.
+
+        Returns None for no result, the value of a single positional one, else an `RPCResult`.
+        Raises `ApplicationError` or its subclass for the error's URI, and `ConfigurationError`
+        while no application runs the realm.
+        """
+        return await self._target().local.call(procedure, args, kwargs, options=options)
+
+
+class Realm(RealmMethods):
+    """One realm of an `Application`.
+
+    `permissions` is `OPEN` for a classic open router, where every client may do everything;
+    otherwise clients may call what is hosted here and subscribe to what is declared here.
+    `disclosure` is "deny", "allow" or "force" (deny by default, allow with OPEN);
+    `strict_uris` admits only lower-case letters, digits and underscores in URIs.
+
+    Raises `ConfigurationError` for a malformed URI or option.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        permissions: Preset | None = None,
+        disclosure: str | None = None,
+        strict_uris: bool = False,
+    ) -> None:
+        if not isinstance(uri, str) or not is_valid_uri(uri):
+            raise ConfigurationError(f"Realm({uri!r}): give a URI, as 'customers'")
+        self.uri = uri
+        self.permissions = Permissions.starting_from(permissions)
+        self.transport_authenticators: list[TransportAuthenticator] = []
+        self.authenticators: dict[str, Authenticator] = {}
+        self._disclosure = _disclosure(disclosure, open_=permissions is not None)
+        self._strict_uris = strict_uris
+        self._routes: dict[tuple[Any, ...], Route] = {}
+        self._default_args: dict[str, DefaultArg] = {}
+        self._authorizer: Authorizer | None = None
+        self._life_functions: list[Callable[..., Any]] = []
+        self._life_handlers: list[LifeHandler] = []
+        #: Who runs this realm; a realm belongs to one application.
+        self.owner: object | None = None
+        self._runtime: Runtime | None = None
+        self._router: Router | None = None
+        self._local: LocalSession | None = None
+        self._topics: HostedTopics | None = None
+
+    def __repr__(self) -> str:
+        return f"<Realm {self.uri!r}>"
+
+    def _target(self) -> Realm:
+        return self
+
+    # --- Setting up -----------------------------------------------------------------------
+
+    def _add_routes(self, routes: Iterable[Route]) -> None:
+        for route in _each_route(routes):
+            kind = "procedure" if isinstance(route, ProcedureRoute) else "topic"
+            key = (kind, route.uri, route.match)
+            if key in self._routes:
+                raise ConfigurationError(
+                    f"{self!r} serves the {kind} {route.uri!r} already: give each its own "
+                    "URI, or leave one route out"
+                )
+            if isinstance(route, TopicRoute) and route.handler is not None:
+                check_life_handler(route.handler, "subscription handler")
+            self._declare(route)
+            if self._runtime is not None:
+                self._install(route)
+            self._routes[key] = route
+
+    def _declare(self, route: Route) -> None:
+        """Say by a permission rule that clients may use the route."""
+        if not isinstance(route.uri, str):
+            return
+        if isinstance(route, TopicRoute):
+            self.permissions.declare(
+                route.uri,
+                route.match,
+                subscribe=True,
+                publish=route.publish,
+                roles=route.roles,
+            )
+        else:
+            self.permissions.declare(
+                route.uri, route.match, call=True, roles=route.roles
+            )
+
+    def _add_life_handler(self, handler: Callable[..., Any]) -> None:
+        self._life_functions.append(handler)
+        if self._runtime is not None:
+            self._life_handlers.append(self._life_handler(handler))
+
+    def _set_authorizer(self, authorizer: Authorizer | None) -> None:
+        self._authorizer = authorizer
+        if self._router is not None:
+            self._router.authorizer = authorizer
+            self._router.decisions.drop()
+
+    # --- Running --------------------------------------------------------------------------
+
+    def start(self, runtime: Runtime, limits: Limits) -> None:
+        """Go live: make broker and dealer, compile handlers, register what is hosted.
+
+        Raises `ConfigurationError` for handlers whose parameters cannot be supplied.
+        """
+        self._runtime = runtime
+        self._router = Router(
+            self.uri,
+            limits=limits,
+            permissions=self.permissions,
+            now=runtime.support.now,
+            choose=random.choice,
+            new_id=random_id,
+            disclosure=self._disclosure,
+            strict_uris=self._strict_uris,
+        )
+        self._router.authorizer = self._authorizer
+        self._router.hosted_topics = self._topics = HostedTopics(runtime)
+        self._local = LocalSession(self._router, runtime, self.view)
+        for route in self._routes.values():
+            self._install(route)
+        self._life_handlers = [
+            self._life_handler(function) for function in self._life_functions
+        ]
+
+    def stop(self) -> None:
+        """Be set up only, as before `start`."""
+        self._runtime = self._router = self._local = self._topics = None
+        self._life_handlers = []
+
+    def _install(self, route: Route) -> None:
+        if isinstance(route, ProcedureRoute):
+            self._install_procedure(route)
+        elif isinstance(route, TopicRoute):
+            self._install_topic(route)
+
+    def _install_procedure(self, route: ProcedureRoute) -> None:
+        binding = self._compile(route.handler, arguments=True)
+        procedure = HostedProcedure(route, binding)
+        dealer = self.router.dealer
+        if isinstance(route.uri, str):
+            message = Register(1, {"match": route.match}, route.uri)
+            try:
+                registration = dealer.register(self.local, message)
+            except ApplicationError as error:
+                raise ConfigurationError(
+                    f"{self!r} cannot host {route.uri!r}: {error}"
+                ) from error
+        else:
+            registration = dealer.registrations.add_fallback(
+                Callee(self.local), route.uri, route.roles
+            )
+        self.local.host(registration.id, procedure)
+
+    def _install_topic(self, route: TopicRoute) -> None:
+        assert self._topics is not None, "installed while live"
+        handler = None if route.handler is None else self._life_handler(route.handler)
+        if isinstance(route.uri, str):
+            self._topics.add(route.uri, route.match, handler)
+        else:
+            self._topics.add_fallback(route.uri, route.roles, handler)
+
+    def _life_handler(self, function: Callable[..., Any]) -> LifeHandler:
+        return LifeHandler(function, self._compile(function, arguments=False))
+
+    def _compile(self, function: Callable[..., Any], *, arguments: bool) -> Binding:
+        assert self._runtime is not None, "compiled while live"
+        by_type: dict[type, Callable[[Any], Any]] = {Session: _session_of}
+        by_name: dict[str, tuple[type | None, Callable[[Any], Any]]] = {
+            "session": (Session, _session_of)
+        }
+        for kind, getter in self._runtime.injections.items():
+            by_type[kind] = _from_session(getter)
+        if arguments:
+            by_type[Invocation] = _itself
+            by_name["invocation"] = by_name["request"] = (Invocation, _itself)
+        else:
+            by_name["topic_uri"] = (str, _topic_of)
+        return compile_binding(
+            function,
+            injectables=Injectables(by_type, by_name),
+            default_args=self._default_args,
+            arguments=arguments,
+        )
+
+    # --- Live -----------------------------------------------------------------------------
+
+    @property
+    def router(self) -> Router:
+        """The live broker and dealer; `ConfigurationError` while nothing runs the realm."""
+        if self._router is None:
+            raise self._not_running()
+        return self._router
+
+    @property
+    def local(self) -> LocalSession:
+        """The application as a peer; `ConfigurationError` while nothing runs the realm."""
+        if self._local is None:
+            raise self._not_running()
+        return self._local
+
+    def _not_running(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self!r} is not running: publish and call after start-up, with the realm "
+            "added to an Application by add_realm(), and that served by setup_wamp(app) or "
+            "inside 'async with application.run()'"
+        )
+
+    def view(self, peer: Peer) -> Session:
+        """Return the public Session of a peer."""
+        return Session(peer, self)
+
+    def life(self, session: RouterSession) -> Life | None:
+        """Return what accompanies a session, or None without lifespan handlers."""
+        if not self._life_handlers:
+            return None
+        assert self._runtime is not None, "sessions join while live"
+        assert session.tasks is not None, (
+            "a wire peer always has its connection's tasks"
+        )
+        occasion = Occasion(session.public())
+        return Life(self._runtime, session.tasks, self._life_handlers, occasion)
+
+    def sessions(
+        self, *, authid: str | None = None, authrole: str | None = None
+    ) -> Sequence[Session]:
+        """Return the sessions that are joined now, in the order they joined."""
+        return [
+            peer.public() for peer in self._joined(authid=authid, authrole=authrole)
+        ]
+
+    async def close_sessions(
+        self,
+        *,
+        authid: str | None = None,
+        authrole: str | None = None,
+        reason: str = uris.KILLED,
+        message: str = "",
+    ) -> int:
+        """End the sessions that match, all of them by default; return how many.
+
+        They leave the realm at once and get GOODBYE; see `Session.close`.
+        """
+        chosen = self.sessions(authid=authid, authrole=authrole)
+        for session in chosen:
+            await session.close(reason, message)
+        return len(chosen)
+
+    def _joined(
+        self, *, authid: str | None, authrole: str | None
+    ) -> Iterator[RouterSession]:
+        sessions = [] if self._router is None else [*self._router.sessions.values()]
+        for peer in sessions:
+            if authid in (None, peer.authid) and authrole in (None, peer.authrole):
+                yield peer
+
+
+def _session_of(context: Any) -> Any:
+    return context.session
+
+
+def _topic_of(context: Occasion) -> str:
+    return context.topic_uri
+
+
+def _itself(context: Any) -> Any:
+    return context
+
+
+def _from_session(getter: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda context: getter(context.session)
+
+
+def _each_route(routes: Iterable[Any]) -> Iterator[Route]:
+    if isinstance(routes, str | Mapping) or not isinstance(routes, Iterable):
+        raise ConfigurationError(
+            f"add_routes() takes an RPCRouteSet, a TopicRouteSet or routes of such, not "
+            f"{type(routes).__name__}"
+        )
+    for route in routes:
+        if isinstance(route, Route):
+            yield route
+        elif isinstance(route, RPCRouteSet | TopicRouteSet):
+            yield from route
+        else:
+            raise ConfigurationError(
+                f"{route!r} is no route: fill an RPCRouteSet or a TopicRouteSet with its "
+                "decorators and give that"
+            )
+
+
+def _disclosure(policy: str | None, *, open_: bool) -> Disclosure:
+    if policy is None:
+        return Disclosure.ALLOW if open_ else Disclosure.DENY
+    try:
+        return Disclosure(policy)
+    except ValueError:
+        raise ConfigurationError(
+            f"disclosure={policy!r}: give 'deny', 'allow' or 'force'"
+        ) from None

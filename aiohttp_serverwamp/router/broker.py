@@ -1,0 +1,203 @@
+"""The broker: SUBSCRIBE, UNSUBSCRIBE and PUBLISH (specification, 6).
+
+Like the dealer, it commits its state before it sends and raises what is wrong with a request.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp.errors import (
+    EncodingError,
+    FeatureNotSupported,
+    NoSuchSubscription,
+    Unavailable,
+)
+from aiohttp_serverwamp.ids import Counter
+from aiohttp_serverwamp.messages import Event, Publish
+from aiohttp_serverwamp.router.receivers import receiver_filter
+from aiohttp_serverwamp.router.uri_index import UriIndex
+from aiohttp_serverwamp.serializers.frame import Frame
+from aiohttp_serverwamp.uris import Match
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.router.disclosure import Disclosure
+    from aiohttp_serverwamp.router.peer import Peer
+    from aiohttp_serverwamp.router.uri_rules import URIRules
+
+__all__ = ["Broker", "Subscription"]
+
+logger = logging.getLogger("aiohttp_serverwamp.router")
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """A topic, or a pattern of topics, and its subscribers in order of subscription."""
+
+    id: int
+    uri: str
+    match: Match
+    #: A dict for its order; the values mean nothing.
+    subscribers: dict[Peer, None] = field(default_factory=dict)
+
+
+class Broker:
+    """Routes the events of one realm."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        uri_rules: URIRules,
+        disclosure: Disclosure,
+        *,
+        new_id: Callable[[], int],
+    ) -> None:
+        self.subscriptions: UriIndex[Subscription] = UriIndex()
+        self._ids = Counter()
+        self._uri_rules = uri_rules
+        self._disclosure = disclosure
+        self._new_id = new_id
+        self._max_subscriptions = limits.max_subscriptions or float("inf")
+
+    # --- Subscribing ----------------------------------------------------------------------
+
+    def check_topic(self, uri: str, match: Match = Match.EXACT) -> None:
+        """Raise `InvalidURI` unless `uri` may be subscribed to (REQ-URI-006, 011)."""
+        self._uri_rules.check(uri, match)
+
+    def find(self, peer: Peer, uri: str, match: Match) -> Subscription | None:
+        """Return the subscription of exactly this key that `peer` holds, or None."""
+        subscription = self.subscriptions.get(uri, match)
+        if subscription is not None and peer in subscription.subscribers:
+            return subscription
+        return None
+
+    def subscribe(self, peer: Peer, uri: str, match: Match) -> Subscription:
+        """Subscribe a peer; repeating it changes nothing (REQ-PUB-001 to 003).
+
+        Raises `Unavailable` when the peer holds too many subscriptions.
+        """
+        held = self.find(peer, uri, match)
+        if held is not None:
+            return held
+        count = len(peer.brokering.subscriptions)
+        if count >= self._max_subscriptions and not peer.trusted:
+            raise Unavailable("too many subscriptions")
+        subscription = self.subscriptions.get(uri, match)
+        if subscription is None:
+            subscription = Subscription(self._ids.next(), uri, match)
+            self.subscriptions.set(uri, match, subscription)
+        subscription.subscribers[peer] = None
+        peer.brokering.subscriptions[subscription.id] = subscription
+        return subscription
+
+    def unsubscribe(self, peer: Peer, subscription_id: int) -> Subscription:
+        """End a subscription; raise `NoSuchSubscription` (REQ-PUB-004 to 006)."""
+        subscription = peer.brokering.subscriptions.pop(subscription_id, None)
+        if subscription is None:
+            raise NoSuchSubscription("this session holds no such subscription")
+        del subscription.subscribers[peer]
+        if not subscription.subscribers:
+            self.subscriptions.remove(subscription.uri, subscription.match)
+        return subscription
+
+    def leave(self, peer: Peer) -> None:
+        """End every subscription of a peer."""
+        for subscription_id in list(peer.brokering.subscriptions):
+            self.unsubscribe(peer, subscription_id)
+
+    # --- Publishing -----------------------------------------------------------------------
+
+    def check_publish(self, publisher: Peer, message: Publish) -> None:
+        """Raise what makes a PUBLISH invalid before permission is asked for."""
+        if publisher.trusted:
+            self._uri_rules.check(message.topic)
+        else:
+            self._uri_rules.check_own(message.topic)
+        if message.options and message.options.get("ppt_scheme"):
+            raise FeatureNotSupported("payload passthru is not offered")
+
+    def publish(
+        self,
+        publisher: Peer,
+        message: Publish,
+        *,
+        disclose: bool = False,
+        publication: int | None = None,
+        accepted: Callable[[int], None] | None = None,
+    ) -> int:
+        """Deliver a publication on every matching subscription and return its id.
+
+        `accepted` is told the id before the first event is sent (REQ-PUB-020). `disclose` makes
+        the publisher known whatever was asked for.
+
+        Raises `DisclosureNotAllowed`.
+        """
+        # Hot path.
+        options = message.options
+        asked = options.get("disclose_me", False)
+        disclosed = self._disclosure.applies(publisher, asked=asked) or disclose
+        if publication is None:
+            publication = self._new_id()
+        if accepted is not None:
+            accepted(publication)
+        receives = receiver_filter(publisher, options)
+        details: dict[str, Any] = {}
+        if disclosed:
+            self._disclosure.disclose(details, "publisher", publisher)
+        for subscription in self.subscriptions.matches(message.topic):
+            frame = self._frame(subscription, publication, message, details)
+            for peer in [*subscription.subscribers]:
+                if peer is publisher if receives is None else not receives(peer):
+                    continue
+                try:
+                    peer.write(frame)
+                except EncodingError as error:
+                    self._log_lost(peer, subscription, error)
+        return publication
+
+    def send_event(
+        self,
+        peer: Peer,
+        message: Publish,
+        *,
+        publication: int,
+        trust_level: int | None = None,
+    ) -> None:
+        """Deliver a publication to one peer only, on each of its matching subscriptions."""
+        details = {} if trust_level is None else {"trustlevel": trust_level}
+        for subscription in self.subscriptions.matches(message.topic):
+            if peer in subscription.subscribers:
+                frame = self._frame(subscription, publication, message, details)
+                try:
+                    peer.write(frame)
+                except EncodingError as error:
+                    self._log_lost(peer, subscription, error)
+
+    def _frame(
+        self,
+        subscription: Subscription,
+        publication: int,
+        message: Publish,
+        details: dict[str, Any],
+    ) -> Frame:
+        if subscription.match is not Match.EXACT:
+            details = {**details, "topic": message.topic}
+        return Frame(
+            Event(subscription.id, publication, details, message.args, message.kwargs)
+        )
+
+    def _log_lost(
+        self, peer: Peer, subscription: Subscription, error: EncodingError
+    ) -> None:
+        logger.error(
+            "session %s: an event of subscription %s cannot be sent: %s",
+            peer.id,
+            subscription.id,
+            error,
+        )

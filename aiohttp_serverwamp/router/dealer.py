@@ -1,0 +1,414 @@
+"""The dealer: REGISTER, UNREGISTER, CALL, CANCEL, YIELD and ERROR (specification, 5).
+
+Every method commits its state before it sends, raises `ApplicationError` for a request that fails and
+`ProtocolViolation` for a peer that broke the protocol; whoever called it answers.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp.errors import (
+    ApplicationError,
+    Canceled,
+    EncodingError,
+    FeatureNotSupported,
+    NoSuchProcedure,
+    ProtocolViolation,
+    TimedOut,
+    Unavailable,
+)
+from aiohttp_serverwamp.messages import (
+    Call,
+    Cancel,
+    CancelMode,
+    Error,
+    Interrupt,
+    Invocation,
+    InvokePolicy,
+    Register,
+    Result,
+    Yield,
+)
+from aiohttp_serverwamp.router.registrations import (
+    Callee,
+    Choose,
+    Registration,
+    Registrations,
+)
+from aiohttp_serverwamp.uris import Match, is_valid_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp_serverwamp.interfaces import TaskRunner
+    from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.router.deadlines import Deadline
+    from aiohttp_serverwamp.router.disclosure import Disclosure
+    from aiohttp_serverwamp.router.peer import Peer
+    from aiohttp_serverwamp.router.uri_rules import URIRules
+
+__all__ = ["Dealer", "PendingCall"]
+
+logger = logging.getLogger("aiohttp_serverwamp.router")
+
+
+class PendingCall:
+    """One call between CALL and its final answer."""
+
+    __slots__ = (
+        "callee",
+        "caller",
+        "deadline",
+        "disclosed",
+        "invocation",
+        "killed",
+        "procedure",
+        "receive_progress",
+        "request",
+        "tasks",
+        "timeout",
+    )
+
+    def __init__(self, caller: Peer, call: Call, callee: Peer) -> None:
+        self.caller = caller
+        self.request = call.request
+        self.procedure = call.procedure
+        self.callee = callee
+        #: The id in the callee's sequence; 0 until the invocation is sent.
+        self.invocation = 0
+        options = call.options
+        self.receive_progress: bool = options.get("receive_progress", False)
+        #: Seconds until the first answer, and between progressive ones; 0: no limit.
+        self.timeout: float = options.get("timeout", 0) / 1000
+        self.deadline: Deadline | None = None
+        #: Whether the caller's identity is made known to the callee.
+        self.disclosed = False
+        #: Whether CANCEL with mode "kill" was passed on; the callee's answer is awaited.
+        self.killed = False
+        #: Owner of the task that hosted code runs for this call.
+        self.tasks: TaskRunner | None = caller.tasks
+
+
+class Dealer:
+    """Routes the calls of one realm."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        uri_rules: URIRules,
+        disclosure: Disclosure,
+        *,
+        now: Callable[[], float],
+        choose: Choose,
+    ) -> None:
+        self.registrations = Registrations(limits.max_registrations)
+        self._uri_rules = uri_rules
+        self._disclosure = disclosure
+        self._now = now
+        self._choose = choose
+        self._max_pending = limits.max_pending_calls or float("inf")
+
+    # --- Registering ----------------------------------------------------------------------
+
+    def check_register(self, peer: Peer, message: Register) -> None:
+        """Raise what makes a REGISTER invalid before permission is asked for."""
+        match = message.options.get("match", Match.EXACT)
+        if peer.trusted:
+            self._uri_rules.check(message.procedure, match)
+        else:
+            self._uri_rules.check_own(message.procedure, match)
+
+    def register(
+        self, peer: Peer, message: Register, *, own: bool = False
+    ) -> Registration:
+        """Register a procedure (REQ-RPC-001 to 004).
+
+        With `own` the registration is private: only the application can call it.
+        """
+        options = message.options
+        asked = options.get("disclose_caller", False)
+        callee = Callee(
+            peer,
+            disclose_caller=self._disclosure.applies(peer, asked=asked),
+            forward_timeout=options.get("forward_timeout", False),
+        )
+        match = options.get("match", Match.EXACT)
+        if own:
+            if match is not Match.EXACT:
+                raise FeatureNotSupported("private registrations are exact")
+            return self.registrations.add_own(callee, message.procedure)
+        policy = options.get("invoke", InvokePolicy.SINGLE)
+        return self.registrations.add(callee, message.procedure, match, policy)
+
+    def unregister(self, peer: Peer, registration_id: int) -> None:
+        """End a registration; invocations already sent complete (REQ-RPC-005 to 008)."""
+        self.registrations.remove(peer, registration_id)
+
+    # --- Calling --------------------------------------------------------------------------
+
+    def check_call(self, caller: Peer, call: Call) -> None:
+        """Raise what makes a CALL invalid before permission is asked for."""
+        # Hot path.
+        if call.request in caller.dealing.calls:
+            raise ProtocolViolation("CALL.request is the id of a call in flight")
+        if len(caller.dealing.calls) >= self._max_pending and not caller.trusted:
+            raise Unavailable("too many calls in flight")
+        options = call.options
+        if options and (options.get("progress") or options.get("ppt_scheme")):
+            raise FeatureNotSupported(
+                "progressive invocations and payload passthru are not offered"
+            )
+
+    def check_procedure(self, uri: str) -> None:
+        """Raise `InvalidURI` for what can never be the URI of a procedure."""
+        self._uri_rules.check(uri)
+
+    def find(self, uri: str) -> Registration | None:
+        """Return what a call of `uri` is routed to, fallbacks included."""
+        # Hot path: a URI that is registered exactly needs no check of its own.
+        registration = self.registrations.best(uri)
+        if registration is None or registration.match is not Match.EXACT:
+            self._uri_rules.check(uri)
+        return registration or self.registrations.fallback(uri)
+
+    def find_at(self, peer: Peer, uri: str) -> Registration | None:
+        """Return what `peer` itself offers under `uri`: privately, or as one of several."""
+        own = peer.dealing.own.get(uri)
+        if own is not None:
+            return own
+        registration = self.registrations.best(uri)
+        if registration is not None and registration.callee(peer) is not None:
+            return registration
+        return None
+
+    def call(
+        self,
+        caller: Peer,
+        call: Call,
+        *,
+        disclose: bool = False,
+        at: Peer | None = None,
+        tasks: TaskRunner | None = None,
+    ) -> None:
+        """Route a call: to its registration's next callee, or to the callee `at`.
+
+        `disclose` makes the caller known whatever was asked for. `tasks` owns what hosted code
+        runs for this call (default: the caller).
+
+        Raises `NoSuchProcedure`, `DisclosureNotAllowed`, and `EncodingError` when the callee's
+        serializer cannot carry the arguments.
+        """
+        # Hot path.
+        uri = call.procedure
+        registration = self.find(uri) if at is None else self.find_at(at, uri)
+        if registration is None:
+            raise NoSuchProcedure(f"no procedure {uri} is registered")
+        callee = (
+            registration.choose(self._choose) if at is None else registration.callee(at)
+        )
+        assert callee is not None, "find_at returns what the peer takes part in"
+        pending = PendingCall(caller, call, callee.peer)
+        pending.disclosed = disclose or self._discloses(caller, call, callee)
+        if tasks is not None:
+            pending.tasks = tasks
+        details = self._details(pending, registration, callee)
+        self._start(pending)
+        try:
+            callee.peer.send(
+                Invocation(
+                    pending.invocation,
+                    registration.id,
+                    details,
+                    call.args,
+                    call.kwargs,
+                )
+            )
+        except EncodingError:
+            self._finish(pending)
+            raise
+
+    def _discloses(self, caller: Peer, call: Call, callee: Callee) -> bool:
+        asked = call.options.get("disclose_me", False) if call.options else False
+        return self._disclosure.applies(caller, asked=asked) or callee.disclose_caller
+
+    def _details(
+        self, pending: PendingCall, registration: Registration, callee: Callee
+    ) -> dict[str, Any]:
+        details: dict[str, Any] = {}
+        if registration.match is not Match.EXACT:
+            details["procedure"] = pending.procedure
+        if pending.disclosed:
+            self._disclosure.disclose(details, "caller", pending.caller)
+        if pending.receive_progress:
+            # Sent whatever the callee announced: wampy announces nothing and yields
+            # progressively all the same (PIT-26).
+            details["receive_progress"] = True
+        if pending.timeout:
+            if callee.forward_timeout and callee.peer.supports(
+                "callee", "call_timeout"
+            ):
+                details["timeout"] = round(pending.timeout * 1000)
+            else:
+                self._arm(pending)
+        return details
+
+    def _arm(self, pending: PendingCall) -> None:
+        pending.deadline = pending.caller.deadlines.add(
+            self._now() + pending.timeout, lambda: self._time_out(pending)
+        )
+
+    def _start(self, pending: PendingCall) -> None:
+        callee = pending.callee.dealing
+        pending.invocation = callee.invocation_ids.next()
+        callee.invocations[pending.invocation] = pending
+        pending.caller.dealing.calls[pending.request] = pending
+
+    def _finish(self, pending: PendingCall) -> None:
+        del pending.callee.dealing.invocations[pending.invocation]
+        del pending.caller.dealing.calls[pending.request]
+        if pending.deadline is not None:
+            pending.caller.deadlines.cancel(pending.deadline)
+
+    # --- Answering ------------------------------------------------------------------------
+
+    def yield_(self, callee: Peer, message: Yield) -> None:
+        """Pass a result on, progressive or final (REQ-RPC-012, 032 to 039)."""
+        # Hot path.
+        pending = self._pending(callee, message.request)
+        if pending is None:
+            return
+        options = message.options
+        if options:
+            if options.get("ppt_scheme"):
+                self._fail(
+                    pending, FeatureNotSupported("payload passthru is not offered")
+                )
+                return
+            if options.get("progress"):
+                self._progress(pending, message)
+                return
+        self._finish(pending)
+        self._answer(pending, Result(pending.request, {}, message.args, message.kwargs))
+
+    def error(self, callee: Peer, message: Error) -> None:
+        """Pass a callee's error on to the caller (REQ-RPC-013)."""
+        if not is_valid_uri(message.error):
+            raise ProtocolViolation("ERROR.error is not a URI")
+        pending = self._pending(callee, message.request)
+        if pending is not None:
+            self._finish(pending)
+            self._answer(
+                pending,
+                Error(
+                    Call.CODE,
+                    pending.request,
+                    {},
+                    message.error,
+                    message.args,
+                    message.kwargs,
+                ),
+            )
+
+    def _pending(self, callee: Peer, invocation: int) -> PendingCall | None:
+        """Return the call that an answer belongs to, or None for a late answer (PIT-02)."""
+        pending = callee.dealing.invocations.get(invocation)
+        if pending is None and invocation > callee.dealing.invocation_ids.last:
+            raise ProtocolViolation("an answer to an invocation that was never sent")
+        return pending
+
+    def _progress(self, pending: PendingCall, message: Yield) -> None:
+        if not pending.receive_progress:
+            return
+        if pending.deadline is not None:
+            # The timeout measures the gap between answers (REQ-RPC-043).
+            pending.caller.deadlines.cancel(pending.deadline)
+            self._arm(pending)
+        result = Result(
+            pending.request, {"progress": True}, message.args, message.kwargs
+        )
+        try:
+            pending.caller.send(result)
+        except EncodingError as error:
+            self._log_lost(pending, error)
+            self._fail(pending, error, interrupt=True)
+
+    def _answer(self, pending: PendingCall, answer: Result | Error) -> None:
+        try:
+            pending.caller.send(answer)
+        except EncodingError as error:
+            self._log_lost(pending, error)
+            pending.caller.send(
+                Error(Call.CODE, pending.request, {}, error.uri, list(error.args))
+            )
+
+    def _log_lost(self, pending: PendingCall, error: EncodingError) -> None:
+        logger.error(
+            "session %s: the answer to its call %s cannot be sent: %s",
+            pending.caller.id,
+            pending.request,
+            error,
+        )
+
+    def _fail(
+        self, pending: PendingCall, error: ApplicationError, *, interrupt: bool = False
+    ) -> None:
+        """End a call for the caller; with `interrupt`, tell the callee to stop."""
+        self._finish(pending)
+        if interrupt:
+            self._interrupt(pending, CancelMode.KILLNOWAIT)
+        pending.caller.send(
+            Error(Call.CODE, pending.request, {}, error.uri, list(error.args))
+        )
+
+    # --- Cancelling -----------------------------------------------------------------------
+
+    def cancel(self, caller: Peer, message: Cancel) -> None:
+        """Cancel a call by the mode table of 5.4 (REQ-RPC-067 to 084)."""
+        pending = caller.dealing.calls.get(message.request)
+        if pending is None:
+            return
+        mode = message.options.get("mode", CancelMode.KILLNOWAIT)
+        if not self._can_interrupt(pending.callee):
+            mode = CancelMode.SKIP
+        if mode is CancelMode.KILL:
+            if not pending.killed:
+                pending.killed = True
+                self._interrupt(pending, mode)
+            return
+        interrupt = mode is CancelMode.KILLNOWAIT and not pending.killed
+        self._fail(pending, Canceled("the caller cancelled"), interrupt=interrupt)
+
+    def cancel_all(self, caller: Peer) -> None:
+        """Cancel every call of a caller, which is told (the server stops)."""
+        for pending in list(caller.dealing.calls.values()):
+            self._fail(
+                pending, Canceled("the server shuts down"), interrupt=not pending.killed
+            )
+
+    def _time_out(self, pending: PendingCall) -> None:
+        self._fail(pending, TimedOut("the call took too long"), interrupt=True)
+
+    def _interrupt(self, pending: PendingCall, mode: CancelMode) -> None:
+        if self._can_interrupt(pending.callee):
+            pending.callee.send(Interrupt(pending.invocation, {"mode": mode.value}))
+
+    @staticmethod
+    def _can_interrupt(callee: Peer) -> bool:
+        # To autobahn-js and wampy, which announce nothing, INTERRUPT is fatal (PIT-13).
+        return callee.supports("callee", "call_canceling")
+
+    # --- Leaving --------------------------------------------------------------------------
+
+    def leave(self, peer: Peer) -> None:
+        """Remove a peer: its registrations, its calls, the invocations it owes."""
+        dealing = peer.dealing
+        for registration_id in list(dealing.registrations):
+            self.registrations.remove(peer, registration_id)
+        for pending in list(dealing.calls.values()):
+            self._finish(pending)
+            if not pending.killed and pending.callee is not peer:
+                self._interrupt(pending, CancelMode.KILLNOWAIT)
+        for pending in list(dealing.invocations.values()):
+            self._fail(pending, Canceled("the callee left"))

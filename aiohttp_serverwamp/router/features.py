@@ -1,0 +1,39 @@
+"""What WELCOME announces, beside the module that honours it (REQ-SES-027, 028).
+
+A feature stands here if and only if it is implemented; one that is not is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+__all__ = ["BROKER_FEATURES", "CLIENT_FEATURES", "DEALER_FEATURES", "welcome_roles"]
+
+#: Feature of the broker role → module that honours it.
+BROKER_FEATURES: Final = {
+    "publisher_identification": "router.broker",
+    "publisher_exclusion": "router.broker",
+    "subscriber_blackwhite_listing": "router.broker",
+    "pattern_based_subscription": "router.broker",
+}
+
+#: Feature of the dealer role → module that honours it.
+DEALER_FEATURES: Final = {
+    "caller_identification": "router.dealer",
+    "pattern_based_registration": "router.dealer",
+    "shared_registration": "router.dealer",
+    "progressive_call_results": "router.dealer",
+    "call_canceling": "router.dealer",
+    "call_timeout": "router.dealer",
+}
+
+#: What a client may announce that changes what the router does, by role.
+CLIENT_FEATURES: Final = (("callee", "call_canceling"), ("callee", "call_timeout"))
+
+
+def welcome_roles() -> dict[str, Any]:
+    """Return ``WELCOME.Details.roles``."""
+    return {
+        "broker": {"features": dict.fromkeys(BROKER_FEATURES, True)},
+        "dealer": {"features": dict.fromkeys(DEALER_FEATURES, True)},
+    }

@@ -1,0 +1,267 @@
+"""How a session comes to be: HELLO → CHALLENGE → AUTHENTICATE → WELCOME or ABORT (2.2, 2.3, 7.1).
+
+A `Handshake` walks through the realm's authenticators. Whatever answers with an awaitable suspends the
+walk: the session's connection waits for it as a task, and `_answered` goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.errors import ApplicationError, SessionRejected
+from aiohttp_serverwamp.messages import Authenticate, Challenge, Hello, Welcome
+from aiohttp_serverwamp.router.features import CLIENT_FEATURES, welcome_roles
+from aiohttp_serverwamp.router.states import State
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.auth.authenticator import Attempt, Authenticator
+    from aiohttp_serverwamp.router.deadlines import Deadline
+    from aiohttp_serverwamp.router.host import JoinableRealm
+    from aiohttp_serverwamp.router.session import RouterSession
+
+__all__ = ["Handshake"]
+
+logger = logging.getLogger("aiohttp_serverwamp.router")
+
+_ANONYMOUS = "anonymous"
+
+
+class Handshake:
+    """One client's way from HELLO to WELCOME."""
+
+    __slots__ = (
+        "_attempt",
+        "_authenticator",
+        "_deadline",
+        "_details",
+        "_realm",
+        "_session",
+        "_transport",
+        "realm_uri",
+    )
+
+    def __init__(self, session: RouterSession, hello: Hello) -> None:
+        """Look up the realm; raise `SessionRejected` when there is none."""
+        self._session = session
+        self._details = hello.details
+        # What a client says of its transport is not to be believed (REQ-SES-023).
+        self._details.pop("transport", None)
+        self.realm_uri = self._realm_uri(hello.realm)
+        self._realm: JoinableRealm = session.host.realm_of(self.realm_uri)
+        self._transport: Iterator[Any] = iter(self._realm.transport_authenticators)
+        self._authenticator: Authenticator | None = None
+        self._attempt: Attempt | None = None
+        self._deadline: Deadline | None = None
+
+    @staticmethod
+    def _realm_uri(uri: str | None) -> str:
+        if uri is None:
+            raise SessionRejected(uris.NO_SUCH_REALM, "name the realm to join")
+        if len(uri) > 1024 or not uris.is_valid_uri(uri):
+            raise SessionRejected(uris.INVALID_URI, "the realm is not a URI")
+        return uri
+
+    def begin(self) -> None:
+        """Take up HELLO: identify the client or challenge it."""
+        session = self._session
+        session.state = State.ESTABLISHING
+        session.approach(self._realm)
+        session.id = session.host.new_session_id()
+        session.realm_uri = self.realm_uri
+        session.authid = self._details.get("authid", "")
+        session.features = _announced(self._details["roles"])
+        self._restart_deadline()
+        self._try_transport()
+
+    def authenticate(self, message: Authenticate) -> None:
+        """Take up the answer to a CHALLENGE."""
+        assert self._attempt is not None, (
+            "the state table admits it after CHALLENGE only"
+        )
+        self._session.state = State.ESTABLISHING
+        self._ask(
+            self._verified,
+            partial(self._attempt.verify, message.signature, message.extra),
+        )
+
+    # --- Transport authenticators: the first truthy identity wins ---------------------------
+
+    def _try_transport(self) -> None:
+        authenticator = next(self._transport, None)
+        if authenticator is None:
+            self._choose_method()
+            return
+        self._ask(
+            partial(self._identified, authenticator),
+            partial(authenticator, self._session.public()),
+        )
+
+    def _identified(self, authenticator: Any, identity: Any) -> None:
+        if not identity:
+            self._try_transport()
+            return
+        self._welcome(
+            identity,
+            method=getattr(authenticator, "authmethod", "transport"),
+            provider=getattr(authenticator, "authprovider", "dynamic"),
+            fallback_authid="",
+        )
+
+    # --- Challenge methods, in the client's order of preference -----------------------------
+
+    def _choose_method(self) -> None:
+        realm = self._realm
+        if not realm.authenticators:
+            if realm.transport_authenticators:
+                raise SessionRejected(
+                    uris.AUTHENTICATION_REQUIRED, "sign in before you join this realm"
+                )
+            self._welcome_anonymous()
+            return
+        offered = self._details.get("authmethods") or [_ANONYMOUS]
+        for method in offered:
+            if method in realm.authenticators and self._begin_attempt(method):
+                return
+        if set(offered) == {_ANONYMOUS}:
+            raise SessionRejected(
+                uris.AUTHENTICATION_REQUIRED,
+                "this realm is not open to anonymous clients",
+            )
+        raise SessionRejected(
+            uris.NO_MATCHING_AUTH_METHOD,
+            f"this realm offers {', '.join(realm.authenticators)}",
+        )
+
+    def _begin_attempt(self, method: str) -> bool:
+        self._authenticator = self._realm.authenticators[method]
+        self._attempt = self._authenticator.begin(self._session.public(), self._details)
+        if self._attempt is None:
+            return False
+        self._ask(self._challenge, self._attempt.challenge)
+        return True
+
+    def _challenge(self, extra: Any) -> None:
+        assert self._authenticator is not None, "an attempt has its authenticator"
+        self._session.state = State.AUTHENTICATING
+        self._restart_deadline()
+        self._session.send(Challenge(self._authenticator.authmethod, dict(extra)))
+
+    def _verified(self, identity: Any) -> None:
+        if not identity:
+            raise SessionRejected(uris.AUTHENTICATION_DENIED, "wrong credentials")
+        assert self._authenticator is not None, "an attempt has its authenticator"
+        self._welcome(
+            identity,
+            method=self._authenticator.authmethod,
+            provider=self._authenticator.authprovider,
+            fallback_authid=self._session.authid,
+        )
+
+    # --- The end of it ----------------------------------------------------------------------
+
+    def _welcome_anonymous(self) -> None:
+        # A client's own authid is not honoured; the random one cannot be guessed (REQ-AUTH-017).
+        self._welcome(
+            Identity(self._session.host.new_authid(), _ANONYMOUS, "static"),
+            method=_ANONYMOUS,
+            provider="static",
+            fallback_authid="",
+        )
+
+    def _welcome(
+        self, identity: Any, *, method: str, provider: str, fallback_authid: str
+    ) -> None:
+        session = self._session
+        session.identity = identity
+        if not isinstance(identity, Identity):
+            identity = Identity(fallback_authid or session.host.new_authid())
+        session.authid = identity.authid
+        session.authrole = identity.authrole
+        session.authmethod = method
+        session.authprovider = identity.authprovider or provider
+        session.authextra = dict(identity.authextra)
+        if self._deadline is not None:
+            session.deadlines.cancel(self._deadline)
+        session.welcome(self._welcome_message())
+
+    def _welcome_message(self) -> Welcome:
+        session = self._session
+        details: dict[str, Any] = {
+            "realm": self.realm_uri,
+            "authid": session.authid,
+            "authrole": session.authrole,
+            "authmethod": session.authmethod,
+            "authprovider": session.authprovider,
+            "agent": session.host.agent,
+            "roles": welcome_roles(),
+        }
+        if session.authextra:
+            details["authextra"] = session.authextra
+        return Welcome(session.id, details)
+
+    # --- Asking authenticators --------------------------------------------------------------
+
+    def _ask(
+        self, answered: Callable[[Any], None], question: Callable[[], Any]
+    ) -> None:
+        """Ask, and call `answered` with the answer: now, or when it has been awaited."""
+        try:
+            answer = question()
+        except Exception as error:
+            raise self._refusal(error) from error
+        if isawaitable(answer):
+            self._session.wait_for(None, answer, partial(self._answered, answered))
+        else:
+            answered(answer)
+
+    def _answered(
+        self, answered: Callable[[Any], None], answer: Any, error: Exception | None
+    ) -> None:
+        if error is not None:
+            raise self._refusal(error) from error
+        answered(answer)
+
+    def _refusal(self, error: Exception) -> SessionRejected:
+        """Return what a failed authenticator means to the client (REQ-AUTH-008, 065)."""
+        if isinstance(error, SessionRejected):
+            return error
+        if isinstance(error, ApplicationError):
+            message = str(error.args[0]) if error.args else ""
+            return SessionRejected(error.uri, message)
+        logger.error(
+            "session %s: an authenticator of realm %s failed",
+            self._session.id,
+            self.realm_uri,
+            exc_info=error,
+        )
+        return SessionRejected(uris.AUTHENTICATION_FAILED, "authentication failed")
+
+    def _restart_deadline(self) -> None:
+        session = self._session
+        if self._deadline is not None:
+            session.deadlines.cancel(self._deadline)
+        timeout = session.host.limits.auth_timeout
+        if timeout:
+            self._deadline = session.deadlines.add(
+                session.host.now() + timeout, self._too_late
+            )
+
+    def _too_late(self) -> None:
+        self._session.reject(
+            SessionRejected(uris.AUTHENTICATION_FAILED, "authentication took too long")
+        )
+
+
+def _announced(roles: dict[str, Any]) -> frozenset[tuple[str, str]]:
+    """Return the announced features that matter here: what else is said is not kept."""
+    return frozenset(
+        (role, feature)
+        for role, feature in CLIENT_FEATURES
+        if (roles.get(role, {}).get("features") or {}).get(feature) is True
+    )

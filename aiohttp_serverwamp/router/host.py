@@ -1,0 +1,112 @@
+"""What the router asks of the application around it: protocols, no behaviour.
+
+They stand here and not in `interfaces`, because they speak of the router's own classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aiohttp_serverwamp.uris import Match
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.auth.authenticator import Authenticator
+    from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.messages import Message
+    from aiohttp_serverwamp.router.router import Router
+    from aiohttp_serverwamp.router.session import RouterSession
+
+__all__ = [
+    "HostedLife",
+    "HostedTopics",
+    "JoinableRealm",
+    "RequestHandler",
+    "RouterHost",
+    "TransportAuthenticator",
+]
+
+#: ``fn(session) -> Identity | truthy | None``, or an awaitable of it.
+TransportAuthenticator = Callable[[Any], Any]
+
+#: ``async fn(message, session)``: replaces what the router does with one message type.
+RequestHandler = Callable[[Any, Any], Awaitable[None]]
+
+
+class HostedLife(Protocol):
+    """Hosted code that accompanies a subscription or a session from start to end."""
+
+    def start(self, started: Callable[[BaseException | None], None]) -> None:
+        """Start it; `started` is called once, with what kept it from starting or None."""
+
+    def end(self) -> None:
+        """Let the rest of it run, or cancel it if it has not started."""
+
+
+class HostedTopics(Protocol):
+    """The hosted topics of one realm."""
+
+    def admits(self, session: RouterSession, uri: str, match: Match) -> bool:
+        """Tell whether a fallback, which no permission rule can name, takes this topic."""
+
+    def life(self, session: RouterSession, uri: str, match: Match) -> HostedLife | None:
+        """Return what accompanies this subscription, or None."""
+
+
+class JoinableRealm(Protocol):
+    """One realm, as a joining session needs it."""
+
+    @property
+    def router(self) -> Router:
+        """Its live broker and dealer."""
+
+    @property
+    def transport_authenticators(self) -> Sequence[TransportAuthenticator]:
+        """Who is asked first, in this order."""
+
+    @property
+    def authenticators(self) -> Mapping[str, Authenticator]:
+        """The challenge methods, by authmethod."""
+
+    def view(self, session: RouterSession) -> Any:
+        """Return the public Session of a session."""
+
+    def life(self, session: RouterSession) -> HostedLife | None:
+        """Return what accompanies this session while it is joined, or None."""
+
+
+class RouterHost(Protocol):
+    """The application, as its sessions need it."""
+
+    limits: Limits
+    agent: str
+    strict_request_ids: bool
+    synchronize_requests: bool
+
+    @property
+    def request_handlers(self) -> Mapping[type[Message], RequestHandler]:
+        """What replaces the handling of a message type."""
+
+    def now(self) -> float:
+        """Return the monotonic time of deadlines, in seconds."""
+
+    def realm_of(self, uri: str) -> JoinableRealm:
+        """Return the realm that serves `uri`; raise `SessionRejected` if none does."""
+
+    def new_session_id(self) -> int:
+        """Draw an id that no live session has (REQ-SES-025)."""
+
+    def new_authid(self) -> str:
+        """Draw an authid that cannot be guessed (REQ-AUTH-017)."""
+
+    def opened(self, session: RouterSession) -> None:
+        """Take note of a session whose connection has opened."""
+
+    def closed(self, session: RouterSession) -> None:
+        """Take note of a session whose connection is closed and whose tasks ended."""
+
+    def joined(self, session: RouterSession) -> None:
+        """Take note of a session that was welcomed."""
+
+    def ended(self, session: RouterSession) -> None:
+        """Take note of a session that is over, joined or not."""

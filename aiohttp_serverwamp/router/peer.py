@@ -1,0 +1,100 @@
+"""A peer: any participant of a realm, remote or hosted.
+
+Broker and dealer know peers only. A browser's session, the application's own code and the meta API
+differ in what `send` does, and in nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp.ids import Counter
+from aiohttp_serverwamp.router.deadlines import Deadlines
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import TaskRunner
+    from aiohttp_serverwamp.messages import Message
+    from aiohttp_serverwamp.router.broker import Subscription
+    from aiohttp_serverwamp.router.dealer import PendingCall
+    from aiohttp_serverwamp.router.registrations import Registration
+    from aiohttp_serverwamp.serializers.frame import Frame
+
+__all__ = ["BrokerState", "DealerState", "Peer"]
+
+
+class BrokerState:
+    """What the broker keeps about one peer."""
+
+    __slots__ = ("subscriptions",)
+
+    def __init__(self) -> None:
+        self.subscriptions: dict[int, Subscription] = {}
+
+
+class DealerState:
+    """What the dealer keeps about one peer."""
+
+    __slots__ = ("calls", "invocation_ids", "invocations", "own", "registrations")
+
+    def __init__(self) -> None:
+        #: Calls made, by the caller's request id.
+        self.calls: dict[int, PendingCall] = {}
+        #: Invocations to answer, by the id in this callee's own sequence (REQ-ID-005).
+        self.invocations: dict[int, PendingCall] = {}
+        self.invocation_ids = Counter()
+        self.registrations: dict[int, Registration] = {}
+        #: Private registrations, which only the application can call; by URI.
+        self.own: dict[str, Registration] = {}
+
+
+class Peer:
+    """One participant of a realm: an identity, and a way in.
+
+    Subclasses implement `send` and `write`. Both act at once and never wait, and both raise
+    `EncodingError` when this peer's serializer cannot carry the message.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "authextra",
+        "authid",
+        "authmethod",
+        "authprovider",
+        "authrole",
+        "brokering",
+        "deadlines",
+        "dealing",
+        "features",
+        "id",
+        "tasks",
+    )
+
+    #: Whether the router trusts this peer: no permissions asked, ``wamp.`` URIs allowed.
+    trusted = False
+
+    def __init__(self) -> None:
+        self.id = 0
+        self.authid = ""
+        self.authrole = ""
+        self.authmethod = ""
+        self.authprovider = ""
+        self.authextra: dict[str, Any] = {}
+        #: Features announced in HELLO, as (role, feature) pairs.
+        self.features: frozenset[tuple[str, str]] = frozenset()
+        self.brokering = BrokerState()
+        self.dealing = DealerState()
+        self.deadlines = Deadlines()
+        #: Owner of the tasks that hosted code runs for this peer.
+        self.tasks: TaskRunner | None = None
+
+    def send(self, message: Message) -> None:
+        """Deliver one message to this peer."""
+        raise NotImplementedError
+
+    def write(self, frame: Frame) -> None:
+        """Deliver a message that several peers share; encoded once per codec."""
+        raise NotImplementedError
+
+    def supports(self, role: str, feature: str) -> bool:
+        """Tell whether the peer announced the feature for the role (REQ-SES-021)."""
+        return (role, feature) in self.features

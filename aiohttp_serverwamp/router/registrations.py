@@ -1,0 +1,183 @@
+"""Registrations: which callees offer a procedure, and which of them gets the next call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from re import Pattern
+from typing import TYPE_CHECKING
+
+from aiohttp_serverwamp.errors import (
+    NoSuchRegistration,
+    ProcedureAlreadyExists,
+    Unavailable,
+)
+from aiohttp_serverwamp.ids import Counter
+from aiohttp_serverwamp.messages import InvokePolicy
+from aiohttp_serverwamp.router.uri_index import UriIndex
+from aiohttp_serverwamp.uris import Match, is_reserved
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.router.peer import Peer
+
+__all__ = ["Callee", "Choose", "Registration", "Registrations"]
+
+#: Picks one of several callees at random; passed in so that tests can decide.
+Choose = Callable[[Sequence["Callee"]], "Callee"]
+
+
+@dataclass(slots=True, eq=False)
+class Callee:
+    """One peer's part in a registration."""
+
+    peer: Peer
+    disclose_caller: bool = False
+    forward_timeout: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Registration:
+    """A procedure, or a pattern of procedures, and its callees in order of registration."""
+
+    id: int
+    uri: str
+    match: Match
+    policy: InvokePolicy
+    callees: list[Callee] = field(default_factory=list)
+    #: Only for fallbacks of hosted code: who may call (None: everybody).
+    roles: frozenset[str] | None = None
+    _turn: int = 0
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the application itself offers this procedure."""
+        return self.callees[0].peer.trusted
+
+    def choose(self, choose: Choose) -> Callee:
+        """Return the callee of the next call, by the invocation policy (5.9)."""
+        callees = self.callees
+        if len(callees) == 1 or self.policy is InvokePolicy.FIRST:
+            return callees[0]
+        if self.policy is InvokePolicy.LAST:
+            return callees[-1]
+        if self.policy is InvokePolicy.RANDOM:
+            return choose(callees)
+        self._turn %= len(callees)
+        callee = callees[self._turn]
+        self._turn += 1
+        return callee
+
+    def callee(self, peer: Peer) -> Callee | None:
+        """Return the part that `peer` takes, or None."""
+        for callee in self.callees:
+            if callee.peer is peer:
+                return callee
+        return None
+
+    def remove(self, peer: Peer) -> None:
+        """Remove a callee; the turn of the others is kept (REQ-RPC-127)."""
+        for position, callee in enumerate(self.callees):
+            if callee.peer is peer:
+                del self.callees[position]
+                if position < self._turn:
+                    self._turn -= 1
+                return
+
+
+class Registrations:
+    """Every registration of one realm: shared, private to a session, and fallbacks."""
+
+    __slots__ = ("_fallbacks", "_ids", "_index", "_limit")
+
+    def __init__(self, limit: int | None) -> None:
+        self._index: UriIndex[Registration] = UriIndex()
+        self._ids = Counter()
+        self._limit = limit or float("inf")
+        self._fallbacks: list[tuple[Pattern[str], Registration]] = []
+
+    def add(
+        self, callee: Callee, uri: str, match: Match, policy: InvokePolicy
+    ) -> Registration:
+        """Let a callee offer `uri`.
+
+        Raises `ProcedureAlreadyExists` (REQ-RPC-120, 122, 129) and `Unavailable`.
+        """
+        peer = callee.peer
+        self._check_room(peer)
+        registration = self._index.get(uri, match)
+        if registration is None:
+            registration = Registration(self._ids.next(), uri, match, policy)
+            self._index.set(uri, match, registration)
+        elif (
+            policy is InvokePolicy.SINGLE
+            or registration.policy is not policy
+            or registration.callee(peer) is not None
+        ):
+            raise ProcedureAlreadyExists(f"{uri} is registered already")
+        registration.callees.append(callee)
+        peer.dealing.registrations[registration.id] = registration
+        return registration
+
+    def add_own(self, callee: Callee, uri: str) -> Registration:
+        """Let a session offer `uri` to the application only, unseen by other clients."""
+        peer = callee.peer
+        self._check_room(peer)
+        if uri in peer.dealing.own:
+            raise ProcedureAlreadyExists(f"{uri} is registered already")
+        registration = Registration(
+            self._ids.next(), uri, Match.EXACT, InvokePolicy.SINGLE, [callee]
+        )
+        peer.dealing.own[uri] = registration
+        peer.dealing.registrations[registration.id] = registration
+        return registration
+
+    def add_fallback(
+        self, callee: Callee, pattern: Pattern[str], roles: frozenset[str] | None
+    ) -> Registration:
+        """Let hosted code offer what no registration matches; tried in the order added."""
+        registration = Registration(
+            self._ids.next(),
+            pattern.pattern,
+            Match.EXACT,
+            InvokePolicy.SINGLE,
+            [callee],
+            roles,
+        )
+        self._fallbacks.append((pattern, registration))
+        return registration
+
+    def remove(self, peer: Peer, registration_id: int) -> None:
+        """End a callee's part in a registration; raise `NoSuchRegistration`."""
+        registration = peer.dealing.registrations.pop(registration_id, None)
+        if registration is None:
+            raise NoSuchRegistration("this session holds no such registration")
+        if peer.dealing.own.get(registration.uri) is registration:
+            del peer.dealing.own[registration.uri]
+            return
+        registration.remove(peer)
+        if not registration.callees:
+            self._index.remove(registration.uri, registration.match)
+
+    def best(self, uri: str) -> Registration | None:
+        """Return the registration that a call of `uri` is routed to (5.8)."""
+        # Hot path.
+        registration = self._index.best(uri)
+        if registration is not None and is_reserved(uri) and not registration.trusted:
+            # Patterns of clients never capture the router's own URIs (REQ-URI-012).
+            trusted = (one for one in self._index.matches(uri) if one.trusted)
+            return next(trusted, None)
+        return registration
+
+    def fallback(self, uri: str) -> Registration | None:
+        """Return the first fallback whose expression matches the whole of `uri`."""
+        for pattern, registration in self._fallbacks:
+            if pattern.fullmatch(uri) is not None:
+                return registration
+        return None
+
+    def __iter__(self) -> Iterator[Registration]:
+        return (registration for _, _, registration in self._index)
+
+    def _check_room(self, peer: Peer) -> None:
+        if not peer.trusted and len(peer.dealing.registrations) >= self._limit:
+            raise Unavailable("too many registrations")

@@ -1,0 +1,309 @@
+"""What a joined client's messages do: check, permission, broker or dealer, reply.
+
+One function a message type, the rows of the ESTABLISHED state. They raise `ApplicationError` for what
+gets an ERROR and `ProtocolViolation` for what ends the session; `RouterSession` answers both.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from aiohttp_serverwamp.errors import (
+    ApplicationError,
+    AuthorizationFailed,
+    NoSuchProcedure,
+    NotAuthorized,
+    ProtocolViolation,
+    RuntimeFailure,
+)
+from aiohttp_serverwamp.messages import (
+    Call,
+    Cancel,
+    Error,
+    Invocation,
+    Message,
+    Publish,
+    Published,
+    Register,
+    Registered,
+    Subscribe,
+    Subscribed,
+    Unregister,
+    Unregistered,
+    Unsubscribe,
+    Unsubscribed,
+    Yield,
+)
+from aiohttp_serverwamp.router.authorization import (
+    Action,
+    Decision,
+    Verdict,
+    decision_from,
+)
+from aiohttp_serverwamp.uris import Match
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.router.session import RouterSession
+
+__all__ = ["ANSWERS", "REQUESTS"]
+
+logger = logging.getLogger("aiohttp_serverwamp.router")
+
+M = TypeVar("M", bound=Message)
+Perform = Callable[["RouterSession", M, Decision], None]
+
+_GRANTED: Final = Decision(allow=True)
+
+
+# --- Requests: answered each, handled in the order received -------------------------------
+
+
+def publish(session: RouterSession, message: Publish) -> None:
+    """PUBLISH → PUBLISHED if asked for, and EVENTs."""
+    session.router.broker.check_publish(session, message)
+    verdict = _verdict(session, Action.PUBLISH, message.topic)
+    if verdict is not Verdict.ALLOWED:
+        raise _not_authorized(Action.PUBLISH)
+    _authorize(session, message, Action.PUBLISH, message.topic, _publish)
+
+
+def _publish(session: RouterSession, message: Publish, decision: Decision) -> None:
+    acknowledge = message.options.get("acknowledge", False)
+
+    def accepted(publication: int) -> None:
+        session.send(Published(message.request, publication))
+
+    session.router.broker.publish(
+        session,
+        message,
+        disclose=decision.disclose,
+        accepted=accepted if acknowledge else None,
+    )
+
+
+def subscribe(session: RouterSession, message: Subscribe) -> None:
+    """SUBSCRIBE → SUBSCRIBED, once the hosted handler of the topic agrees."""
+    router = session.router
+    match = message.options.get("match", Match.EXACT)
+    router.broker.check_topic(message.topic, match)
+    verdict = _verdict(session, Action.SUBSCRIBE, message.topic, match)
+    if verdict is Verdict.UNSAID and router.hosted_topics is not None:
+        # Expressions cannot be named by a rule; the fallback that takes it permits it.
+        if router.hosted_topics.admits(session, message.topic, match):
+            verdict = Verdict.ALLOWED
+    if verdict is not Verdict.ALLOWED:
+        raise _not_authorized(Action.SUBSCRIBE)
+    _authorize(session, message, Action.SUBSCRIBE, message.topic, _subscribe, match)
+
+
+def _subscribe(session: RouterSession, message: Subscribe, decision: Decision) -> None:
+    router = session.router
+    match = message.options.get("match", Match.EXACT)
+    held = router.broker.find(session, message.topic, match)
+    if held is not None:
+        session.send(Subscribed(message.request, held.id))
+        return
+    subscription = router.broker.subscribe(session, message.topic, match)
+    hosted = router.hosted_topics
+    life = hosted.life(session, message.topic, match) if hosted is not None else None
+    if life is None:
+        session.send(Subscribed(message.request, subscription.id))
+        return
+    session.hold_events(subscription.id)
+    session.accompany(
+        life,
+        message,
+        partial(_settle_subscription, session, message, subscription.id),
+        subscription.id,
+    )
+
+
+def _settle_subscription(
+    session: RouterSession,
+    message: Subscribe,
+    subscription: int,
+    error: BaseException | None,
+) -> None:
+    if error is None:
+        session.send(Subscribed(message.request, subscription))
+        session.release_events(subscription)
+        return
+    session.drop_events(subscription)
+    session.router.broker.unsubscribe(session, subscription)
+    raise error if isinstance(error, ApplicationError) else RuntimeFailure()
+
+
+def unsubscribe(session: RouterSession, message: Unsubscribe) -> None:
+    """UNSUBSCRIBE → UNSUBSCRIBED; the rest of the hosted handler runs."""
+    session.router.broker.unsubscribe(session, message.subscription)
+    session.send(Unsubscribed(message.request))
+    session.end_life(message.subscription)
+
+
+def register(session: RouterSession, message: Register) -> None:
+    """REGISTER → REGISTERED."""
+    session.router.dealer.check_register(session, message)
+    match = message.options.get("match", Match.EXACT)
+    verdict = _verdict(session, Action.REGISTER, message.procedure, match)
+    if verdict not in (Verdict.ALLOWED, Verdict.ALLOWED_OWN):
+        raise _not_authorized(Action.REGISTER)
+    own = verdict is Verdict.ALLOWED_OWN
+    perform = partial(_register, own=own)
+    _authorize(session, message, Action.REGISTER, message.procedure, perform, match)
+
+
+def _register(
+    session: RouterSession, message: Register, decision: Decision, *, own: bool
+) -> None:
+    registration = session.router.dealer.register(session, message, own=own)
+    session.send(Registered(message.request, registration.id))
+
+
+def unregister(session: RouterSession, message: Unregister) -> None:
+    """UNREGISTER → UNREGISTERED."""
+    session.router.dealer.unregister(session, message.registration)
+    session.send(Unregistered(message.request))
+
+
+def call(session: RouterSession, message: Call) -> None:
+    """CALL → INVOCATION, and later RESULT or ERROR."""
+    # Hot path.
+    session.router.dealer.check_call(session, message)
+    verdict = _verdict(session, Action.CALL, message.procedure)
+    if verdict is Verdict.UNSAID:
+        _check_fallback(session, message.procedure)
+    elif verdict is not Verdict.ALLOWED:
+        session.router.dealer.check_procedure(message.procedure)
+        raise _not_authorized(Action.CALL)
+    _authorize(session, message, Action.CALL, message.procedure, _call)
+
+
+def _call(session: RouterSession, message: Call, decision: Decision) -> None:
+    session.router.dealer.call(session, message, disclose=decision.disclose)
+
+
+def _check_fallback(session: RouterSession, procedure: str) -> None:
+    """Raise unless a fallback of hosted code, which no rule can name, takes the call.
+
+    What the session may not call looks like what does not exist (REQ-ERR-005).
+    """
+    registration = session.router.dealer.find(procedure)
+    if registration is None or not registration.trusted:
+        raise NoSuchProcedure(f"no procedure {procedure} is registered")
+    if registration.roles is not None and session.authrole not in registration.roles:
+        raise _not_authorized(Action.CALL)
+
+
+# --- Answers and cancelling: handled at once ----------------------------------------------
+
+
+def cancel(session: RouterSession, message: Cancel) -> None:
+    """CANCEL → INTERRUPT, ERROR, both or neither, by its mode."""
+    if not session.cancel_waiting(message.request):
+        session.router.dealer.cancel(session, message)
+
+
+def yield_(session: RouterSession, message: Yield) -> None:
+    """YIELD → RESULT at the caller."""
+    session.router.dealer.yield_(session, message)
+
+
+def error(session: RouterSession, message: Error) -> None:
+    """ERROR to an INVOCATION → ERROR at the caller."""
+    if message.request_type != Invocation.CODE:
+        raise ProtocolViolation("ERROR of a request that this router never makes")
+    session.router.dealer.error(session, message)
+
+
+#: Handled in order: while one waits for a decision, the later ones wait behind it.
+REQUESTS: Final[dict[type[Message], Callable[[RouterSession, Any], None]]] = {
+    Publish: publish,
+    Subscribe: subscribe,
+    Unsubscribe: unsubscribe,
+    Call: call,
+    Register: register,
+    Unregister: unregister,
+}
+
+#: Handled at once, whatever waits.
+ANSWERS: Final[dict[type[Message], Callable[[RouterSession, Any], None]]] = {
+    Cancel: cancel,
+    Yield: yield_,
+    Error: error,
+}
+
+
+# --- Permission ---------------------------------------------------------------------------
+
+
+def _verdict(
+    session: RouterSession, action: Action, uri: str, match: Match = Match.EXACT
+) -> Verdict:
+    return session.router.permissions.decide(session.authrole, action, uri, match)
+
+
+def _not_authorized(action: Action) -> NotAuthorized:
+    return NotAuthorized(f"not authorized to {action} here")
+
+
+def _authorize(
+    session: RouterSession,
+    message: M,
+    action: Action,
+    uri: str,
+    perform: Perform[M],
+    match: Match = Match.EXACT,
+) -> None:
+    """Perform a request that the rules allow, if the realm's authorizer does not deny it."""
+    authorizer = session.router.authorizer
+    if authorizer is None:
+        perform(session, message, _GRANTED)
+        return
+    decisions = session.router.decisions.of(session)
+    known = decisions.get(action, uri, match)
+    if known is not None:
+        _decided(session, message, action, perform, known)
+        return
+
+    def answered(answer: Any, failure: Exception | None) -> None:
+        if failure is not None:
+            raise _authorizer_failed(session, failure) from failure
+        try:
+            decision = decision_from(answer)
+        except TypeError as wrong:
+            raise _authorizer_failed(session, wrong) from wrong
+        decisions.put(action, uri, match, decision)
+        _decided(session, message, action, perform, decision)
+
+    try:
+        options = message.options  # type: ignore[attr-defined]  # all four requests have them
+        answer = authorizer(session.public(), action, uri, options)
+    except Exception as failure:
+        raise _authorizer_failed(session, failure) from failure
+    if isawaitable(answer):
+        session.wait_for(message, answer, answered)
+    else:
+        answered(answer, None)
+
+
+def _decided(
+    session: RouterSession,
+    message: M,
+    action: Action,
+    perform: Perform[M],
+    decision: Decision,
+) -> None:
+    if not decision.allow:
+        raise _not_authorized(action)
+    perform(session, message, decision)
+
+
+def _authorizer_failed(
+    session: RouterSession, failure: Exception
+) -> AuthorizationFailed:
+    logger.error("session %s: the authorizer failed", session.id, exc_info=failure)
+    return AuthorizationFailed()

@@ -1,0 +1,110 @@
+"""One realm's live router: its broker, its dealer, who is joined, and the run queue.
+
+Broker and dealer commit their state and write to remote peers at once. What they send to hosted code
+goes through the run queue instead, which is drained when the outermost operation returns: hosted code
+may publish and call as it likes, and never sees, or changes, a half-finished operation. Without that,
+a handler that publishes while the broker is still looping would give two receivers two orders.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from aiohttp_serverwamp.router.authorization import DecisionCache, Permissions
+from aiohttp_serverwamp.router.broker import Broker
+from aiohttp_serverwamp.router.dealer import Dealer
+from aiohttp_serverwamp.router.disclosure import Disclosure
+from aiohttp_serverwamp.router.uri_rules import URIRules
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.router.authorization import Authorizer
+    from aiohttp_serverwamp.router.host import HostedTopics
+    from aiohttp_serverwamp.router.registrations import Choose
+    from aiohttp_serverwamp.router.session import RouterSession
+
+__all__ = ["Router"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Router:
+    """The live part of one realm.
+
+    Everything that changes it enters through `run`.
+    """
+
+    def __init__(
+        self,
+        realm: str,
+        *,
+        limits: Limits,
+        permissions: Permissions,
+        now: Callable[[], float],
+        choose: Choose,
+        new_id: Callable[[], int],
+        disclosure: Disclosure = Disclosure.DENY,
+        strict_uris: bool = False,
+    ) -> None:
+        self.realm = realm
+        self.limits = limits
+        self.permissions = permissions
+        self.authorizer: Authorizer | None = None
+        self.decisions = DecisionCache()
+        self.now = now
+        uri_rules = URIRules(limits, strict=strict_uris)
+        self.broker = Broker(limits, uri_rules, disclosure, new_id=new_id)
+        self.dealer = Dealer(limits, uri_rules, disclosure, now=now, choose=choose)
+        #: Hosted code that takes part in clients' subscriptions.
+        self.hosted_topics: HostedTopics | None = None
+        #: Remote sessions by id, in the order they joined.
+        self.sessions: dict[int, RouterSession] = {}
+        self._run_queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._running = False
+
+    def run(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do one router operation, then deliver what it sent to hosted code.
+
+        Nested operations run at once and leave the delivery to the outermost one.
+        """
+        # Hot path.
+        if self._running:
+            return operation(*args, **kwargs)
+        self._running = True
+        try:
+            return operation(*args, **kwargs)
+        finally:
+            try:
+                while self._run_queue:
+                    deliver, arguments = self._run_queue.popleft()
+                    deliver(*arguments)
+            finally:
+                self._running = False
+
+    def later(self, deliver: Callable[..., object], *args: Any) -> None:
+        """Deliver to hosted code once the running operation is over; `deliver` must not raise.
+
+        At once when none is running.
+        """
+        self._run_queue.append((deliver, args))
+        if not self._running:
+            self.run(_nothing)
+
+    def join(self, peer: RouterSession) -> None:
+        """Add a remote session that has been welcomed."""
+        self.sessions[peer.id] = peer
+
+    def leave(self, peer: RouterSession) -> None:
+        """Remove a session with its subscriptions, registrations and calls (REQ-SES-041 to 046)."""
+        if self.sessions.pop(peer.id, None) is None:
+            return
+        self.broker.leave(peer)
+        self.dealer.leave(peer)
+        self.decisions.drop(peer)
+
+
+def _nothing() -> None:
+    """Be the operation of a run that only delivers."""

@@ -1,0 +1,599 @@
+"""One client's session: bytes in, messages out, and the table of what is legal when.
+
+A `RouterSession` is sans-I/O. Whoever serves a connection must: call `receive` with each message from
+it, in order; call `deadlines.expire` when `deadlines.next` has come; close the connection when
+`on_closing` asks for it; and call `connection_lost` once, whatever ended it. None of these waits.
+
+What has to be waited for (an authenticator, an authorizer, a subscription handler) is started as a task
+of the connection and comes back through `resolve`. Until then the session's later requests queue up;
+its answers and CANCEL, GOODBYE and ABORT do not.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.errors import (
+    ApplicationError,
+    Canceled,
+    EncodingError,
+    InvalidPayload,
+    ProtocolViolation,
+    RuntimeFailure,
+    SessionRejected,
+    Unavailable,
+)
+from aiohttp_serverwamp.messages import (
+    Abort,
+    Authenticate,
+    Call,
+    Error,
+    Goodbye,
+    Hello,
+    Message,
+    Publish,
+    Result,
+    Welcome,
+    marshal,
+    parse,
+)
+from aiohttp_serverwamp.router.handshake import Handshake
+from aiohttp_serverwamp.router.peer import Peer
+from aiohttp_serverwamp.router.requests import ANSWERS, REQUESTS
+from aiohttp_serverwamp.router.states import State
+from aiohttp_serverwamp.uris import is_valid_uri
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import Codec, Connection, TaskRunner
+    from aiohttp_serverwamp.router.host import HostedLife, JoinableRealm, RouterHost
+    from aiohttp_serverwamp.router.router import Router
+    from aiohttp_serverwamp.serializers.frame import Frame
+
+__all__ = ["HANDLERS", "RouterSession"]
+
+logger = logging.getLogger("aiohttp_serverwamp.router")
+
+Resume = Callable[[Any, Exception | None], None]
+
+NORMAL_CLOSURE: Final = 1000
+GOING_AWAY: Final = 1001
+PROTOCOL_ERROR: Final = 1002
+
+
+class Deferral:
+    """What a session waits for before it takes its next request."""
+
+    __slots__ = ("awaitable", "request", "resume")
+
+    def __init__(
+        self,
+        request: Message | None,
+        resume: Resume,
+        awaitable: Awaitable[Any] | None = None,
+    ) -> None:
+        #: The request that gets an ERROR if `resume` raises one; None while joining.
+        self.request = request
+        self.resume = resume
+        self.awaitable = awaitable
+
+    def drop(self) -> None:
+        """Give up waiting; a coroutine whose task never ran is closed without a warning."""
+        coroutine = self.awaitable
+        if (
+            inspect.iscoroutine(coroutine)
+            and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
+        ):
+            coroutine.close()
+
+
+class RouterSession(Peer):
+    """One client's wire peer, from the opening of its connection to its end."""
+
+    __slots__ = (
+        "_codec",
+        "_deferral",
+        "_handshake",
+        "_held_events",
+        "_last_request",
+        "_lives",
+        "_serializer",
+        "_waiting",
+        "_write",
+        "connection",
+        "data",
+        "host",
+        "identity",
+        "on_closing",
+        "realm",
+        "realm_uri",
+        "router",
+        "state",
+        "view",
+    )
+
+    router: Router
+
+    def __init__(
+        self,
+        host: RouterHost,
+        connection: Connection,
+        tasks: TaskRunner,
+        on_closing: Callable[[int, str], None],
+    ) -> None:
+        super().__init__()
+        self.host = host
+        self.connection = connection
+        self.tasks = tasks
+        #: Called once with a close code and reason when the connection is to be closed.
+        self.on_closing = on_closing
+        self.state = State.CLOSED
+        self.realm: JoinableRealm | None = None
+        #: The realm that the client asked for, which the default realm serves under any name.
+        self.realm_uri = ""
+        self.identity: Any = None
+        #: The application's own data about this session; made on first use.
+        self.data: dict[str, Any] | None = None
+        #: The public Session; made on first use.
+        self.view: Any = None
+        self._codec: Codec = connection.codec
+        self._serializer = connection.codec.serializer
+        self._write: Callable[[bytes], None] = connection.write
+        self._handshake: Handshake | None = None
+        self._deferral: Deferral | None = None
+        self._waiting: deque[Message] = deque()
+        self._held_events: dict[int, list[bytes]] = {}
+        self._lives: dict[int, HostedLife] = {}
+        self._last_request = 0
+        hello_timeout = host.limits.hello_timeout
+        if hello_timeout:
+            self.deadlines.add(host.now() + hello_timeout, self._no_hello)
+
+    def __repr__(self) -> str:
+        return f"<RouterSession {self.id} {self.state.value}>"
+
+    @property
+    def joined(self) -> bool:
+        """Whether the client is a member of its realm now."""
+        return self.state is State.ESTABLISHED
+
+    def public(self) -> Any:
+        """Return the public Session, made on first use."""
+        if self.view is None:
+            assert self.realm is not None, "only a client that said HELLO has one"
+            self.view = self.realm.view(self)
+        return self.view
+
+    # --- Receiving ------------------------------------------------------------------------
+
+    def receive(self, data: str | bytes) -> None:
+        """Take one message from the connection. Never raises for what a client sends."""
+        # Hot path.
+        if self.state is State.ENDED:
+            return
+        try:
+            if isinstance(data, bytes) is not self._serializer.binary:
+                raise InvalidPayload("a frame of the wrong kind for the subprotocol")
+            self._dispatch(parse(self._serializer.decode(data)))
+        except ProtocolViolation as error:
+            self._violated(error)
+        except SessionRejected as error:
+            self.reject(error)
+
+    def _dispatch(self, message: Message) -> None:
+        # Hot path.
+        kind = type(message)
+        handler = HANDLERS[self.state].get(kind)
+        if handler is None:
+            raise ProtocolViolation(
+                f"{kind.__name__.upper()} received while {self.state.value}"
+            )
+        if self.state is not State.ESTABLISHED:
+            handler(self, message)
+            return
+        if kind in REQUESTS:
+            self._check_request(message.request)  # type: ignore[attr-defined]  # requests have one
+            if self._deferral is not None:
+                self._enqueue(message)
+                return
+        self.router.run(self._perform, message)
+
+    def _perform(self, message: Message) -> None:
+        # Hot path.
+        kind = type(message)
+        try:
+            replaced = self.host.request_handlers.get(kind)
+            if replaced is None:
+                HANDLERS[State.ESTABLISHED][kind](self, message)
+            else:
+                self.wait_for(message, replaced(message, self.public()), _nothing_more)
+        except ApplicationError as error:
+            self.refuse(message, error)
+        except (ProtocolViolation, SessionRejected):
+            raise
+        except Exception:
+            logger.exception("session %s: %s failed", self.id, kind.__name__.upper())
+            self.refuse(message, RuntimeFailure())
+        else:
+            if kind is Call and self.host.synchronize_requests:
+                self._await_answer(message)
+
+    def _check_request(self, request: int) -> None:
+        if self.host.strict_request_ids and request != self._last_request + 1:
+            raise ProtocolViolation(
+                f"request id {request} received; expected {self._last_request + 1}"
+            )
+        self._last_request = request
+
+    def refuse(self, message: Message, error: ApplicationError) -> None:
+        """Answer a request with ERROR; a PUBLISH only if it asked for an answer."""
+        kind = type(message)
+        if kind not in REQUESTS:
+            logger.debug("session %s: %s: %s", self.id, kind.__name__.upper(), error)
+            return
+        if isinstance(message, Publish) and not message.options.get("acknowledge"):
+            logger.debug("session %s: PUBLISH dropped: %s", self.id, error)
+            return
+        answer = Error(
+            kind.CODE,
+            message.request,  # type: ignore[attr-defined]  # requests have one
+            {},
+            error.uri,
+            list(error.args),
+            error.kwargs,
+        )
+        try:
+            self.send(answer)
+        except EncodingError:
+            answer.args = answer.kwargs = None
+            self.send(answer)
+
+    # --- Sending --------------------------------------------------------------------------
+
+    def send(self, message: Message) -> None:
+        """Send one message; silently nothing once the session has said its last word."""
+        # Hot path.
+        self._write(self._codec.encode(marshal(message)))
+        if self._deferral is not None and self.host.synchronize_requests:
+            self._note_answer(message)
+
+    def write(self, frame: Frame) -> None:
+        """Send a message that other sessions receive as well."""
+        # Hot path.
+        data = frame.wire(self._codec)
+        if self._held_events:
+            held = self._held_events.get(frame.message.subscription)  # type: ignore[attr-defined]  # only events are shared
+            if held is not None:
+                held.append(data)
+                self._check_held(held)
+                return
+        self._write(data)
+
+    # --- Waiting for decisions --------------------------------------------------------------
+
+    def wait_for(
+        self, request: Message | None, awaitable: Awaitable[Any], resume: Resume
+    ) -> None:
+        """Await as a task of the connection, then call ``resume(value, error)``."""
+        deferral = self._deferral = Deferral(request, resume, awaitable)
+        assert self.tasks is not None, "a wire peer always has its connection's tasks"
+        self.tasks.start(self._wait, deferral)
+
+    async def _wait(self, deferral: Deferral) -> None:
+        assert deferral.awaitable is not None, "made by wait_for"
+        try:
+            value = await deferral.awaitable
+        except Exception as error:
+            self.resolve(deferral, None, error)
+        else:
+            self.resolve(deferral, value, None)
+
+    def accompany(
+        self,
+        life: HostedLife,
+        request: Message | None,
+        settled: Callable[[BaseException | None], None],
+        key: int,
+    ) -> None:
+        """Start hosted code that lives as long as subscription `key` (0: the session)."""
+        self._lives[key] = life
+        deferral = self._deferral = Deferral(request, lambda _, error: settled(error))
+
+        def started(error: BaseException | None) -> None:
+            if error is not None:
+                self._lives.pop(key, None)
+            failure = error if error is None or isinstance(error, Exception) else None
+            self.resolve(deferral, None, failure)
+
+        life.start(started)
+
+    def end_life(self, key: int) -> None:
+        """Let the rest of the hosted code run that accompanies subscription `key`."""
+        life = self._lives.pop(key, None)
+        if life is not None:
+            life.end()
+
+    def resolve(self, deferral: Deferral, value: Any, error: Exception | None) -> None:
+        """Go on with what was waited for; ignored if the session has ended meanwhile."""
+        if deferral is not self._deferral:
+            return
+        self._deferral = None
+        try:
+            if self.state is State.ESTABLISHED:
+                self.router.run(self._resume, deferral, value, error)
+                self._work_off()
+            else:
+                deferral.resume(value, error)
+        except ProtocolViolation as violation:
+            self._violated(violation)
+        except SessionRejected as rejection:
+            self.reject(rejection)
+
+    def _resume(self, deferral: Deferral, value: Any, error: Exception | None) -> None:
+        try:
+            deferral.resume(value, error)
+        except ApplicationError as refusal:
+            if deferral.request is not None:
+                self.refuse(deferral.request, refusal)
+        except (ProtocolViolation, SessionRejected):
+            raise
+        except Exception:
+            logger.exception("session %s: a request failed", self.id)
+            if deferral.request is not None:
+                self.refuse(deferral.request, RuntimeFailure())
+
+    def _enqueue(self, message: Message) -> None:
+        limit = self.host.limits.max_pending_calls
+        if limit and len(self._waiting) >= limit:
+            self.refuse(message, Unavailable("too many requests wait for a decision"))
+        else:
+            self._waiting.append(message)
+
+    def _work_off(self) -> None:
+        while self._waiting and self._deferral is None:
+            if self.state is not State.ESTABLISHED:
+                return
+            self.router.run(self._perform, self._waiting.popleft())
+
+    def cancel_waiting(self, request: int) -> bool:
+        """Cancel a CALL that has not been routed yet (REQ-RPC-081); tell whether there was."""
+        deferral = self._deferral
+        waiting: Message | None = None
+        if deferral is not None and _is_call(deferral.request, request):
+            if request in self.dealing.calls:
+                return False
+            waiting, deferral.request = deferral.request, None
+            self._deferral = None
+            self.router.later(self._work_off)
+        else:
+            waiting = next(
+                (message for message in self._waiting if _is_call(message, request)),
+                None,
+            )
+            if waiting is not None:
+                self._waiting.remove(waiting)
+        if waiting is None:
+            return False
+        self.refuse(waiting, Canceled("the caller cancelled"))
+        return True
+
+    # With synchronize_requests a call that is in flight holds up the requests behind it.
+
+    def _await_answer(self, message: Message) -> None:
+        if message.request in self.dealing.calls and self._deferral is None:  # type: ignore[attr-defined]  # a Call
+            self._deferral = Deferral(message, _nothing_more)
+
+    def _note_answer(self, message: Message) -> None:
+        deferral = self._deferral
+        if isinstance(message, Result):
+            final = not message.details.get("progress")
+        elif isinstance(message, Error):
+            final = message.request_type == Call.CODE
+        else:
+            return
+        if final and deferral is not None:
+            if _is_call(deferral.request, message.request):
+                self.router.later(self.resolve, deferral, None, None)
+
+    # --- Holding events back until SUBSCRIBED ------------------------------------------------
+
+    def hold_events(self, subscription: int) -> None:
+        """Keep the events of a subscription back until `release_events`."""
+        self._held_events[subscription] = []
+
+    def release_events(self, subscription: int) -> None:
+        """Send what was held back."""
+        for data in self._held_events.pop(subscription, ()):
+            self._write(data)
+
+    def drop_events(self, subscription: int) -> None:
+        """Forget what was held back."""
+        self._held_events.pop(subscription, None)
+
+    def _check_held(self, held: list[bytes]) -> None:
+        limit = self.host.limits.max_pending_bytes
+        # The sum is taken now and then only: it costs as much as there are events.
+        if limit and len(held) % 64 == 0 and sum(map(len, held)) > limit:
+            logger.warning("session %s: too many events are held back; cut", self.id)
+            self.connection.abort()
+
+    # --- Joining --------------------------------------------------------------------------
+
+    def on_hello(self, message: Hello) -> None:
+        """Begin the handshake."""
+        self.deadlines.clear()
+        self._handshake = Handshake(self, message)
+        self._handshake.begin()
+
+    def on_authenticate(self, message: Authenticate) -> None:
+        """Go on with the handshake."""
+        assert self._handshake is not None, "AUTHENTICATING comes after HELLO"
+        self._handshake.authenticate(message)
+
+    def approach(self, realm: JoinableRealm) -> None:
+        """Take note of the realm that is being joined."""
+        self.realm = realm
+        self.router = realm.router
+
+    def welcome(self, message: Welcome) -> None:
+        """Send WELCOME and become a member of the realm."""
+        assert self.realm is not None, "the handshake has approached one"
+        self.send(message)
+        self._handshake = None
+        self.state = State.ESTABLISHED
+        self.router.join(self)
+        self.host.joined(self)
+        life = self.realm.life(self)
+        if life is not None:
+            self.accompany(life, None, self._settle_session, 0)
+
+    def _settle_session(self, error: BaseException | None) -> None:
+        if error is not None:
+            # The application relies on what its handler sets up: no session without it.
+            self.goodbye(uris.RUNTIME_ERROR)
+
+    # --- Ending ---------------------------------------------------------------------------
+
+    def on_goodbye(self, message: Goodbye) -> None:
+        """Reply and leave (REQ-SES-033)."""
+        if not is_valid_uri(message.reason):
+            raise ProtocolViolation("GOODBYE.reason is not a URI")
+        self.send(Goodbye({}, uris.GOODBYE_AND_OUT))
+        self._end(NORMAL_CLOSURE, "goodbye")
+
+    def on_goodbye_reply(self, message: Goodbye) -> None:
+        """End what `goodbye` began; a crossing GOODBYE counts as the reply (REQ-SES-008)."""
+        self._end(NORMAL_CLOSURE, "goodbye")
+
+    def on_abort(self, message: Abort) -> None:
+        """Leave without a reply (REQ-SES-007)."""
+        self._end(NORMAL_CLOSURE, "aborted")
+
+    def goodbye(self, reason: str, message: str = "") -> None:
+        """End the session from this side; ABORT if it has not joined (REQ-SES-036 to 039).
+
+        The session leaves its realm at once. Its connection closes when the client has
+        replied, at the latest after half of `Limits.close_timeout`.
+        """
+        if self.state is not State.ESTABLISHED:
+            if self.state not in (State.SHUTTING_DOWN, State.ENDED):
+                self._abort(reason, message, GOING_AWAY)
+            return
+        self._say_goodbye(reason, message)
+        grace = self.host.limits.close_timeout / 2
+        self.deadlines.add(
+            self.host.now() + grace, lambda: self._end(NORMAL_CLOSURE, "goodbye")
+        )
+
+    def shut_down(self) -> None:
+        """End the session because the server stops: GOODBYE, then close at once."""
+        if self.state is State.ESTABLISHED:
+            self.router.run(self.router.dealer.cancel_all, self)
+            self._say_goodbye(uris.SYSTEM_SHUTDOWN, "")
+        if self.state is State.SHUTTING_DOWN:
+            self._end(GOING_AWAY, "server shutdown")
+        elif self.state is not State.ENDED:
+            self._abort(uris.SYSTEM_SHUTDOWN, "the server shuts down", GOING_AWAY)
+
+    def reject(self, rejection: SessionRejected) -> None:
+        """Refuse a joining client (REQ-ERR-003)."""
+        logger.info("session %s: rejected: %s", self.id, rejection.reason)
+        self._abort(rejection.reason, rejection.message, NORMAL_CLOSURE)
+
+    def connection_lost(self) -> None:
+        """Leave without a word: the connection has gone."""
+        self._end(NORMAL_CLOSURE, "")
+        # The two refer to each other: without this only the garbage collector frees them.
+        self.view = None
+
+    def _no_hello(self) -> None:
+        if self.state is State.CLOSED:
+            self._abort(
+                uris.PROTOCOL_VIOLATION, "HELLO did not come in time", NORMAL_CLOSURE
+            )
+
+    def _violated(self, error: ProtocolViolation) -> None:
+        if self.state in (State.SHUTTING_DOWN, State.ENDED):
+            return
+        logger.info("session %s: protocol violation: %s", self.id, error)
+        self._abort(uris.PROTOCOL_VIOLATION, str(error), PROTOCOL_ERROR)
+
+    def _abort(self, reason: str, message: str, code: int) -> None:
+        if self.state in (State.SHUTTING_DOWN, State.ENDED):
+            return
+        self.send(Abort({"message": message} if message else {}, reason))
+        self._end(code, reason)
+
+    def _say_goodbye(self, reason: str, message: str) -> None:
+        self.send(Goodbye({"message": message} if message else {}, reason))
+        self.state = State.SHUTTING_DOWN
+        self._leave()
+
+    def _end(self, code: int, reason: str) -> None:
+        if self.state is State.ENDED:
+            return
+        self.state = State.ENDED
+        self._leave()
+        self.on_closing(code, reason)
+
+    def _leave(self) -> None:
+        """Say nothing more, leave the realm, and let go of everything that waits."""
+        self._write = _discard
+        self.deadlines.clear()
+        deferral, self._deferral = self._deferral, None
+        if deferral is not None:
+            deferral.drop()
+        self._waiting.clear()
+        self._held_events.clear()
+        self._handshake = None
+        if self.realm is not None:
+            self.router.run(self.router.leave, self)
+        for key in reversed(list(self._lives)):
+            self.end_life(key)
+        self.host.ended(self)
+
+
+def _discard(data: bytes) -> None:
+    """Drop what is sent after the last word."""
+
+
+def _nothing_more(value: Any, error: Exception | None) -> None:
+    """Go on with the next request; what failed is an error of this one."""
+    if error is not None:
+        raise error
+
+
+def _is_call(message: Message | None, request: int) -> bool:
+    return isinstance(message, Call) and message.request == request
+
+
+#: What each state admits, and what handles it. What is missing is a protocol violation;
+#: while shutting down and after the end it is ignored (specification, 1.4).
+HANDLERS: Final[
+    dict[State, dict[type[Message], Callable[[RouterSession, Any], None]]]
+] = {
+    State.CLOSED: {
+        Hello: RouterSession.on_hello,
+        Abort: RouterSession.on_abort,
+    },
+    State.ESTABLISHING: {Abort: RouterSession.on_abort},
+    State.AUTHENTICATING: {
+        Authenticate: RouterSession.on_authenticate,
+        Abort: RouterSession.on_abort,
+    },
+    State.ESTABLISHED: {
+        **REQUESTS,
+        **ANSWERS,
+        Goodbye: RouterSession.on_goodbye,
+        Abort: RouterSession.on_abort,
+    },
+    State.SHUTTING_DOWN: {
+        Goodbye: RouterSession.on_goodbye_reply,
+        Abort: RouterSession.on_abort,
+    },
+    State.ENDED: {},
+}

@@ -1,0 +1,24 @@
+"""The states of a session, as the router sees them (specification, 2.1)."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["State"]
+
+
+class State(Enum):
+    """Where a session stands."""
+
+    #: Open connection, no HELLO yet.
+    CLOSED = "waiting for HELLO"
+    #: HELLO received; whether to welcome the client is being decided.
+    ESTABLISHING = "joining"
+    #: CHALLENGE sent.
+    AUTHENTICATING = "authenticating"
+    #: WELCOME sent.
+    ESTABLISHED = "joined"
+    #: GOODBYE sent first; only the reply matters.
+    SHUTTING_DOWN = "shutting down"
+    #: Over; the connection is being closed and nothing it still brings is looked at.
+    ENDED = "ended"
