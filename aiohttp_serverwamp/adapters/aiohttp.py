@@ -143,7 +143,8 @@ async def accept(
         timeout=close_timeout,
         autoping=False,
         compress=compress,
-        max_msg_size=max_message_size or 0,
+        # aiohttp refuses what is as large as its limit.
+        max_msg_size=max_message_size + 1 if max_message_size else 0,
     )
     ready = ws.can_prepare(request)
     if ready.ok and ready.protocol is None:

@@ -1,0 +1,668 @@
+"""Connections of an aiohttp server, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import WSMsgType, web
+from yarl import URL
+
+from aiohttp_serverwamp.adapters.aiohttp import (
+    AiohttpConnection,
+    accept,
+    transport_info,
+    websocket_frame,
+)
+from aiohttp_serverwamp.interfaces import Serializer
+from aiohttp_serverwamp.limits import Limits
+from aiohttp_serverwamp.serializers.json import JSONSerializer
+from aiohttp_serverwamp.serializers.msgpack import MsgPackSerializer
+
+SERIALIZERS: dict[str, Serializer] = {
+    "wamp.2.json": JSONSerializer(),
+    "wamp.2.msgpack": MsgPackSerializer(),
+}
+PATIENCE = 10.0
+
+Serve = Callable[[AiohttpConnection], Awaitable[None]]
+ClientSocket = aiohttp.ClientWebSocketResponse[Any]
+
+
+class Site:
+    """A server whose every connection is given to `serve`."""
+
+    def __init__(self, serve: Serve, limits: Limits, *, compress: bool = False) -> None:
+        self.serve = serve
+        self.limits = limits
+        self.compress = compress
+        self.session: aiohttp.ClientSession
+        self.url: URL
+        #: What should be gone when its connection is: sockets and connections.
+        self.live: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        ws = await accept(
+            request,
+            subprotocols=list(SERIALIZERS),
+            max_message_size=self.limits.max_message_size,
+            close_timeout=self.limits.close_timeout,
+            compress=self.compress,
+        )
+        if ws is None:
+            return web.Response()
+        assert ws.ws_protocol is not None
+        connection = AiohttpConnection(
+            request,
+            ws,
+            serializer=SERIALIZERS[ws.ws_protocol],
+            limits=self.limits,
+            http_session={"user_id": 7},
+        )
+        self.live.add(ws)
+        self.live.add(connection)
+        try:
+            await self.serve(connection)
+        finally:
+            await connection.close(1000, "")
+        return ws
+
+    async def connect(self, **options: Any) -> ClientSocket:
+        options.setdefault("protocols", ["wamp.2.json"])
+        ws: ClientSocket = await self.session.ws_connect(self.url, **options)
+        return ws
+
+
+@asynccontextmanager
+async def site(
+    serve: Serve, *, compress: bool = False, **limits: Any
+) -> AsyncIterator[Site]:
+    served = Site(serve, replace(Limits(), **limits), compress=compress)
+    app = web.Application()
+    app.router.add_get("/ws", served.handle)
+    # As it is served: aiohttp's test server cancels handlers when their client goes.
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        listening = web.TCPSite(runner, "127.0.0.1", 0)
+        await listening.start()
+        port = runner.addresses[0][1]
+        served.url = URL.build(scheme="http", host="127.0.0.1", port=port, path="/ws")
+        async with aiohttp.ClientSession() as served.session:
+            yield served
+    finally:
+        await runner.cleanup()
+
+
+async def echo(connection: AiohttpConnection) -> None:
+    while (message := await connection.receive()) is not None:
+        connection.write(connection.codec.encode([message]))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - nobody could set an event
+            await asyncio.sleep(0.01)
+
+
+async def data_of(ws: ClientSocket) -> Any:
+    message = await ws.receive(timeout=PATIENCE)
+    assert message.type in (WSMsgType.TEXT, WSMsgType.BINARY), message
+    return message.data
+
+
+# Before the upgrade.
+
+
+async def test_a_request_that_is_no_websocket_is_told_to_upgrade() -> None:
+    async with site(echo) as served:
+        response = await served.session.get(served.url)
+
+        assert response.status == 426
+        assert response.headers["Upgrade"] == "websocket"
+
+
+@pytest.mark.parametrize("protocols", [[], ["wamp.2.cbor"], ["WAMP.2.JSON"]])
+async def test_no_common_subprotocol_is_400_and_lists_what_is_offered(
+    protocols: list[str],
+) -> None:
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    if protocols:
+        headers["Sec-WebSocket-Protocol"] = ", ".join(protocols)
+    async with site(echo) as served:
+        response = await served.session.get(served.url, headers=headers)
+
+        assert response.status == 400
+        assert "wamp.2.json, wamp.2.msgpack" in await response.text()
+
+
+async def test_a_broken_handshake_is_400() -> None:
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    async with site(echo) as served:
+        assert (await served.session.get(served.url, headers=headers)).status == 400
+
+
+async def test_the_transport_info_has_the_names_of_serverwamp() -> None:
+    found: dict[str, Any] = {}
+
+    async def serve(connection: AiohttpConnection) -> None:
+        found.update(connection.transport_info)
+
+    async with (
+        site(serve) as served,
+        served.session.ws_connect(
+            served.url.with_query({"a": "ä"}),
+            protocols=["wamp.2.json"],
+            headers={"Cookie": "color=blue", "X-Header": "value"},
+        ) as ws,
+    ):
+        await ws.receive()
+
+    assert found.keys() == {
+        "http_cookies",
+        "http_headers_raw",
+        "http_path",
+        "http_path_raw",
+        "http_query_string",
+        "http_session",
+        "peer_address",
+        "peer_certificate",
+        "peer_certificate_raw",
+    }
+    assert found["http_cookies"] == {"color": "blue"}
+    assert (b"X-Header", b"value") in found["http_headers_raw"]
+    assert found["http_path"] == "/ws"
+    assert found["http_path_raw"] == "/ws?a=%C3%A4"
+    assert found["http_query_string"] == "a=ä"
+    assert found["http_session"] == {"user_id": 7}
+    assert found["peer_address"][0] == "127.0.0.1"
+    assert found["peer_certificate"] is None
+    assert found["peer_certificate_raw"] is None
+
+
+async def test_the_transport_info_needs_no_transport() -> None:
+    class Gone(web.Request):
+        @property
+        def transport(self) -> None:
+            return None
+
+    from aiohttp.test_utils import make_mocked_request
+
+    request = make_mocked_request("GET", "/ws")
+    request.__class__ = Gone
+
+    assert transport_info(request)["peer_address"] is None
+
+
+# Frames.
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 70_000])
+@pytest.mark.parametrize("opcode", [WSMsgType.TEXT, WSMsgType.BINARY])
+async def test_a_frame_of_every_header_length_is_read_by_aiohttp(
+    size: int, opcode: WSMsgType
+) -> None:
+    payload = b"x" * size
+
+    async def serve(connection: AiohttpConnection) -> None:
+        connection.write(websocket_frame(payload, opcode))
+        connection.write(websocket_frame(b"next", WSMsgType.TEXT))
+        await connection.receive()
+
+    async with site(serve) as served, await served.connect() as ws:
+        message = await ws.receive(timeout=PATIENCE)
+        assert message.type is opcode
+        data = message.data
+        assert (data.encode() if isinstance(data, str) else data) == payload
+        assert await data_of(ws) == "next"
+
+
+def test_headers_take_two_four_and_ten_bytes_and_no_mask() -> None:
+    def header(size: int) -> bytes:
+        frame = websocket_frame(bytes(size), WSMsgType.BINARY)
+        return frame[: len(frame) - size]
+
+    assert header(125) == b"\x82\x7d"
+    assert header(126) == b"\x82\x7e\x00\x7e"
+    assert header(65535) == b"\x82\x7e\xff\xff"
+    assert header(65536) == b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"
+
+
+@pytest.mark.parametrize("compress", [0, 15])
+@pytest.mark.parametrize("protocol", list(SERIALIZERS))
+async def test_messages_keep_their_kind_and_order(protocol: str, compress: int) -> None:
+    received: list[str | bytes] = []
+    serializer = SERIALIZERS[protocol]
+
+    async def serve(connection: AiohttpConnection) -> None:
+        while (message := await connection.receive()) is not None:
+            received.append(message)
+            connection.write(connection.codec.encode([len(received)]))
+            connection.write(connection.codec.encode(["same turn" * 100]))
+
+    async with (
+        site(serve, compress=True) as served,
+        await served.connect(protocols=[protocol], compress=compress) as ws,
+    ):
+        for number in range(1, 4):
+            await ws.send_str("text")
+            await ws.send_bytes(b"bytes")
+            for answer in (2 * number - 1, 2 * number):
+                assert serializer.decode(await data_of(ws)) == [answer]
+                assert serializer.decode(await data_of(ws)) == ["same turn" * 100]
+
+    assert received == ["text", b"bytes"] * 3
+
+
+async def test_connections_of_one_serializer_share_their_codec() -> None:
+    codecs: list[object] = []
+
+    async def serve(connection: AiohttpConnection) -> None:
+        codecs.append(connection.codec)
+        await connection.receive()
+
+    async with site(serve) as served:
+        for protocol in ("wamp.2.json", "wamp.2.json", "wamp.2.msgpack"):
+            async with await served.connect(protocols=[protocol]):
+                pass
+
+    assert codecs[0] is codecs[1]
+    assert codecs[0] is not codecs[2]
+
+
+async def test_a_ping_is_answered_with_its_payload() -> None:
+    async with (
+        site(echo) as served,
+        await served.connect(autoping=False) as ws,
+    ):
+        await ws.ping(b"payload")
+        message = await ws.receive(timeout=PATIENCE)
+
+        assert message.type is WSMsgType.PONG
+        assert message.data == b"payload"
+
+
+# The end.
+
+
+async def test_what_is_queued_arrives_before_the_close_frame() -> None:
+    async def serve(connection: AiohttpConnection) -> None:
+        for number in range(100):
+            connection.write(connection.codec.encode([number, "x" * 10_000]))
+        await connection.close(1002, "wamp.error.protocol_violation")
+
+    for compress in (0, 15):
+        async with (
+            site(serve, compress=True) as served,
+            await served.connect(compress=compress) as ws,
+        ):
+            for number in range(100):
+                assert (await data_of(ws)).startswith(f"[{number},")
+            message = await ws.receive(timeout=PATIENCE)
+            assert message.type is WSMsgType.CLOSE
+            assert message.data == 1002
+            assert message.extra == "wamp.error.protocol_violation"
+
+
+async def test_a_long_reason_is_cut_at_a_character() -> None:
+    async def serve(connection: AiohttpConnection) -> None:
+        await connection.close(1000, "ä" * 200)
+
+    async with site(serve) as served, await served.connect() as ws:
+        message = await ws.receive(timeout=PATIENCE)
+        assert message.extra == "ä" * 61
+
+
+async def test_another_task_can_close_while_one_waits_in_receive() -> None:
+    ended: list[object] = []
+
+    async def serve(connection: AiohttpConnection) -> None:
+        closer = asyncio.create_task(connection.close(1001, "going away"))
+        ended.append(await connection.receive())
+        await closer
+
+    async with site(serve) as served, await served.connect() as ws:
+        message = await ws.receive(timeout=PATIENCE)
+        assert (message.data, message.extra) == (1001, "going away")
+        await until(lambda: ended == [None])
+
+
+async def test_closing_twice_and_after_the_end_is_harmless() -> None:
+    ended: list[object] = []
+
+    async def serve(connection: AiohttpConnection) -> None:
+        ended.append(await connection.receive())
+        await asyncio.gather(*(connection.close(1000, "") for _ in range(3)))
+        connection.abort()
+        connection.write(b"dropped")
+        await connection.close(1000, "")
+        ended.append(await connection.receive())
+
+    async with site(serve) as served:
+        ws = await served.connect()
+        await ws.close()
+        await until(lambda: ended == [None, None])
+
+
+async def test_an_abort_ends_both_sides() -> None:
+    ended: list[object] = []
+
+    async def serve(connection: AiohttpConnection) -> None:
+        asyncio.get_running_loop().call_soon(connection.abort)
+        ended.append(await connection.receive())
+
+    async with site(serve) as served, await served.connect() as ws:
+        message = await ws.receive(timeout=PATIENCE)
+        assert message.type in (WSMsgType.CLOSED, WSMsgType.ERROR)
+        await until(lambda: ended == [None])
+
+
+async def test_a_client_that_vanishes_ends_receive() -> None:
+    ended: list[object] = []
+
+    async def serve(connection: AiohttpConnection) -> None:
+        ended.append(await connection.receive())
+        connection.write(b"into the void")
+
+    async with site(serve) as served:
+        ws = await served.connect()
+        drop(ws)
+        await until(lambda: ended == [None])
+
+
+def drop(ws: ClientSocket) -> None:
+    """Have the client's end of the connection reset."""
+    transport = ws.get_extra_info("socket")
+    assert transport is not None
+    assert ws._response.connection is not None
+    assert ws._response.connection.transport is not None
+    ws._response.connection.transport.abort()
+
+
+async def test_a_message_over_the_limit_is_answered_with_1009() -> None:
+    ended: list[object] = []
+
+    async def serve(connection: AiohttpConnection) -> None:
+        # Not to follow the close frame.
+        while (message := await connection.receive()) is not None:
+            ended.append(len(message))
+        connection.write(connection.codec.encode(["too late"]))
+        ended.append(None)
+
+    async with (
+        site(serve, max_message_size=1000) as served,
+        await served.connect() as ws,
+    ):
+        await ws.send_str("x" * 1000)
+        await ws.send_str("x" * 1001)
+        message = await ws.receive(timeout=PATIENCE)
+        assert message.type is WSMsgType.CLOSE
+        assert message.data == 1009
+        await until(lambda: ended == [1000, None])
+
+
+async def test_a_deaf_client_does_not_hold_up_close() -> None:
+    closed = asyncio.Event()
+
+    async def serve(connection: AiohttpConnection) -> None:
+        for _ in range(64):
+            connection.write(connection.codec.encode(["x" * 100_000]))
+        await connection.close(1000, "")
+        closed.set()
+
+    async with (
+        site(serve, close_timeout=0.1, max_pending_bytes=None) as served,
+        stopped_reader(served),
+    ):
+        await asyncio.wait_for(closed.wait(), PATIENCE)
+        await until(lambda: not alive(served))
+
+
+def alive(served: Site) -> list[Any]:
+    gc.collect()
+    return list(served.live)
+
+
+@pytest.mark.parametrize("compress", [0, 15])
+@pytest.mark.parametrize("who", ["server", "client", "reset", "violation"])
+async def test_a_closed_connection_is_released_at_once(who: str, compress: int) -> None:
+    async def serve(connection: AiohttpConnection) -> None:
+        await echo_once(connection)
+        if who == "server":
+            await connection.close(1000, "")
+        else:
+            await connection.receive()
+
+    async with site(
+        serve, compress=True, max_message_size=100, heartbeat=1000.0
+    ) as served:
+        for _ in range(3):
+            ws = await served.connect(compress=compress)
+            await ws.send_str("hello")
+            await data_of(ws)
+            if who == "reset":
+                drop(ws)
+            elif who == "client":
+                await ws.close()
+            else:
+                if who == "violation":
+                    await ws.send_str("x" * 200)
+                await ws.receive(timeout=PATIENCE)
+        await until(lambda: not alive(served))
+
+
+async def echo_once(connection: AiohttpConnection) -> None:
+    message = await connection.receive()
+    connection.write(connection.codec.encode([message]))
+
+
+# Clients that do not read.
+
+
+@asynccontextmanager
+async def stopped_reader(served: Site) -> AsyncIterator[asyncio.StreamWriter]:
+    """Connect a client that never reads after the upgrade."""
+    reader, writer = await asyncio.open_connection(
+        served.url.host, served.url.port, limit=1024
+    )
+    writer.write(
+        b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+        b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        b"Sec-WebSocket-Protocol: wamp.2.json\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    try:
+        yield writer
+    finally:
+        writer.transport.abort()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+
+def masked_text(payload: bytes) -> bytes:
+    """Return a short client's frame, masked with zeros."""
+    assert len(payload) < 126
+    return bytes([0x81, 0x80 | len(payload), 0, 0, 0, 0]) + payload
+
+
+async def test_a_client_that_does_not_read_is_cut_and_the_others_get_everything(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connections: list[AiohttpConnection] = []
+
+    async def serve(connection: AiohttpConnection) -> None:
+        connections.append(connection)
+        await connection.receive()
+        connections.remove(connection)
+
+    async with (
+        site(serve, max_pending_bytes=200_000) as served,
+        await served.connect() as healthy,
+        stopped_reader(served),
+    ):
+        await until(lambda: len(connections) == 2)
+        received = asyncio.create_task(receive_numbers(healthy, 400))
+        for number in range(400):
+            # What the kernel takes for a client that does not read is some megabytes.
+            for connection in connections:
+                connection.write(connection.codec.encode([number, "x" * 50_000]))
+            await asyncio.sleep(0)
+            if number % 2:
+                await until(
+                    lambda: not received.done() and healthy_is_read(connections)
+                )
+        assert await asyncio.wait_for(received, PATIENCE) == list(range(400))
+        await until(lambda: len(connections) == 1)
+
+    assert caplog.text.count("connection cut") == 1
+
+
+def healthy_is_read(connections: list[AiohttpConnection]) -> bool:
+    return not connections[0]._outbox.is_congested
+
+
+async def receive_numbers(ws: ClientSocket, count: int) -> list[int]:
+    numbers = []
+    for _ in range(count):
+        text = await data_of(ws)
+        numbers.append(int(text[1 : text.index(",")]))
+    return numbers
+
+
+async def test_a_client_that_does_not_read_is_not_read_from() -> None:
+    served_messages = 0
+
+    async def serve(connection: AiohttpConnection) -> None:
+        nonlocal served_messages
+        while await connection.receive() is not None:
+            served_messages += 1
+            connection.write(connection.codec.encode(["x" * 100_000]))
+
+    async with (
+        site(serve, max_pending_bytes=2_000_000) as served,
+        stopped_reader(served) as writer,
+    ):
+        writer.write(masked_text(b"go") * 1000)
+        before = -1
+        while before < served_messages:
+            before = served_messages
+            await asyncio.sleep(0.2)
+
+        assert 0 < served_messages < 1000
+        # Not cut either: it was stopped before it could be owed too much.
+        assert alive(served)
+
+
+@pytest.mark.parametrize("compress", [0, 15])
+async def test_reading_goes_on_when_the_client_has_caught_up(compress: int) -> None:
+    async def serve(connection: AiohttpConnection) -> None:
+        number = 0
+        while await connection.receive() is not None:
+            answer = [number, "x" * 100_000]
+            connection.write(connection.codec.encode(answer))
+            number += 1
+
+    async with (
+        site(serve, compress=True, max_pending_bytes=1_000_000) as served,
+        await served.connect(compress=compress) as ws,
+    ):
+        for _ in range(200):
+            await ws.send_str("go")
+        # The server has long stopped reading before the client starts.
+        await asyncio.sleep(0.2)
+        assert await receive_numbers(ws, 200) == list(range(200))
+
+
+async def test_a_client_that_takes_nothing_until_the_deadline_is_cut(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ended: list[object] = []
+
+    async def serve(connection: AiohttpConnection) -> None:
+        for _ in range(200):
+            connection.write(connection.codec.encode(["x" * 100_000]))
+        ended.append(await connection.receive())
+
+    async with (
+        site(serve, max_pending_bytes=None, write_deadline=0.2) as served,
+        stopped_reader(served),
+    ):
+        await until(lambda: ended == [None])
+
+    assert "no byte was taken" in caplog.text
+
+
+# The heartbeat.
+
+
+async def kind_of_next(ws: ClientSocket) -> WSMsgType:
+    message = await ws.receive(timeout=PATIENCE)
+    return message.type
+
+
+async def test_a_silent_client_is_pinged_and_cut_when_it_does_not_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with (
+        site(echo, heartbeat=0.1) as served,
+        await served.connect(autoping=False) as ws,
+    ):
+        kinds = [await kind_of_next(ws)]
+        while kinds[-1] is WSMsgType.PING:
+            kinds.append(await kind_of_next(ws))
+
+        assert kinds[0] is WSMsgType.PING
+        assert kinds[-1] in (WSMsgType.CLOSED, WSMsgType.ERROR)
+
+    assert "no answer to a ping" in caplog.text
+
+
+async def test_a_client_that_answers_pings_is_kept() -> None:
+    async with (
+        site(echo, heartbeat=0.1) as served,
+        await served.connect(autoping=False) as ws,
+    ):
+        for _ in range(5):
+            message = await ws.receive(timeout=PATIENCE)
+            assert message.type is WSMsgType.PING
+            await ws.pong(message.data)
+        await ws.send_str("still here")
+        while (message := await ws.receive(timeout=PATIENCE)).type is WSMsgType.PING:
+            await ws.pong(message.data)
+        assert message.data == '["still here"]'
+
+
+async def test_many_connections_written_to_in_one_turn_are_flushed_by_one_callback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connections: list[AiohttpConnection] = []
+
+    async def serve(connection: AiohttpConnection) -> None:
+        connections.append(connection)
+        await connection.receive()
+
+    async with site(serve) as served:
+        clients = [await served.connect() for _ in range(10)]
+        await until(lambda: len(connections) == 10)
+        flushers = {connection._outbox._flusher for connection in connections}
+        assert len(flushers) == 1
+        for connection in connections:
+            connection.write(connection.codec.encode([1]))
+        [flusher] = flushers
+        assert flusher is not None
+        assert len(flusher._dirty) == 10
+        for client in clients:
+            assert await data_of(client) == "[1]"
+            await client.close()
