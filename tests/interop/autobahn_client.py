@@ -192,6 +192,13 @@ async def ticket(url: str, serializer: str, secret: str | None) -> None:
     await client.end()
 
 
+async def stay(url: str, serializer: str, _ticket: str | None) -> None:
+    client = await enter(url, "demo", serializer)
+    reason = await asyncio.wait_for(client.left, PATIENCE)
+    await asyncio.wait_for(client.closed.wait(), PATIENCE)
+    say("sent away", reason=reason)
+
+
 async def callee(url: str, serializer: str, _ticket: str | None) -> None:
     client = await enter(url, "lab", serializer)
     with_details = RegisterOptions(details_arg="details")
@@ -262,6 +269,7 @@ async def cancel_slow(client: Client) -> None:
 SCENARIOS: dict[str, Callable[[str, str, str | None], Awaitable[None]]] = {
     "hosted": hosted,
     "ticket": ticket,
+    "stay": stay,
     "callee": callee,
     "caller": caller,
 }

@@ -16,7 +16,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,17 +35,45 @@ UNCHECKED = (
 # --- The server -----------------------------------------------------------------------
 
 
+@dataclass(slots=True)
+class Server:
+    """A server at work."""
+
+    address: str
+    process: subprocess.Popen[str]
+    stopping: bool = False
+
+    def stop(self) -> None:
+        """Ask it to shut down; once, for a second SIGTERM would kill."""
+        if not self.stopping:
+            self.stopping = True
+            self.process.send_signal(signal.SIGTERM)
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve, give the address; in the end see that it stops cleanly and silently."""
-    log = tmp_path_factory.mktemp("interop") / "server.log"
-    with log.open("w") as stderr:
-        process = _start_server(stderr)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Serve; in the end see that it stops cleanly and silently."""
+    with _serving(tmp_path_factory.mktemp("interop") / "server.log") as running:
+        yield running
+
+
+@pytest.fixture
+def mortal_server(tmp_path: Path) -> Iterator[Server]:
+    """Serve for a test that stops the server itself."""
+    with _serving(tmp_path / "server.log") as running:
+        yield running
+
+
+@contextmanager
+def _serving(log: Path) -> Iterator[Server]:
+    with log.open("w") as stderr, _start_server(stderr) as process:
         try:
-            yield f"127.0.0.1:{_port(process, log)}"
-        finally:
-            process.send_signal(signal.SIGTERM)
+            server = Server(f"127.0.0.1:{_port(process, log)}", process)
+            yield server
+            server.stop()
             code = process.wait(PATIENCE)
+        finally:
+            process.kill()
     logged = log.read_text()
     assert code == 0, logged
     assert "ERROR" not in logged, logged
@@ -64,8 +93,7 @@ def _start_server(stderr: IO[str]) -> subprocess.Popen[str]:
 
 def _port(process: subprocess.Popen[str], log: Path) -> int:
     assert process.stdout is not None
-    with process.stdout:
-        line = process.stdout.readline()
+    line = process.stdout.readline()
     assert line, log.read_text()
     return int(json.loads(line)["port"])
 
@@ -106,26 +134,23 @@ class Client:
         if self._process.returncode is None:
             self._process.kill()
 
+    async def gone(self) -> None:
+        await self._process.wait()
+
 
 Start = Callable[..., Awaitable[Client]]
 
 
 @pytest.fixture
-async def start(server: str) -> AsyncIterator[Start]:
-    """Start clients: ``await start("wampy-json", "caller")``."""
-    async with _running(server) as begin, asyncio.timeout(PATIENCE):
-        yield begin
-
-
-@asynccontextmanager
-async def _running(server: str) -> AsyncIterator[Start]:
+async def start() -> AsyncIterator[Start]:
+    """Start clients: ``await start(server, "wampy-json", "caller")``."""
     clients: list[Client] = []
 
-    async def begin(kind: str, scenario: str, *more: str) -> Client:
+    async def begin(server: Server, kind: str, scenario: str, *more: str) -> Client:
         name, serializer = kind.split("-")
         process = await asyncio.create_subprocess_exec(
             *_command(name),
-            *(scenario, f"ws://{server}/ws", serializer, *more),
+            *(scenario, f"ws://{server.address}/ws", serializer, *more),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -137,7 +162,7 @@ async def _running(server: str) -> AsyncIterator[Start]:
     finally:
         for client in clients:
             client.kill()
-            await client._process.wait()
+            await client.gone()
 
 
 def _command(name: str) -> list[str]:

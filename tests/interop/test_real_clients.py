@@ -32,15 +32,15 @@ def without_joined(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_client_uses_what_the_application_hosts_and_survives_what_it_may_not_do(
-    start: Start, server: str, client: str
+    start: Start, server: Any, client: str
 ) -> None:
     """REQ-RPC, REQ-PUB: calls, errors, progress, events; refusals cost no session."""
     # given a client that has called and subscribed
-    running = await start(client, "hosted")
+    running = await start(server, client, "hosted")
     await running.says("post me")
     # when an HTTP handler publishes, and the client goes on
     async with aiohttp.ClientSession() as http:
-        await http.post(f"http://{server}/news", data="from the web 🎉")
+        await http.post(f"http://{server.address}/news", data="from the web 🎉")
     said = await running.ends()
     # then it has seen everything, in this order
     assert said == [
@@ -80,14 +80,14 @@ async def test_a_client_uses_what_the_application_hosts_and_survives_what_it_may
 
 @pytest.mark.parametrize(("callee", "caller"), PAIRS)
 async def test_two_clients_call_and_tell_each_other_through_an_open_realm(
-    start: Start, callee: str, caller: str
+    start: Start, server: Any, callee: str, caller: str
 ) -> None:
     """REQ-RPC, REQ-PUB: routing between clients, also between unlike serializers."""
     # given a client that has registered procedures and subscribed
-    callee_client = await start(callee, "callee")
+    callee_client = await start(server, callee, "callee")
     await callee_client.says("ready")
     # when another calls them, cancels one and publishes
-    said = await (await start(caller, "caller")).ends()
+    said = await (await start(server, caller, "caller")).ends()
     heard = await callee_client.ends()
     # then the caller has its answers
     assert without_joined(said) == [
@@ -117,10 +117,12 @@ async def test_two_clients_call_and_tell_each_other_through_an_open_realm(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_a_client_signs_in_with_its_ticket(start: Start, client: str) -> None:
+async def test_a_client_signs_in_with_its_ticket(
+    start: Start, server: Any, client: str
+) -> None:
     """REQ-AUTH: WELCOME and the procedures see who signed in."""
     # given, when
-    said = await (await start(client, "ticket", "open sesame")).ends()
+    said = await (await start(server, client, "ticket", "open sesame")).ends()
     # then
     assert said == [
         {"step": "joined", "authid": "joe", "authmethod": "ticket"},
@@ -131,9 +133,24 @@ async def test_a_client_signs_in_with_its_ticket(start: Start, client: str) -> N
 
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_client_with_a_wrong_ticket_is_told_why_it_cannot_join(
-    start: Start, client: str
+    start: Start, server: Any, client: str
 ) -> None:
     # given, when
-    said = await (await start(client, "ticket", "open barley")).ends()
+    said = await (await start(server, client, "ticket", "open barley")).ends()
     # then
     assert said == [{"step": "refused", "reason": "wamp.error.authentication_denied"}]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_client_is_sent_away_when_the_server_shuts_down(
+    start: Start, mortal_server: Any, client: str
+) -> None:
+    # given a client that stays
+    running = await start(mortal_server, client, "stay")
+    await running.says("joined")
+    # when
+    mortal_server.stop()
+    said = await running.ends()
+    # then
+    reason = "wamp.close.system_shutdown"
+    assert without_joined(said) == [{"step": "sent away", "reason": reason}]

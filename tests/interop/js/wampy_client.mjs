@@ -160,6 +160,27 @@ async function ticketed() {
   await leave(client);
 }
 
+async function stay() {
+  let closed;
+  const end = new Promise((resolve) => { closed = resolve; });
+  // wampy tells nobody the reason of a GOODBYE; its frames are the only witness.
+  let reason = null;
+  class Witness extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      this.on("message", (data) => {
+        const [code, , given] = new SERIALIZERS[serializer]().decode(data);
+        if (code === 6) reason = given;
+      });
+    }
+  }
+  const client = newClient("demo", { onClose: closed, ws: Witness });
+  const details = await within(client.connect());
+  say("joined", { realm: details.realm, authrole: details.authrole });
+  await within(end);
+  say("sent away", { reason });
+}
+
 async function callee() {
   const client = await enter("lab");
   const events = new Events();
@@ -210,7 +231,7 @@ async function cancelSlow(client) {
   say("cancelled", { answered: (await within(error)).errorUri === "wamp.error.canceled" });
 }
 
-const SCENARIOS = { hosted, ticket: ticketed, callee, caller };
+const SCENARIOS = { hosted, ticket: ticketed, stay, callee, caller };
 await SCENARIOS[scenario]();
 if (process.stdout.writableLength) await once(process.stdout, "drain");
 process.exit(0);
