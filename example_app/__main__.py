@@ -1,0 +1,72 @@
+"""Run the task board: ``python -m example_app``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import warnings
+from pathlib import Path
+
+from aiohttp import web
+
+from example_app.app import DATABASE, SECRET_FILE, make_app
+from example_app.demo import DEMO_NAMES, DEMO_PASSWORD
+
+logger = logging.getLogger("example_app")
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    options = parse_arguments()
+    logging.basicConfig(
+        level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
+    # One line a request tells the reader of a demo nothing.
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    # aiohttp-session 2.12 has keys that are text, and aiohttp 3.14 warns of them.
+    warnings.filterwarnings("ignore", category=web.NotAppKeyWarning)
+    app = make_app(database=options.database, secret_file=options.secret_file)
+    logger.info("sign in as %s with %r", " or ".join(DEMO_NAMES), DEMO_PASSWORD)
+    try:
+        web.run_app(app, host=options.host, port=options.port)
+    except OSError as error:
+        raise SystemExit(
+            f"Cannot serve on {options.host}:{options.port} ({error.strerror});"
+            " choose another with --host and --port."
+        ) from error
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line; the environment gives the defaults of host and port."""
+    parser = argparse.ArgumentParser(
+        prog="python -m example_app",
+        description="A team's task board, live in every browser.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    # Not localhost: some machines give it an IPv6 address that they lack.
+    parser.add_argument(
+        "--host",
+        default=os.environ.get("BOARD_HOST", "127.0.0.1"),
+        help="address to listen on (BOARD_HOST)",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=os.environ.get("BOARD_PORT", "8080"),
+        help="port to listen on (BOARD_PORT)",
+    )
+    parser.add_argument(
+        "--database", type=Path, default=DATABASE, help="the SQLite file"
+    )
+    parser.add_argument(
+        "--secret-file",
+        type=Path,
+        default=SECRET_FILE,
+        help="the file with the key that encrypts the cookies",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
