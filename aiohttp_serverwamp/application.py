@@ -1,4 +1,4 @@
-"""Application: realms by URI, the default realm, sessions across realms, start and stop."""
+"""Application: realms by URI, the default realm, all sessions, start and stop."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Application(RealmMethods):
     def __repr__(self) -> str:
         return f"<Application realms={[*self._realms]}>"
 
-    # --- Realms ---------------------------------------------------------------------
+    # --- Realms -------------------------------------------------------------------
 
     def add_realm(self, realm: Realm) -> None:
         """Serve a realm.
@@ -136,8 +136,8 @@ class Application(RealmMethods):
         """
         if self._default_realm is None:
             raise ConfigurationError(
-                "this Application has allow_default_realm=False: use one of its realms, "
-                "as application.realm('members')"
+                "this Application has allow_default_realm=False: use one of its "
+                "realms, as application.realm('members')"
             )
         return self._default_realm
 
@@ -156,7 +156,7 @@ class Application(RealmMethods):
             for authenticator in realm.transport_authenticators
         )
 
-    # --- Sessions -------------------------------------------------------------------
+    # --- Sessions -----------------------------------------------------------------
 
     def sessions(
         self, *, authid: str | None = None, authrole: str | None = None
@@ -187,7 +187,7 @@ class Application(RealmMethods):
             )
         return closed
 
-    # --- Running --------------------------------------------------------------------
+    # --- Running ------------------------------------------------------------------
 
     @property
     def running(self) -> bool:
@@ -203,8 +203,8 @@ class Application(RealmMethods):
         """
         if self._runtime is not None:
             raise ConfigurationError(
-                "the Application runs already: it can be attached once, so make one for "
-                "each setup_wamp(...)"
+                "the Application runs already: it can be attached once, so make one "
+                "for each setup_wamp(...)"
             )
         async with self.support.task_group() as tasks:
             try:
@@ -262,7 +262,7 @@ class Application(RealmMethods):
         """
         self._injections[kind] = getter
 
-    # --- Serving --------------------------------------------------------------------
+    # --- Serving ------------------------------------------------------------------
 
     def aiohttp_websocket_handler(self) -> Callable[..., Awaitable[Any]]:
         """Return a handler for ``app.router.add_get(path, handler)``.
@@ -271,14 +271,14 @@ class Application(RealmMethods):
         stops. Raises `ConfigurationError` for an async library other than asyncio.
         """
         self.require_asyncio("aiohttp")
-        return AiohttpHandler(self)
+        return AiohttpHandler(self).__call__
 
     def require_asyncio(self, server: str) -> None:
         """Raise `ConfigurationError` unless the application runs on asyncio."""
         if self.support.name != "asyncio":
             raise ConfigurationError(
-                f"{server} runs on asyncio, the Application on {self.support.name}: leave "
-                "async_support= out, or give AsyncioAsyncSupport"
+                f"{server} runs on asyncio, the Application on {self.support.name}: "
+                "leave async_support= out, or give AsyncioAsyncSupport"
             )
 
     def admits_connection(self) -> bool:
@@ -300,7 +300,7 @@ class Application(RealmMethods):
             )
         await serve(connection, self, self.support)
 
-    # --- As the host of its sessions (`router.host.RouterHost`) ------------------------
+    # --- As the host of its sessions (`router.host.RouterHost`) -------------------
 
     def now(self) -> float:
         """Return the monotonic time of deadlines, in seconds."""

@@ -10,10 +10,10 @@
      │   ├─ SubscribeError     a subscription handler refuses a subscriber
      │   └─ one subclass per predefined URI, listed in ERRORS_BY_URI
      ├─ ConnectionClosed       using a session or connection that has ended
-     └─ ConfigurationError     wrong set-up; raised at set-up time; says what to call instead
+     └─ ConfigurationError     wrong set-up; raised there; says what to call instead
 
-Whose fault it is decides the branch: the remote peer's, the joining client's, the called code's, the
-network's, or the integrator's.
+Whose fault it is decides the branch: the remote peer's, the joining client's, the
+called code's, the network's, or the integrator's.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class WAMPError(Exception):
 
 
 class ProtocolViolation(WAMPError):
-    """The peer sent what the protocol forbids; answered by ABORT and close (REQ-MSG-032)."""
+    """The peer broke the protocol; answered by ABORT and close (REQ-MSG-032)."""
 
 
 class InvalidPayload(ProtocolViolation):
@@ -83,8 +83,8 @@ class SessionRejected(WAMPError):
 class ApplicationError(WAMPError):
     """A WAMP error: a URI with positional and keyword arguments (specification, ERROR).
 
-    Raise it in a procedure and the caller receives exactly this; `realm.call` raises it when
-    the callee answers with an ERROR. Predefined URIs have subclasses of their own.
+    Raise it in a procedure and the caller receives exactly this; `realm.call` raises it
+    when the callee answers with an ERROR. Predefined URIs have subclasses of their own.
     """
 
     #: The URI of a subclass; the base class takes it as its first argument.
@@ -117,12 +117,15 @@ class ApplicationError(WAMPError):
         parts += [f"{key}={value!r}" for key, value in self.kwargs.items()]
         return f"{self.uri}({', '.join(parts)})" if parts else self.uri
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return ApplicationError.from_uri, (self.uri, self.args, self.kwargs)
 
 
 class SubscribeError(ApplicationError):
-    """Raised by a subscription handler before its ``yield`` to refuse the subscriber."""
+    """Raise it in a subscription handler before its ``yield`` to refuse."""
 
 
 class _PredefinedError(ApplicationError):

@@ -1,7 +1,8 @@
 """Identifiers and their scopes (specification, 3.1).
 
-Global ids (sessions, publications) are random; router ids (subscriptions, registrations) and session
-ids (requests) count up from 1, which keeps them below 2^32, where JavaScript's codecs are exact.
+Global ids (sessions, publications) are random; router ids (subscriptions,
+registrations) and session ids (requests) count up from 1, which keeps them below 2^32,
+where JavaScript's codecs are exact.
 """
 
 from __future__ import annotations

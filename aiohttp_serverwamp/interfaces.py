@@ -1,7 +1,7 @@
 """The seams of the package: protocols only, no behaviour.
 
-`Connection` and `AsyncSupport` separate the router from servers and async libraries; `Serializer`
-separates messages from bytes; `TaskRunner` says who owns a task.
+`Connection` and `AsyncSupport` separate the router from servers and async libraries;
+`Serializer` separates messages from bytes; `TaskRunner` says who owns a task.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Serializer(Protocol):
     binary: bool
 
     def encode(self, message: list[Any]) -> bytes:
-        """Return the encoded message; raise `EncodingError` for a value it cannot carry."""
+        """Return the encoded message; raise `EncodingError` for what it cannot carry."""
 
     def decode(self, data: str | bytes) -> Any:
         """Return the decoded value; raise `InvalidPayload` for anything else."""
@@ -62,16 +62,16 @@ class Connection(Protocol):
         """What is known of the client's transport; see the docs for the keys."""
 
     async def receive(self) -> str | bytes | None:
-        """Wait for the next message: text, binary, or None once the connection is closed.
+        """Wait for the next message: text, binary, or None once closed.
 
         Waits before reading while too much is waiting to be sent to this client.
         """
 
     def write(self, data: bytes) -> None:
-        """Queue bytes made by `codec`; never waits, never raises for a closed connection."""
+        """Queue bytes made by `codec`; never wait, drop them once closed."""
 
     async def close(self, code: int, reason: str) -> None:
-        """Send what is queued, then close with a WebSocket close code. Bounded in time."""
+        """Send what is queued, then close with a WebSocket close code, in bounded time."""
 
     def abort(self) -> None:
         """Drop the connection at once; what is queued is lost."""
@@ -92,20 +92,20 @@ class TaskRunner(Protocol):
     ) -> TaskHandle:
         """Start ``func(*args)`` as a task of its own and return at once.
 
-        With eager tasks (asyncio on Python 3.12 and later) the task may have ended already.
-        What it raises is logged and goes no further. A task started on a runner that is
-        closing is cancelled at once.
+        With eager tasks (asyncio on Python 3.12 and later) the task may have ended
+        already. What it raises is logged and goes no further. A task started on a
+        runner that is closing is cancelled at once.
         """
 
     async def join(self, timeout: float | None) -> None:
-        """Wait until every task has ended, at most `timeout` seconds, then cancel the rest."""
+        """Wait for every task; cancel what still runs after `timeout` seconds."""
 
 
 class Timer(Protocol):
     """One deadline that can be moved."""
 
     def set(self, when: float | None) -> None:
-        """Call back at `when` (in `AsyncSupport.now` time); None disarms. Replaces what was set."""
+        """Call back at `when`, in `AsyncSupport.now` time, not earlier; None disarms."""
 
 
 class Waiter(Protocol[T]):
@@ -133,7 +133,7 @@ class AsyncSupport(Protocol):
         """Return the monotonic time in seconds that timers go by."""
 
     def task_group(self) -> AbstractAsyncContextManager[TaskRunner]:
-        """Open an owner of tasks; leaving it cancels what still runs and waits for it."""
+        """Open an owner of tasks; leaving it cancels and awaits what still runs."""
 
     def timer(self, tasks: TaskRunner, callback: Callable[[], None]) -> Timer:
         """Make a timer that belongs to `tasks` and is disarmed."""
@@ -147,7 +147,7 @@ class AsyncSupport(Protocol):
     async def wait_at_most(
         self, seconds: float | None, func: Callable[..., Awaitable[Any]], *args: Any
     ) -> bool:
-        """Run ``await func(*args)`` in this task; cancel it and return False after `seconds`."""
+        """Run ``await func(*args)`` here; cancel it and return False after `seconds`."""
 
     async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
         """Run a blocking function in a worker thread.
@@ -156,8 +156,8 @@ class AsyncSupport(Protocol):
         """
 
     def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
-        """Return a function that, called from any thread, runs its argument in this loop.
+        """Return a function that runs its argument in this loop, from any thread.
 
-        To be called in the loop's own thread. The function returned raises `ConfigurationError`
-        when the loop has ended.
+        To be called in the loop's own thread. The function returned raises
+        `ConfigurationError` when the loop has ended.
         """

@@ -16,23 +16,26 @@ __all__ = ["Limits"]
 class Limits:
     """What one client may cost the server.
 
-    Raises `ConfigurationError` for a value that is not a non-negative number (whole numbers
-    for sizes and counts).
+    Raises `ConfigurationError` for a value that is not a non-negative number (whole
+    numbers for sizes and counts).
     """
 
     #: Seconds a fresh connection has to send HELLO (REQ-SES-010).
     hello_timeout: float | None = 5.0
     #: Seconds a client has to answer a CHALLENGE (REQ-SES-011).
     auth_timeout: float | None = 10.0
-    #: Seconds between WebSocket pings; half as long again without a pong ends the connection.
+    #: Seconds between WebSocket pings; half as long again without a pong ends the
+    #: connection.
     heartbeat: float | None = 20.0
-    #: Seconds a leaving client, and the clean-up code of handlers, are waited for (REQ-SES-039).
+    #: Seconds a leaving client, and the clean-up code of handlers, are waited for
+    #: (REQ-SES-039).
     close_timeout: float = 2.0
     #: Seconds that `Application.shutdown` may take in all.
     shutdown_timeout: float = 5.0
     #: Bytes of one incoming message; a larger one ends the connection with 1009.
     max_message_size: int | None = 2**20
-    #: Nesting of one incoming message; the codecs' own bound (1,024) applies where this is None.
+    #: Nesting of one incoming message; the codecs' own bound (1,024) applies where this
+    #: is None.
     max_depth: int | None = None
     #: Bytes that may wait to be sent to one client before it is cut.
     max_pending_bytes: int | None = 8 * 2**20

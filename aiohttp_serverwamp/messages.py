@@ -1,9 +1,10 @@
-"""The 24 WAMP messages: classes in wire order, `parse` and `marshal` (specification, 1).
+"""The 24 WAMP messages: classes in wire order, `parse` and `marshal` (section 1).
 
-A message is a list on the wire: its code, then the fields of its class in order, then the optional
-tail. Parsing checks the shape of everything the protocol defines, before any meaning: lengths, types,
-id ranges and the known keys of each dict. What fails is a `ProtocolViolation`; the syntax of URIs is
-left to whoever can answer with the right error.
+A message is a list on the wire: its code, then the fields of its class in order, then
+the optional tail. Parsing checks the shape of everything the protocol defines, before
+any meaning: lengths, types, id ranges and the known keys of each dict. What fails is a
+`ProtocolViolation`; the syntax of URIs is left to whoever can answer with the right
+error.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class CancelMode(StrEnum):
     KILLNOWAIT = "killnowait"
 
 
-# --- The kinds of field -------------------------------------------------------------
+# --- The kinds of field -----------------------------------------------------------
 # A check returns the value to keep, or raises ValueError saying what was expected.
 
 Check = Callable[[Any], Any]
@@ -175,7 +176,7 @@ def _features(role: dict[str, Any]) -> dict[str, Any]:
     return {} if features is None else _dict(features)
 
 
-# --- The known keys of each dict (REQ-MSG-007, 008); unknown ones are ignored ---------
+# --- The known keys of each dict (REQ-MSG-007, 008); unknown ones are ignored -----
 
 Keys = Mapping[str, Check]
 
@@ -226,7 +227,7 @@ _CANCEL_KEYS: Keys = {"mode": _one_of(CancelMode)}
 _YIELD_KEYS: Keys = {"progress": _boolean, **_PPT}
 
 
-# --- The messages -----------------------------------------------------------------------
+# --- The messages -----------------------------------------------------------------
 
 
 class Message:
@@ -476,7 +477,7 @@ class Yield(Message):
     kwargs: dict[str, Any] | None = None
 
 
-# --- Layouts ----------------------------------------------------------------------------
+# --- Layouts ----------------------------------------------------------------------
 
 
 class _Layout:
@@ -580,14 +581,14 @@ _LAYOUTS: Final[dict[int, _Layout]] = {
 }
 
 
-# --- Parsing ----------------------------------------------------------------------------
+# --- Parsing ----------------------------------------------------------------------
 
 
 def parse(raw: Any) -> Message:
     """Make a message from a decoded list.
 
-    The dict of options or details may be changed: known keys with a null value are removed
-    (REQ-MSG-011), integral floats in id lists become integers.
+    The dict of options or details may be changed: known keys with a null value are
+    removed (REQ-MSG-011), integral floats in id lists become integers.
 
     Raises `ProtocolViolation` when the shape is not that of a WAMP message (REQ-MSG-001
     to 008, 011, 012, 014).
@@ -658,23 +659,23 @@ def _shown(value: Any) -> str:
     return str(value) if type(value) is int and abs(value) < 10**9 else "this element"
 
 
-# --- Marshalling --------------------------------------------------------------------------
+# --- Marshalling ------------------------------------------------------------------
 
 
-def marshal(message: Message) -> list[Any]:
-    """Make the wire list of a message; empty payloads are left out (REQ-MSG-018 to 021)."""
+def marshal(message: Any) -> list[Any]:
+    """Make the wire list of a message (REQ-MSG-018 to 021).
+
+    Empty payloads are left out.
+    """
     # Hot path.
     layout = _LAYOUTS[message.CODE]
     head = layout.head(message)
     wire = [message.CODE, *head] if len(layout.wire) > 1 else [message.CODE, head]
-    if layout.tail:
-        if "args" in layout.tail:
-            args: list[Any] | None = message.args  # type: ignore[attr-defined]  # every class with a payload has both
-            kwargs: dict[str, Any] | None = message.kwargs  # type: ignore[attr-defined]
-            if kwargs:
-                wire += (args or [], kwargs)
-            elif args:
-                wire.append(args)
-        elif message.details is not None:  # type: ignore[attr-defined]  # UNSUBSCRIBED, UNREGISTERED
-            wire.append(message.details)  # type: ignore[attr-defined]
+    if "args" in layout.tail:
+        if message.kwargs:
+            wire += (message.args or [], message.kwargs)
+        elif message.args:
+            wire.append(message.args)
+    elif layout.tail and message.details is not None:
+        wire.append(message.details)
     return wire

@@ -83,12 +83,13 @@ def setup_wamp(
         )
     application = _application(application, limits)
     application.require_asyncio("aiohttp")
+    # The method: aiohttp warns of handlers that are no coroutine functions.
     handler = AiohttpHandler(
         application,
         allowed_origins=allowed_origins,
         trusted_proxies=trusted_proxies,
         compress=compress,
-    )
+    ).__call__
     for number, each in enumerate(_paths(path)):
         app.router.add_get(each, handler, name=None if number else "wamp")
     application.inject(web.Request, upgrade_request)
@@ -141,7 +142,8 @@ async def _check_http_session(app: web.Application) -> None:
         getattr(middleware, "__module__", None) == aiohttp_session.__name__
         for middleware in app.middlewares
     )
-    # A sub-application, frozen before it starts, may have the middleware from its parent.
+    # A sub-application, frozen before it starts, may have the middleware from its
+    # parent.
     if not installed and not app.pre_frozen:
         raise ConfigurationError(
             "a realm uses session_authenticator(), but aiohttp-session is not set up: call "

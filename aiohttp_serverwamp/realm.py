@@ -55,13 +55,14 @@ class RealmMethods:
         """Return the realm that is meant."""
         raise NotImplementedError
 
-    # --- What it offers -------------------------------------------------------------------
+    # --- What it offers -----------------------------------------------------------
 
     def add_routes(self, routes: Iterable[Route]) -> None:
         """Host procedures and topics: an `RPCRouteSet`, a `TopicRouteSet`, or any mix.
 
-        May be called while the application runs. Raises `ConfigurationError` for a route that
-        exists already, a handler that cannot serve, and anything that is no route.
+        May be called while the application runs. Raises `ConfigurationError` for a
+        route that exists already, a handler that cannot serve, and anything that is no
+        route.
         """
         self._target()._add_routes(routes)
 
@@ -76,8 +77,9 @@ class RealmMethods:
     ) -> None:
         """Give handlers that have a parameter `name` this value.
 
-        `factory` is called for each call, with no arguments: sync, async, or returning an
-        async context manager, which is closed after the call. Callers cannot override it.
+        `factory` is called for each call, with no arguments: sync, async, or returning
+        an async context manager, which is closed after the call. Callers cannot
+        override it.
         """
         if factory is not None and not callable(factory):
             raise ConfigurationError(
@@ -88,13 +90,14 @@ class RealmMethods:
     def add_session_lifespan_handler(self, handler: Callable[..., Any]) -> None:
         """Let an async generator accompany every session of the realm.
 
-        It runs to its ``yield`` when a session has joined, before the session's first request
-        is handled; the rest runs when the session has left. If it raises, the session ends.
+        It runs to its ``yield`` when a session has joined, before the session's first
+        request is handled; the rest runs when the session has left. If it raises, the
+        session ends.
         """
         check_life_handler(handler, "lifespan handler")
         self._target()._add_life_handler(handler)
 
-    # --- Who may join ---------------------------------------------------------------------
+    # --- Who may join -------------------------------------------------------------
 
     def add_transport_authenticator(
         self, authenticator: TransportAuthenticator
@@ -114,8 +117,8 @@ class RealmMethods:
     def set_ticket_authenticator(self, verify: TicketVerifier) -> None:
         """Let ``verify(session, ticket)`` judge tickets (specification, 7.3).
 
-        It may be async, and returns as a transport authenticator does; ``session.authid`` is
-        what the client claims to be.
+        It may be async, and returns as a transport authenticator does;
+        ``session.authid`` is what the client claims to be.
         """
         if not callable(verify):
             raise ConfigurationError(
@@ -124,7 +127,7 @@ class RealmMethods:
             )
         self._target().authenticators["ticket"] = TicketAuthenticator(verify)
 
-    # --- Who may do what ------------------------------------------------------------------
+    # --- Who may do what ----------------------------------------------------------
 
     def permit(
         self,
@@ -139,9 +142,10 @@ class RealmMethods:
     ) -> None:
         """Say what clients may do with a URI, or with all that match it; None says nothing.
 
-        The most specific rule that says something about an action decides alone: exact, then
-        the longest prefix, then the best wildcard. `roles` names who is granted what is True.
-        ``register="own"`` lets each session register the URI for ``session.call`` only.
+        The most specific rule that says something about an action decides alone: exact,
+        then the longest prefix, then the best wildcard. `roles` names who is granted
+        what is True. ``register="own"`` lets each session register the URI for
+        ``session.call`` only.
 
         Raises `ConfigurationError` for what makes no rule.
         """
@@ -168,7 +172,7 @@ class RealmMethods:
         router = self._target().router
         router.decisions.drop(None if session is None else session.peer)
 
-    # --- Publishing and calling -------------------------------------------------------------
+    # --- Publishing and calling ---------------------------------------------------
 
     def publish(
         self,
@@ -180,11 +184,12 @@ class RealmMethods:
     ) -> Publication:
         """Publish an event to everybody who is subscribed.
 
-        Acts at once and never waits; the result may be awaited all the same. From another
-        thread the work is handed to the loop.
+        Acts at once and never waits; the result may be awaited all the same. From
+        another thread the work is handed to the loop.
 
-        Raises `EncodingError` for what is not plain data, whether or not anybody listens,
-        `InvalidURI`, and `ConfigurationError` while no application runs the realm.
+        Raises `EncodingError` for what is not plain data, whether or not anybody
+        listens, `InvalidURI`, and `ConfigurationError` while no application runs the
+        realm.
         """
         return self._target().local.publish(topic, args, kwargs, options=options)
 
@@ -198,9 +203,9 @@ class RealmMethods:
     ) -> Any:
         """Call a procedure, hosted or a client's, as the application.
 
-        Returns None for no result, the value of a single positional one, else an `RPCResult`.
-        Raises `ApplicationError` or its subclass for the error's URI, and `ConfigurationError`
-        while no application runs the realm.
+        Returns None for no result, the value of a single positional one, else an
+        `RPCResult`. Raises `ApplicationError` or its subclass for the error's URI, and
+        `ConfigurationError` while no application runs the realm.
         """
         return await self._target().local.call(procedure, args, kwargs, options=options)
 
@@ -208,10 +213,11 @@ class RealmMethods:
 class Realm(RealmMethods):
     """One realm of an `Application`.
 
-    `permissions` is `OPEN` for a classic open router, where every client may do everything;
-    otherwise clients may call what is hosted here and subscribe to what is declared here.
-    `disclosure` is "deny", "allow" or "force" (deny by default, allow with OPEN);
-    `strict_uris` admits only lower-case letters, digits and underscores in URIs.
+    `permissions` is `OPEN` for a classic open router, where every client may do
+    everything; otherwise clients may call what is hosted here and subscribe to what is
+    declared here. `disclosure` is "deny", "allow" or "force" (deny by default, allow
+    with OPEN); `strict_uris` admits only lower-case letters, digits and underscores in
+    URIs.
 
     Raises `ConfigurationError` for a malformed URI or option.
     """
@@ -250,7 +256,7 @@ class Realm(RealmMethods):
     def _target(self) -> Realm:
         return self
 
-    # --- Setting up -----------------------------------------------------------------------
+    # --- Setting up ---------------------------------------------------------------
 
     def _add_routes(self, routes: Iterable[Route]) -> None:
         for route in _each_route(routes):
@@ -296,7 +302,7 @@ class Realm(RealmMethods):
             self._router.authorizer = authorizer
             self._router.decisions.drop()
 
-    # --- Running --------------------------------------------------------------------------
+    # --- Running ------------------------------------------------------------------
 
     def start(self, runtime: Runtime, limits: Limits) -> None:
         """Go live: make broker and dealer, compile handlers, register what is hosted.
@@ -383,7 +389,7 @@ class Realm(RealmMethods):
             arguments=arguments,
         )
 
-    # --- Live -----------------------------------------------------------------------------
+    # --- Live ---------------------------------------------------------------------
 
     @property
     def router(self) -> Router:

@@ -1,8 +1,8 @@
 """URIs: validity, match policies and the predefined names (specification, 3.2 and 4.1).
 
-A URI is a string of components joined by dots; no component holds white space or ``#``. Which
-components may be empty depends on the match policy: none (exact), the last (prefix), any (wildcard).
-Comparison is by code point, without normalisation.
+A URI is a string of components joined by dots; no component holds white space or ``#``.
+Which components may be empty depends on the match policy: none (exact), the last
+(prefix), any (wildcard). Comparison is by code point, without normalisation.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def is_valid_uri(uri: str, match: Match = Match.EXACT, *, strict: bool = False) 
 
 
 def is_reserved(uri: str) -> bool:
-    """Tell whether `uri` lies in the ``wamp`` namespace, which is the router's own (REQ-URI-010)."""
+    """Tell whether `uri` lies in the router's own namespace, ``wamp`` (REQ-URI-010)."""
     return uri.startswith("wamp.") or uri == "wamp"
 
 
 def shown(uri: str) -> str:
-    """Return `uri` for a log line: control characters escaped, cut at 200 characters."""
+    """Return `uri` for a log line: escaped, and cut at 200 characters."""
     return ascii(uri[:200])
 
 
@@ -66,7 +66,8 @@ UNAVAILABLE: Final = "wamp.error.unavailable"
 OPTION_DISALLOWED_DISCLOSE_ME: Final = "wamp.error.option_disallowed.disclose_me"
 NOT_AUTHORIZED: Final = "wamp.error.not_authorized"
 AUTHORIZATION_FAILED: Final = "wamp.error.authorization_failed"
-# Not in the specification, but what deployed routers and clients use (REQ-EMB-008, REQ-TYP-005).
+# Not in the specification, but what deployed routers and clients use (REQ-EMB-008,
+# REQ-TYP-005).
 RUNTIME_ERROR: Final = "wamp.error.runtime_error"
 INVALID_PAYLOAD: Final = "wamp.error.invalid_payload"
 

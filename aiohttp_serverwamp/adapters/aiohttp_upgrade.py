@@ -1,7 +1,8 @@
 """The aiohttp handler that makes a WebSocket request a served connection.
 
-What can be refused is refused before the upgrade, with an HTTP status: 503 while the server
-shuts down or is full, 403 for a foreign origin, 426 and 400 for what is no WAMP client.
+What can be refused is refused before the upgrade, with an HTTP status: 503 while the
+server shuts down or is full, 403 for a foreign origin, 426 and 400 for what is no WAMP
+client.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class AiohttpHandler:
             await connection.close(1011, "")
         return ws
 
-    # --- Origin ---------------------------------------------------------------------
+    # --- Origin -------------------------------------------------------------------
 
     def _check_origin(self, request: web.Request) -> None:
         origins = request.headers.getall("Origin", [])

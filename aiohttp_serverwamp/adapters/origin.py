@@ -1,8 +1,8 @@
 """Whether a WebSocket upgrade comes from a page of this site (RFC 6454, RFC 6455 10.2).
 
-Browsers send cookies along whoever opens the WebSocket, so a foreign page could act in the
-user's name; they also send Origin, which says whose page it is. Pure functions: headers in,
-verdict out.
+Browsers send cookies along whoever opens the WebSocket, so a foreign page could act in
+the user's name; they also send Origin, which says whose page it is. Pure functions:
+headers in, verdict out.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def site_of(text: str) -> Site | None:
 class OriginPolicy:
     """Which origins may upgrade: the site's own, and those listed.
 
-    `allowed` holds origins such as ``https://app.example.com``, or "*" for every origin.
-    Raises `ConfigurationError` for anything else.
+    `allowed` holds origins such as ``https://app.example.com``, or "*" for every
+    origin. Raises `ConfigurationError` for anything else.
     """
 
     def __init__(self, allowed: Iterable[str] | None = None) -> None:
@@ -89,7 +89,7 @@ def networks(trusted_proxies: Iterable[str | Network]) -> tuple[Network, ...]:
     """Return the networks meant; raise `ConfigurationError` for what is none."""
     if isinstance(trusted_proxies, str):
         raise ConfigurationError(
-            f"trusted_proxies={trusted_proxies!r}: give a list, as [{trusted_proxies!r}]"
+            f"trusted_proxies={trusted_proxies!r}: give a list of networks"
         )
     try:
         return tuple(ip_network(network) for network in trusted_proxies)

@@ -1,8 +1,8 @@
 """What a challenge method is: `Authenticator`, and one `Attempt` of one client.
 
-A method is sans-I/O. What it returns may be an awaitable; the router waits for it as a task of the
-connection. What it raises denies the client and is logged, but for `SessionRejected` and
-`ApplicationError`, whose reason the client is told.
+A method is sans-I/O. What it returns may be an awaitable; the router waits for it as a
+task of the connection. What it raises denies the client and is logged, but for
+`SessionRejected` and `ApplicationError`, whose reason the client is told.
 """
 
 from __future__ import annotations
@@ -35,5 +35,6 @@ class Authenticator(Protocol):
     def begin(self, session: Any, details: Mapping[str, Any]) -> Attempt | None:
         """Begin an attempt; None when this client cannot use the method.
 
-        `session` is the public Session, not joined yet; `details` are HELLO's, untrusted.
+        `session` is the public Session, not joined yet; `details` are HELLO's,
+        untrusted.
         """

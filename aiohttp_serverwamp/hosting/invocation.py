@@ -43,7 +43,8 @@ class RPCErrorResult:
 class Invocation:
     """One call of a hosted procedure (specification, INVOCATION).
 
-    Ask for it with a parameter annotated `Invocation`, or named ``invocation`` or ``request``.
+    Ask for it with a parameter annotated `Invocation`, or named ``invocation`` or
+    ``request``.
     """
 
     __slots__ = ("_local", "_message", "_pending")
@@ -93,7 +94,7 @@ class Invocation:
 
     @property
     def timeout(self) -> float:
-        """Seconds the caller waits for the first answer and between two; 0: for ever."""
+        """Seconds the caller waits for an answer, and for the next one; 0: for ever."""
         return self._pending.timeout
 
     @property

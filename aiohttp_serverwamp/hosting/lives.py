@@ -1,4 +1,4 @@
-"""Async generators that accompany something: started to their yield, finished at its end.
+"""Async generators that accompany something: started to their yield, then finished.
 
 Subscription handlers and session lifespan handlers are both of this kind.
 """
@@ -28,9 +28,9 @@ def check_life_handler(handler: Callable[..., Any], kind: str) -> None:
     function = handler if inspect.isroutine(handler) else type(handler).__call__
     if not inspect.isasyncgenfunction(inspect.unwrap(function)):
         raise ConfigurationError(
-            f"{kind} {getattr(handler, '__qualname__', handler)!r} is no async generator: "
-            "write 'async def' with one 'yield'; what stands before it runs at the start, "
-            "what follows at the end"
+            f"{kind} {getattr(handler, '__qualname__', handler)!r} is no async "
+            "generator: write 'async def' with one 'yield'; what stands before it runs "
+            "at the start, what follows at the end"
         )
 
 
@@ -49,8 +49,8 @@ class LifeHandler:
 class Life:
     """One accompaniment: its handlers start one after the other and finish in reverse.
 
-    It runs as one task of the client's connection, so that what a handler enters before its
-    yield it leaves in the same task.
+    It runs as one task of the client's connection, so that what a handler enters before
+    its yield it leaves in the same task.
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class Life:
         self._started = False
         self._ended = False
 
-    def start(self, started: Callable[[BaseException | None], None]) -> None:
+    def start(self, started: Callable[[Exception | None], None]) -> None:
         """Start it; `started` hears what kept it from starting, or None."""
         self._task = self._tasks.start(self._run, started)
 
@@ -92,7 +92,7 @@ class Life:
         elif not self._started and self._task is not None:
             self._task.cancel()
 
-    async def _run(self, started: Callable[[BaseException | None], None]) -> None:
+    async def _run(self, started: Callable[[Exception | None], None]) -> None:
         running: list[AsyncGenerator[Any, None]] = []
         async with AsyncExitStack() as stack:
             starting = self._handlers[0]

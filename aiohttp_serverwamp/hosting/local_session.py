@@ -1,7 +1,8 @@
 """LocalSession: the application as a peer of one realm.
 
-Invocations become runs of handlers, their results become YIELD or ERROR. Publishing and calling from
-application code goes the other way, through the same broker and dealer as the clients'.
+Invocations become runs of handlers, their results become YIELD or ERROR. Publishing and
+calling from application code goes the other way, through the same broker and dealer as
+the clients'.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class LocalSession(Peer):
         """Let `procedure` answer the invocations of a registration."""
         self._procedures[registration] = procedure
 
-    # --- As a peer: what the router sends -------------------------------------------------
+    # --- As a peer: what the router sends -----------------------------------------
 
     def send(self, message: Message) -> None:
         """Take a message from broker or dealer; it is acted on when they are done."""
@@ -155,7 +156,7 @@ class LocalSession(Peer):
     def _received(self, message: Event) -> None:
         """Take an event; hosted code cannot subscribe yet."""
 
-    # --- Running handlers as tasks --------------------------------------------------------
+    # --- Running handlers as tasks ------------------------------------------------
 
     def _start(self, procedure: HostedProcedure, invocation: Invocation) -> None:
         self._spawn(invocation, self._run, procedure, invocation)
@@ -205,7 +206,7 @@ class LocalSession(Peer):
         finally:
             self._running.pop(invocation.id, None)
 
-    # --- Answering ------------------------------------------------------------------------
+    # --- Answering ----------------------------------------------------------------
 
     def _answer(
         self, procedure: HostedProcedure, invocation: Invocation, result: Any
@@ -240,7 +241,7 @@ class LocalSession(Peer):
         self.router.run(self.router.dealer.yield_, self, message)
 
     def _failed(self, invocation: Invocation, error: Exception) -> None:
-        """Answer with what a handler raised; only an `ApplicationError` says more than its URI."""
+        """Answer with what a handler raised; only `ApplicationError` tells more."""
         # What cannot be encoded is the handler's fault, not an answer to its caller.
         if not isinstance(error, ApplicationError) or isinstance(error, EncodingError):
             logger.error(
@@ -272,7 +273,7 @@ class LocalSession(Peer):
         message = Error(InvocationMessage.CODE, invocation.id, {}, uri, args, kwargs)
         self.router.run(self.router.dealer.error, self, message)
 
-    # --- Publishing -----------------------------------------------------------------------
+    # --- Publishing ---------------------------------------------------------------
 
     def publish(
         self,
@@ -337,7 +338,7 @@ class LocalSession(Peer):
         else:
             self.runtime.from_thread(partial(self.router.run, operation))
 
-    # --- Calling --------------------------------------------------------------------------
+    # --- Calling ------------------------------------------------------------------
 
     async def call(
         self,
@@ -351,8 +352,8 @@ class LocalSession(Peer):
         """Call a procedure; see `Realm.call` and `Session.call`."""
         if get_ident() != self.runtime.thread:
             raise ConfigurationError(
-                "call() is a coroutine of the application's loop: from another thread use "
-                "asyncio.run_coroutine_threadsafe(realm.call(...), loop)"
+                "call() is a coroutine of the application's loop: from another thread "
+                "use asyncio.run_coroutine_threadsafe(realm.call(...), loop)"
             )
         given = options_dict(Call, options)
         timeout = given.pop("timeout", 0) / 1000
@@ -388,7 +389,8 @@ class LocalSession(Peer):
         return result.args[0] if result.args else None
 
 
-#: What a plain function's result cannot be awaited for; asked first because it is cheap.
+#: What a plain function's result cannot be awaited for; asked first because it is
+#: cheap.
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple})
 _NO_KWARGS: Final[Mapping[str, Any]] = {}
 

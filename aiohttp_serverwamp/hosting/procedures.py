@@ -1,4 +1,4 @@
-"""A hosted procedure: its handler, how it is run, and how what it returns becomes a result."""
+"""A hosted procedure: how its handler is run, and what its result stands for."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class HostedProcedure:
     ) -> Any:
         """Run the handler in the current task and return its final result.
 
-        `report` is given each progressive one. Default args that are context managers are
-        closed before this returns, so that a transaction is committed before its result is
-        sent.
+        `report` is given each progressive one. Default args that are context managers
+        are closed before this returns, so that a transaction is committed before its
+        result is sent.
         """
         async with AsyncExitStack() as stack:
             args, kwargs = (
@@ -95,8 +95,8 @@ class HostedProcedure:
                 if final and not isinstance(item, RPCProgressReport):
                     return item
                 report(invocation, item)
-                # A generator that never waits must neither block the loop nor be deaf to
-                # cancellation.
+                # A generator that never waits must neither block the loop nor be deaf
+                # to cancellation.
                 await support.sleep(0)
         finally:
             await generator.aclose()
@@ -136,13 +136,13 @@ def _kind(route: ProcedureRoute) -> HandlerKind:
         kind = HandlerKind.COROUTINE
     elif inspect.isgeneratorfunction(function):
         raise ConfigurationError(
-            f"{name} is a plain generator: write 'async def' to report progress by yield"
+            f"{name} is a plain generator: write 'async def' to yield progress"
         )
     else:
         return HandlerKind.THREAD if route.thread else HandlerKind.PLAIN
     if route.thread:
         raise ConfigurationError(
-            f"{name}: thread=True is for plain functions; this one is async and runs as "
-            "a task"
+            f"{name}: thread=True is for plain functions; this one is async and runs "
+            "as a task"
         )
     return kind

@@ -1,4 +1,4 @@
-"""What hosted code may ask of a live realm; `aiohttp_serverwamp.Realm` is the one that exists."""
+"""What hosted code may ask of a live realm; `aiohttp_serverwamp.Realm` is one."""
 
 from __future__ import annotations
 

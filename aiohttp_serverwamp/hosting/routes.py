@@ -77,12 +77,14 @@ class _RouteSet(Sequence[R], Generic[R]):
 class RPCRouteSet(_RouteSet[ProcedureRoute]):
     """A table of procedures.
 
-    A handler is ``async def``, an async generator (each ``yield`` is progress) or a plain
-    function, which runs inline or, with ``thread=True``, in a worker thread. Its parameters are
-    filled from the call and converted to their annotations. `roles` names who may call it.
+    A handler is ``async def``, an async generator (each ``yield`` is progress) or a
+    plain function, which runs inline or, with ``thread=True``, in a worker thread. Its
+    parameters are filled from the call and converted to their annotations. `roles`
+    names who may call it.
 
-    With `spread_results` a returned list or tuple becomes the positional arguments of the
-    result and a mapping its keyword arguments, as in serverwamp; otherwise it is one argument.
+    With `spread_results` a returned list or tuple becomes the positional arguments of
+    the result and a mapping its keyword arguments, as in serverwamp; otherwise it is
+    one argument.
 
     Every method raises `ConfigurationError` for a malformed URI or expression.
     """
@@ -111,7 +113,7 @@ class RPCRouteSet(_RouteSet[ProcedureRoute]):
     def wildcard_route(
         self, uri: str, *, thread: bool = False, roles: Iterable[str] | None = None
     ) -> Callable[[F], F]:
-        """Serve every URI that equals `uri` but for its empty components, as ``a..c`` (5.8)."""
+        """Serve every URI that equals ``a..c`` but for the empty components (5.8)."""
         return self._add(_checked(uri, Match.WILDCARD), Match.WILDCARD, thread, roles)
 
     def regex_route(
@@ -155,10 +157,11 @@ class RPCRouteSet(_RouteSet[ProcedureRoute]):
 class TopicRouteSet(_RouteSet[TopicRoute]):
     """A table of topics that clients may subscribe to.
 
-    A handler is an async generator that accompanies one client's subscription: SUBSCRIBED goes
-    out at its ``yield``, what follows runs when the subscription ends. `roles` names who may
-    subscribe; ``publish=True`` lets them publish, too. A pattern route lets clients subscribe to
-    exact topics beneath it, and to patterns that it covers wholly.
+    A handler is an async generator that accompanies one client's subscription:
+    SUBSCRIBED goes out at its ``yield``, what follows runs when the subscription ends.
+    `roles` names who may subscribe; ``publish=True`` lets them publish, too. A pattern
+    route lets clients subscribe to exact topics beneath it, and to patterns that it
+    covers wholly.
 
     Every method raises `ConfigurationError` for a malformed URI or expression.
     """
@@ -180,7 +183,7 @@ class TopicRouteSet(_RouteSet[TopicRoute]):
         roles: Iterable[str] | None = None,
         publish: bool | None = None,
     ) -> Callable[[F], F]:
-        """Serve every topic that begins with `uri_prefix`, compared as a string (6.7)."""
+        """Serve every topic that begins with `uri_prefix`, as a string (6.7)."""
         uri = _checked(uri_prefix, Match.PREFIX)
         return self._add(uri, Match.PREFIX, roles, publish)
 
@@ -191,7 +194,7 @@ class TopicRouteSet(_RouteSet[TopicRoute]):
         roles: Iterable[str] | None = None,
         publish: bool | None = None,
     ) -> Callable[[F], F]:
-        """Serve every topic that equals `uri` but for its empty components, as ``a..c``."""
+        """Serve every topic that equals ``a..c`` but for the empty components (6.7)."""
         uri = _checked(uri, Match.WILDCARD)
         return self._add(uri, Match.WILDCARD, roles, publish)
 

@@ -19,7 +19,8 @@ class Runtime:
     support: AsyncSupport
     #: Owner of the tasks that belong to no client.
     tasks: TaskRunner
-    #: The thread of the loop; publishing from any other is handed over by `from_thread`.
+    #: The thread of the loop; publishing from any other is handed over by
+    #: `from_thread`.
     thread: int
     from_thread: Callable[[Callable[[], object]], None]
     #: Whether callers see what an unexpected exception says.

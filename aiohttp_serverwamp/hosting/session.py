@@ -21,9 +21,10 @@ __all__ = ["Session"]
 class Session(MutableMapping[str, Any]):
     """One client's WAMP session.
 
-    As a mapping it holds the application's own data: ``session["cart"] = ...``. Handlers get
-    it by a parameter annotated `Session` or named ``session``; authenticators get it before the
-    client has joined, when `authid` is only what the client claims.
+    As a mapping it holds the application's own data: ``session["cart"] = ...``.
+    Handlers get it by a parameter annotated `Session` or named ``session``;
+    authenticators get it before the client has joined, when `authid` is only what the
+    client claims.
     """
 
     __slots__ = ("_realm", "peer")
@@ -46,7 +47,7 @@ class Session(MutableMapping[str, Any]):
         # Without this a session with no data of its own would be false.
         return True
 
-    # --- Who it is ------------------------------------------------------------------------
+    # --- Who it is ----------------------------------------------------------------
 
     @property
     def id(self) -> int:
@@ -85,7 +86,7 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def identity(self) -> Any:
-        """What the authenticator returned; None for anonymous clients and for the application."""
+        """What the authenticator returned; None for the application itself."""
         return getattr(self.peer, "identity", None)
 
     @property
@@ -98,7 +99,7 @@ class Session(MutableMapping[str, Any]):
         """Whether the session is joined to its realm now."""
         return not isinstance(self.peer, RouterSession) or self.peer.joined
 
-    # --- Its transport --------------------------------------------------------------------
+    # --- Its transport ------------------------------------------------------------
 
     @property
     def connection(self) -> Connection:
@@ -117,7 +118,7 @@ class Session(MutableMapping[str, Any]):
         http_session = self.peer.connection.transport_info.get("http_session")
         return http_session
 
-    # --- What to do with it ---------------------------------------------------------------
+    # --- What to do with it -------------------------------------------------------
 
     def send_event(
         self,
@@ -129,10 +130,11 @@ class Session(MutableMapping[str, Any]):
     ) -> Publication:
         """Send an event to this session only, on each of its subscriptions that match.
 
-        Acts at once and never waits. Before SUBSCRIBED, in a subscription handler, the event
-        is held back and follows it.
+        Acts at once and never waits. Before SUBSCRIBED, in a subscription handler, the
+        event is held back and follows it.
 
-        Raises `EncodingError` for what is not plain data, whether or not it is subscribed.
+        Raises `EncodingError` for what is not plain data, whether or not it is
+        subscribed.
         """
         return self._realm.local.send_event(
             self.peer, topic, args, kwargs, trust_level=trust_level
@@ -143,8 +145,8 @@ class Session(MutableMapping[str, Any]):
     ) -> Any:
         """Call a procedure that this client has registered; results as `Realm.call`.
 
-        Raises `NoSuchProcedure` when it has not, `ConnectionClosed` when it has left, or what
-        the client answers.
+        Raises `NoSuchProcedure` when it has not, `ConnectionClosed` when it has left,
+        or what the client answers.
         """
         if not self.is_open:
             raise ConnectionClosed(f"session {self.id} has left")
@@ -155,9 +157,9 @@ class Session(MutableMapping[str, Any]):
     async def close(self, reason: str = uris.KILLED, message: str = "") -> None:
         """End the session with GOODBYE (specification, 2.4).
 
-        It leaves its realm before this returns; the connection closes when the client has
-        replied, or after `Limits.close_timeout`. Closing a session that has ended does nothing.
-        Raises `ConfigurationError` if `reason` is not a URI.
+        It leaves its realm before this returns; the connection closes when the client
+        has replied, or after `Limits.close_timeout`. Closing a session that has ended
+        does nothing. Raises `ConfigurationError` if `reason` is not a URI.
         """
         if not uris.is_valid_uri(reason):
             raise ConfigurationError(f"reason={reason!r}: give a URI, as {uris.KILLED}")
@@ -168,7 +170,7 @@ class Session(MutableMapping[str, Any]):
             raise ConfigurationError(f"the application's own session {problem}")
         return self.peer
 
-    # --- The application's own data ---------------------------------------------------------
+    # --- The application's own data -----------------------------------------------
 
     def _data(self) -> dict[str, Any]:
         peer = self._wire("holds no data")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from re import Pattern
 from typing import TYPE_CHECKING
 
 from aiohttp_serverwamp.hosting.lives import Life, LifeHandler
@@ -13,6 +12,8 @@ from aiohttp_serverwamp.router.uri_index import UriIndex
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
+    from re import Pattern
+
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.router.session import RouterSession

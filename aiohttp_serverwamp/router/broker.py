@@ -1,6 +1,7 @@
 """The broker: SUBSCRIBE, UNSUBSCRIBE and PUBLISH (specification, 6).
 
-Like the dealer, it commits its state before it sends and raises what is wrong with a request.
+Like the dealer, it commits its state before it sends and raises what is wrong with a
+request.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Broker:
         self._new_id = new_id
         self._max_subscriptions = limits.max_subscriptions or float("inf")
 
-    # --- Subscribing ----------------------------------------------------------------------
+    # --- Subscribing --------------------------------------------------------------
 
     def check_topic(self, uri: str, match: Match = Match.EXACT) -> None:
         """Raise `InvalidURI` unless `uri` may be subscribed to (REQ-URI-006, 011)."""
@@ -111,7 +112,7 @@ class Broker:
         for subscription_id in list(peer.brokering.subscriptions):
             self.unsubscribe(peer, subscription_id)
 
-    # --- Publishing -----------------------------------------------------------------------
+    # --- Publishing ---------------------------------------------------------------
 
     def check_publish(self, publisher: Peer, message: Publish) -> None:
         """Raise what makes a PUBLISH invalid before permission is asked for."""
@@ -133,8 +134,8 @@ class Broker:
     ) -> int:
         """Deliver a publication on every matching subscription and return its id.
 
-        `accepted` is told the id before the first event is sent (REQ-PUB-020). `disclose` makes
-        the publisher known whatever was asked for.
+        `accepted` is told the id before the first event is sent (REQ-PUB-020).
+        `disclose` makes the publisher known whatever was asked for.
 
         Raises `DisclosureNotAllowed`.
         """

@@ -24,14 +24,14 @@ class Deadline:
 class Deadlines:
     """Callbacks by due time.
 
-    The owner of a clock sets `on_earlier` to hear of a deadline that comes before all others,
-    asks `next` when to come back, and calls `expire` then.
+    The owner of a clock sets `on_earlier` to hear of a deadline that comes before all
+    others, asks `next` when to come back, and calls `expire` then.
     """
 
     __slots__ = ("_cancelled", "_heap", "on_earlier")
 
-    # Cancelled deadlines stay in the heap until they are due or outnumber the others; this
-    # many never matter. asyncio treats its timers alike.
+    # Cancelled deadlines stay in the heap until they are due or outnumber the others;
+    # this many never matter. asyncio treats its timers alike.
     _TOLERATED = 64
 
     def __init__(self) -> None:

@@ -1,7 +1,8 @@
 """The dealer: REGISTER, UNREGISTER, CALL, CANCEL, YIELD and ERROR (specification, 5).
 
-Every method commits its state before it sends, raises `ApplicationError` for a request that fails and
-`ProtocolViolation` for a peer that broke the protocol; whoever called it answers.
+Every method commits its state before it sends, raises `ApplicationError` for a request
+that fails and `ProtocolViolation` for a peer that broke the protocol; whoever called it
+answers.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ class PendingCall:
         self.deadline: Deadline | None = None
         #: Whether the caller's identity is made known to the callee.
         self.disclosed = False
-        #: Whether CANCEL with mode "kill" was passed on; the callee's answer is awaited.
+        #: Whether CANCEL with mode "kill" was passed on; the callee's answer is
+        #: awaited.
         self.killed = False
         #: Owner of the task that hosted code runs for this call.
         self.tasks: TaskRunner | None = caller.tasks
@@ -110,7 +112,7 @@ class Dealer:
         self._choose = choose
         self._max_pending = limits.max_pending_calls or float("inf")
 
-    # --- Registering ----------------------------------------------------------------------
+    # --- Registering --------------------------------------------------------------
 
     def check_register(self, peer: Peer, message: Register) -> None:
         """Raise what makes a REGISTER invalid before permission is asked for."""
@@ -146,7 +148,7 @@ class Dealer:
         """End a registration; invocations already sent complete (REQ-RPC-005 to 008)."""
         self.registrations.remove(peer, registration_id)
 
-    # --- Calling --------------------------------------------------------------------------
+    # --- Calling ------------------------------------------------------------------
 
     def check_call(self, caller: Peer, call: Call) -> None:
         """Raise what makes a CALL invalid before permission is asked for."""
@@ -194,11 +196,11 @@ class Dealer:
     ) -> None:
         """Route a call: to its registration's next callee, or to the callee `at`.
 
-        `disclose` makes the caller known whatever was asked for. `tasks` owns what hosted code
-        runs for this call (default: the caller).
+        `disclose` makes the caller known whatever was asked for. `tasks` owns what
+        hosted code runs for this call (default: the caller).
 
-        Raises `NoSuchProcedure`, `DisclosureNotAllowed`, and `EncodingError` when the callee's
-        serializer cannot carry the arguments.
+        Raises `NoSuchProcedure`, `DisclosureNotAllowed`, and `EncodingError` when the
+        callee's serializer cannot carry the arguments.
         """
         # Hot path.
         uri = call.procedure
@@ -271,7 +273,7 @@ class Dealer:
         if pending.deadline is not None:
             pending.caller.deadlines.cancel(pending.deadline)
 
-    # --- Answering ------------------------------------------------------------------------
+    # --- Answering ----------------------------------------------------------------
 
     def yield_(self, callee: Peer, message: Yield) -> None:
         """Pass a result on, progressive or final (REQ-RPC-012, 032 to 039)."""
@@ -362,7 +364,7 @@ class Dealer:
             Error(Call.CODE, pending.request, {}, error.uri, list(error.args))
         )
 
-    # --- Cancelling -----------------------------------------------------------------------
+    # --- Cancelling ---------------------------------------------------------------
 
     def cancel(self, caller: Peer, message: Cancel) -> None:
         """Cancel a call by the mode table of 5.4 (REQ-RPC-067 to 084)."""
@@ -399,7 +401,7 @@ class Dealer:
         # To autobahn-js and wampy, which announce nothing, INTERRUPT is fatal (PIT-13).
         return callee.supports("callee", "call_canceling")
 
-    # --- Leaving --------------------------------------------------------------------------
+    # --- Leaving ------------------------------------------------------------------
 
     def leave(self, peer: Peer) -> None:
         """Remove a peer: its registrations, its calls, the invocations it owes."""

@@ -1,7 +1,8 @@
 """How a session comes to be: HELLO → CHALLENGE → AUTHENTICATE → WELCOME or ABORT (2.2, 2.3, 7.1).
 
-A `Handshake` walks through the realm's authenticators. Whatever answers with an awaitable suspends the
-walk: the session's connection waits for it as a task, and `_answered` goes on.
+A `Handshake` walks through the realm's authenticators. Whatever answers with an
+awaitable suspends the walk: the session's connection waits for it as a task, and
+`_answered` goes on.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Handshake:
             partial(self._attempt.verify, message.signature, message.extra),
         )
 
-    # --- Transport authenticators: the first truthy identity wins ---------------------------
+    # --- Transport authenticators: the first truthy identity wins -----------------
 
     def _try_transport(self) -> None:
         authenticator = next(self._transport, None)
@@ -113,7 +114,7 @@ class Handshake:
             fallback_authid="",
         )
 
-    # --- Challenge methods, in the client's order of preference -----------------------------
+    # --- Challenge methods, in the client's order of preference -------------------
 
     def _choose_method(self) -> None:
         realm = self._realm
@@ -163,10 +164,11 @@ class Handshake:
             fallback_authid=self._session.authid,
         )
 
-    # --- The end of it ----------------------------------------------------------------------
+    # --- The end of it ------------------------------------------------------------
 
     def _welcome_anonymous(self) -> None:
-        # A client's own authid is not honoured; the random one cannot be guessed (REQ-AUTH-017).
+        # A client's own authid is not honoured; the random one cannot be guessed
+        # (REQ-AUTH-017).
         self._welcome(
             Identity(self._session.host.new_authid(), _ANONYMOUS, "static"),
             method=_ANONYMOUS,
@@ -205,7 +207,7 @@ class Handshake:
             details["authextra"] = session.authextra
         return Welcome(session.id, details)
 
-    # --- Asking authenticators --------------------------------------------------------------
+    # --- Asking authenticators ----------------------------------------------------
 
     def _ask(
         self, answered: Callable[[Any], None], question: Callable[[], Any]
@@ -216,7 +218,9 @@ class Handshake:
         except Exception as error:
             raise self._refusal(error) from error
         if isawaitable(answer):
-            self._session.wait_for(None, answer, partial(self._answered, answered))
+            self._session.requests.await_for(
+                None, answer, partial(self._answered, answered)
+            )
         else:
             answered(answer)
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from aiohttp_serverwamp.uris import Match
-
 if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.authenticator import Authenticator
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.messages import Message
     from aiohttp_serverwamp.router.router import Router
     from aiohttp_serverwamp.router.session import RouterSession
+    from aiohttp_serverwamp.uris import Match
 
 __all__ = [
     "HostedLife",
@@ -36,7 +35,7 @@ RequestHandler = Callable[[Any, Any], Awaitable[None]]
 class HostedLife(Protocol):
     """Hosted code that accompanies a subscription or a session from start to end."""
 
-    def start(self, started: Callable[[BaseException | None], None]) -> None:
+    def start(self, started: Callable[[Exception | None], None]) -> None:
         """Start it; `started` is called once, with what kept it from starting or None."""
 
     def end(self) -> None:

@@ -1,7 +1,7 @@
 """A peer: any participant of a realm, remote or hosted.
 
-Broker and dealer know peers only. A browser's session, the application's own code and the meta API
-differ in what `send` does, and in nothing else.
+Broker and dealer know peers only. A browser's session, the application's own code and
+the meta API differ in what `send` does, and in nothing else.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class DealerState:
 class Peer:
     """One participant of a realm: an identity, and a way in.
 
-    Subclasses implement `send` and `write`. Both act at once and never wait, and both raise
-    `EncodingError` when this peer's serializer cannot carry the message.
+    Subclasses implement `send` and `write`. Both act at once and never wait, and both
+    raise `EncodingError` when this peer's serializer cannot carry the message.
     """
 
     __slots__ = (
@@ -69,7 +69,8 @@ class Peer:
         "tasks",
     )
 
-    #: Whether the router trusts this peer: no permissions asked, ``wamp.`` URIs allowed.
+    #: Whether the router trusts this peer: no permissions asked, ``wamp.`` URIs
+    #: allowed.
     trusted = False
 
     def __init__(self) -> None:

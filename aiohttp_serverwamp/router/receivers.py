@@ -31,7 +31,8 @@ def receiver_filter(
 ) -> Callable[[Peer], bool] | None:
     """Return a test for receivers, or None when only the publisher is excluded.
 
-    All conditions given must hold; an empty whitelist admits nobody (REQ-PUB-021 to 031).
+    All conditions given must hold; an empty whitelist admits nobody (REQ-PUB-021 to
+    031).
     """
     # Hot path: most publications have no options at all.
     if not options:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from re import Pattern
 from typing import TYPE_CHECKING
 
 from aiohttp_serverwamp.errors import (
@@ -18,6 +17,8 @@ from aiohttp_serverwamp.router.uri_index import UriIndex
 from aiohttp_serverwamp.uris import Match, is_reserved
 
 if TYPE_CHECKING:
+    from re import Pattern
+
     from aiohttp_serverwamp.router.peer import Peer
 
 __all__ = ["Callee", "Choose", "Registration", "Registrations"]

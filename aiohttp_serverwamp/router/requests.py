@@ -1,7 +1,8 @@
 """What a joined client's messages do: check, permission, broker or dealer, reply.
 
-One function a message type, the rows of the ESTABLISHED state. They raise `ApplicationError` for what
-gets an ERROR and `ProtocolViolation` for what ends the session; `RouterSession` answers both.
+One function a message type, the rows of the ESTABLISHED state. They raise
+`ApplicationError` for what gets an ERROR and `ProtocolViolation` for what ends the
+session; `RouterSession` answers both.
 """
 
 from __future__ import annotations
@@ -53,13 +54,13 @@ __all__ = ["ANSWERS", "REQUESTS"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", Call, Publish, Register, Subscribe)
 Perform = Callable[["RouterSession", M, Decision], None]
 
 _GRANTED: Final = Decision(allow=True)
 
 
-# --- Requests: answered each, handled in the order received -------------------------------
+# --- Requests: answered each, handled in the order received -----------------------
 
 
 def publish(session: RouterSession, message: Publish) -> None:
@@ -91,10 +92,14 @@ def subscribe(session: RouterSession, message: Subscribe) -> None:
     match = message.options.get("match", Match.EXACT)
     router.broker.check_topic(message.topic, match)
     verdict = _verdict(session, Action.SUBSCRIBE, message.topic, match)
-    if verdict is Verdict.UNSAID and router.hosted_topics is not None:
-        # Expressions cannot be named by a rule; the fallback that takes it permits it.
-        if router.hosted_topics.admits(session, message.topic, match):
-            verdict = Verdict.ALLOWED
+    hosted = router.hosted_topics
+    if (
+        verdict is Verdict.UNSAID
+        and hosted is not None
+        # No rule can name an expression; the fallback that takes the topic permits it.
+        and hosted.admits(session, message.topic, match)
+    ):
+        verdict = Verdict.ALLOWED
     if verdict is not Verdict.ALLOWED:
         raise _not_authorized(Action.SUBSCRIBE)
     _authorize(session, message, Action.SUBSCRIBE, message.topic, _subscribe, match)
@@ -126,7 +131,7 @@ def _settle_subscription(
     session: RouterSession,
     message: Subscribe,
     subscription: int,
-    error: BaseException | None,
+    error: Exception | None,
 ) -> None:
     if error is None:
         session.send(Subscribed(message.request, subscription))
@@ -198,12 +203,12 @@ def _check_fallback(session: RouterSession, procedure: str) -> None:
         raise _not_authorized(Action.CALL)
 
 
-# --- Answers and cancelling: handled at once ----------------------------------------------
+# --- Answers and cancelling: handled at once --------------------------------------
 
 
 def cancel(session: RouterSession, message: Cancel) -> None:
     """CANCEL → INTERRUPT, ERROR, both or neither, by its mode."""
-    if not session.cancel_waiting(message.request):
+    if not session.requests.cancel(message.request):
         session.router.dealer.cancel(session, message)
 
 
@@ -237,7 +242,7 @@ ANSWERS: Final[dict[type[Message], Callable[[RouterSession, Any], None]]] = {
 }
 
 
-# --- Permission ---------------------------------------------------------------------------
+# --- Permission -------------------------------------------------------------------
 
 
 def _verdict(
@@ -258,7 +263,7 @@ def _authorize(
     perform: Perform[M],
     match: Match = Match.EXACT,
 ) -> None:
-    """Perform a request that the rules allow, if the realm's authorizer does not deny it."""
+    """Perform what the rules allow, unless the realm's authorizer denies it."""
     authorizer = session.router.authorizer
     if authorizer is None:
         perform(session, message, _GRANTED)
@@ -280,12 +285,11 @@ def _authorize(
         _decided(session, message, action, perform, decision)
 
     try:
-        options = message.options  # type: ignore[attr-defined]  # all four requests have them
-        answer = authorizer(session.public(), action, uri, options)
+        answer = authorizer(session.public(), action, uri, message.options)
     except Exception as failure:
         raise _authorizer_failed(session, failure) from failure
     if isawaitable(answer):
-        session.wait_for(message, answer, answered)
+        session.requests.await_for(message, answer, answered)
     else:
         answered(answer, None)
 

@@ -1,9 +1,10 @@
 """One realm's live router: its broker, its dealer, who is joined, and the run queue.
 
-Broker and dealer commit their state and write to remote peers at once. What they send to hosted code
-goes through the run queue instead, which is drained when the outermost operation returns: hosted code
-may publish and call as it likes, and never sees, or changes, a half-finished operation. Without that,
-a handler that publishes while the broker is still looping would give two receivers two orders.
+Broker and dealer commit their state and write to remote peers at once. What they send
+to hosted code goes through the run queue instead, which is drained when the outermost
+operation returns: hosted code may publish and call as it likes, and never sees, or
+changes, a half-finished operation. Without that, a handler that publishes while the
+broker is still looping would give two receivers two orders.
 """
 
 from __future__ import annotations
@@ -85,9 +86,9 @@ class Router:
                 self._running = False
 
     def later(self, deliver: Callable[..., object], *args: Any) -> None:
-        """Deliver to hosted code once the running operation is over; `deliver` must not raise.
+        """Deliver to hosted code once the running operation is over.
 
-        At once when none is running.
+        At once when none is running. `deliver` must not raise.
         """
         self._run_queue.append((deliver, args))
         if not self._running:
@@ -98,7 +99,7 @@ class Router:
         self.sessions[peer.id] = peer
 
     def leave(self, peer: RouterSession) -> None:
-        """Remove a session with its subscriptions, registrations and calls (REQ-SES-041 to 046)."""
+        """Remove a session with all that it holds (REQ-SES-041 to 046)."""
         if self.sessions.pop(peer.id, None) is None:
             return
         self.broker.leave(peer)

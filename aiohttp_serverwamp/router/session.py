@@ -1,32 +1,29 @@
 """One client's session: bytes in, messages out, and the table of what is legal when.
 
-A `RouterSession` is sans-I/O. Whoever serves a connection must: call `receive` with each message from
-it, in order; call `deadlines.expire` when `deadlines.next` has come; close the connection when
-`on_closing` asks for it; and call `connection_lost` once, whatever ended it. None of these waits.
+A `RouterSession` is sans-I/O. Whoever serves a connection must: call `receive` with
+each message from it, in order; call `deadlines.expire` when `deadlines.next` has come;
+close the connection when `on_closing` asks for it; and call `connection_lost` once,
+whatever ended it. None of these waits.
 
-What has to be waited for (an authenticator, an authorizer, a subscription handler) is started as a task
-of the connection and comes back through `resolve`. Until then the session's later requests queue up;
-its answers and CANCEL, GOODBYE and ABORT do not.
+What has to be waited for (an authenticator, an authorizer, a subscription handler) is
+started as a task of the connection; see `RequestQueue`. Until then the session's later
+requests queue up; its answers and CANCEL, GOODBYE and ABORT do not.
 """
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import (
     ApplicationError,
-    Canceled,
     EncodingError,
     InvalidPayload,
     ProtocolViolation,
     RuntimeFailure,
     SessionRejected,
-    Unavailable,
 )
 from aiohttp_serverwamp.messages import (
     Abort,
@@ -37,13 +34,13 @@ from aiohttp_serverwamp.messages import (
     Hello,
     Message,
     Publish,
-    Result,
     Welcome,
     marshal,
     parse,
 )
 from aiohttp_serverwamp.router.handshake import Handshake
 from aiohttp_serverwamp.router.peer import Peer
+from aiohttp_serverwamp.router.request_queue import RequestQueue
 from aiohttp_serverwamp.router.requests import ANSWERS, REQUESTS
 from aiohttp_serverwamp.router.states import State
 from aiohttp_serverwamp.uris import is_valid_uri
@@ -58,37 +55,9 @@ __all__ = ["HANDLERS", "RouterSession"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
-Resume = Callable[[Any, Exception | None], None]
-
 NORMAL_CLOSURE: Final = 1000
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
-
-
-class Deferral:
-    """What a session waits for before it takes its next request."""
-
-    __slots__ = ("awaitable", "request", "resume")
-
-    def __init__(
-        self,
-        request: Message | None,
-        resume: Resume,
-        awaitable: Awaitable[Any] | None = None,
-    ) -> None:
-        #: The request that gets an ERROR if `resume` raises one; None while joining.
-        self.request = request
-        self.resume = resume
-        self.awaitable = awaitable
-
-    def drop(self) -> None:
-        """Give up waiting; a coroutine whose task never ran is closed without a warning."""
-        coroutine = self.awaitable
-        if (
-            inspect.iscoroutine(coroutine)
-            and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
-        ):
-            coroutine.close()
 
 
 class RouterSession(Peer):
@@ -96,13 +65,11 @@ class RouterSession(Peer):
 
     __slots__ = (
         "_codec",
-        "_deferral",
         "_handshake",
         "_held_events",
         "_last_request",
         "_lives",
         "_serializer",
-        "_waiting",
         "_write",
         "connection",
         "data",
@@ -111,6 +78,7 @@ class RouterSession(Peer):
         "on_closing",
         "realm",
         "realm_uri",
+        "requests",
         "router",
         "state",
         "view",
@@ -133,7 +101,8 @@ class RouterSession(Peer):
         self.on_closing = on_closing
         self.state = State.CLOSED
         self.realm: JoinableRealm | None = None
-        #: The realm that the client asked for, which the default realm serves under any name.
+        #: The realm that the client asked for, which the default realm serves under any
+        #: name.
         self.realm_uri = ""
         self.identity: Any = None
         #: The application's own data about this session; made on first use.
@@ -144,8 +113,8 @@ class RouterSession(Peer):
         self._serializer = connection.codec.serializer
         self._write: Callable[[bytes], None] = connection.write
         self._handshake: Handshake | None = None
-        self._deferral: Deferral | None = None
-        self._waiting: deque[Message] = deque()
+        #: Requests that wait for a decision, or behind one that does.
+        self.requests = RequestQueue(self, host.limits.max_pending_calls)
         self._held_events: dict[int, list[bytes]] = {}
         self._lives: dict[int, HostedLife] = {}
         self._last_request = 0
@@ -168,10 +137,10 @@ class RouterSession(Peer):
             self.view = self.realm.view(self)
         return self.view
 
-    # --- Receiving ------------------------------------------------------------------------
+    # --- Receiving ----------------------------------------------------------------
 
     def receive(self, data: str | bytes) -> None:
-        """Take one message from the connection. Never raises for what a client sends."""
+        """Take one message from the connection; never raise for what it says."""
         # Hot path.
         if self.state is State.ENDED:
             return
@@ -179,9 +148,14 @@ class RouterSession(Peer):
             if isinstance(data, bytes) is not self._serializer.binary:
                 raise InvalidPayload("a frame of the wrong kind for the subprotocol")
             self._dispatch(parse(self._serializer.decode(data)))
-        except ProtocolViolation as error:
+        except (ProtocolViolation, SessionRejected) as error:
+            self.fail(error)
+
+    def fail(self, error: ProtocolViolation | SessionRejected) -> None:
+        """End the session for what its client did or was refused."""
+        if isinstance(error, ProtocolViolation):
             self._violated(error)
-        except SessionRejected as error:
+        else:
             self.reject(error)
 
     def _dispatch(self, message: Message) -> None:
@@ -196,21 +170,22 @@ class RouterSession(Peer):
             handler(self, message)
             return
         if kind in REQUESTS:
-            self._check_request(message.request)  # type: ignore[attr-defined]  # requests have one
-            if self._deferral is not None:
-                self._enqueue(message)
+            self._check_request(message)
+            if self.requests.busy:
+                self.requests.put(message)
                 return
-        self.router.run(self._perform, message)
+        self.router.run(self.perform, message)
 
-    def _perform(self, message: Message) -> None:
+    def perform(self, message: Message) -> None:
+        """Do what a joined client's message asks for, as a router operation."""
         # Hot path.
         kind = type(message)
+        replaced = self.host.request_handlers.get(kind)
         try:
-            replaced = self.host.request_handlers.get(kind)
             if replaced is None:
                 HANDLERS[State.ESTABLISHED][kind](self, message)
             else:
-                self.wait_for(message, replaced(message, self.public()), _nothing_more)
+                self.requests.await_for(message, replaced(message, self.public()))
         except ApplicationError as error:
             self.refuse(message, error)
         except (ProtocolViolation, SessionRejected):
@@ -220,16 +195,17 @@ class RouterSession(Peer):
             self.refuse(message, RuntimeFailure())
         else:
             if kind is Call and self.host.synchronize_requests:
-                self._await_answer(message)
+                self.requests.await_answer(message)
 
-    def _check_request(self, request: int) -> None:
+    def _check_request(self, message: Any) -> None:
+        request = message.request
         if self.host.strict_request_ids and request != self._last_request + 1:
             raise ProtocolViolation(
                 f"request id {request} received; expected {self._last_request + 1}"
             )
         self._last_request = request
 
-    def refuse(self, message: Message, error: ApplicationError) -> None:
+    def refuse(self, message: Any, error: ApplicationError) -> None:
         """Answer a request with ERROR; a PUBLISH only if it asked for an answer."""
         kind = type(message)
         if kind not in REQUESTS:
@@ -240,7 +216,7 @@ class RouterSession(Peer):
             return
         answer = Error(
             kind.CODE,
-            message.request,  # type: ignore[attr-defined]  # requests have one
+            message.request,
             {},
             error.uri,
             list(error.args),
@@ -252,62 +228,48 @@ class RouterSession(Peer):
             answer.args = answer.kwargs = None
             self.send(answer)
 
-    # --- Sending --------------------------------------------------------------------------
+    # --- Sending ------------------------------------------------------------------
 
     def send(self, message: Message) -> None:
-        """Send one message; silently nothing once the session has said its last word."""
+        """Send one message; nothing once the session has said its last word."""
         # Hot path.
         self._write(self._codec.encode(marshal(message)))
-        if self._deferral is not None and self.host.synchronize_requests:
-            self._note_answer(message)
+        if self.host.synchronize_requests:
+            self.requests.note_answer(message)
 
     def write(self, frame: Frame) -> None:
         """Send a message that other sessions receive as well."""
         # Hot path.
         data = frame.wire(self._codec)
         if self._held_events:
-            held = self._held_events.get(frame.message.subscription)  # type: ignore[attr-defined]  # only events are shared
+            event: Any = frame.message
+            held = self._held_events.get(event.subscription)
             if held is not None:
                 held.append(data)
                 self._check_held(held)
                 return
         self._write(data)
 
-    # --- Waiting for decisions --------------------------------------------------------------
-
-    def wait_for(
-        self, request: Message | None, awaitable: Awaitable[Any], resume: Resume
-    ) -> None:
-        """Await as a task of the connection, then call ``resume(value, error)``."""
-        deferral = self._deferral = Deferral(request, resume, awaitable)
-        assert self.tasks is not None, "a wire peer always has its connection's tasks"
-        self.tasks.start(self._wait, deferral)
-
-    async def _wait(self, deferral: Deferral) -> None:
-        assert deferral.awaitable is not None, "made by wait_for"
-        try:
-            value = await deferral.awaitable
-        except Exception as error:
-            self.resolve(deferral, None, error)
-        else:
-            self.resolve(deferral, value, None)
+    # --- Hosted code beside it ----------------------------------------------------
 
     def accompany(
         self,
         life: HostedLife,
         request: Message | None,
-        settled: Callable[[BaseException | None], None],
+        settled: Callable[[Exception | None], None],
         key: int,
     ) -> None:
-        """Start hosted code that lives as long as subscription `key` (0: the session)."""
-        self._lives[key] = life
-        deferral = self._deferral = Deferral(request, lambda _, error: settled(error))
+        """Start hosted code that lives as long as subscription `key` (0: the session).
 
-        def started(error: BaseException | None) -> None:
+        The session's next request waits until it has started; then `settled` is called.
+        """
+        self._lives[key] = life
+        resolve = self.requests.defer(request, lambda _, error: settled(error))
+
+        def started(error: Exception | None) -> None:
             if error is not None:
                 self._lives.pop(key, None)
-            failure = error if error is None or isinstance(error, Exception) else None
-            self.resolve(deferral, None, failure)
+            resolve(None, error)
 
         life.start(started)
 
@@ -317,89 +279,7 @@ class RouterSession(Peer):
         if life is not None:
             life.end()
 
-    def resolve(self, deferral: Deferral, value: Any, error: Exception | None) -> None:
-        """Go on with what was waited for; ignored if the session has ended meanwhile."""
-        if deferral is not self._deferral:
-            return
-        self._deferral = None
-        try:
-            if self.state is State.ESTABLISHED:
-                self.router.run(self._resume, deferral, value, error)
-                self._work_off()
-            else:
-                deferral.resume(value, error)
-        except ProtocolViolation as violation:
-            self._violated(violation)
-        except SessionRejected as rejection:
-            self.reject(rejection)
-
-    def _resume(self, deferral: Deferral, value: Any, error: Exception | None) -> None:
-        try:
-            deferral.resume(value, error)
-        except ApplicationError as refusal:
-            if deferral.request is not None:
-                self.refuse(deferral.request, refusal)
-        except (ProtocolViolation, SessionRejected):
-            raise
-        except Exception:
-            logger.exception("session %s: a request failed", self.id)
-            if deferral.request is not None:
-                self.refuse(deferral.request, RuntimeFailure())
-
-    def _enqueue(self, message: Message) -> None:
-        limit = self.host.limits.max_pending_calls
-        if limit and len(self._waiting) >= limit:
-            self.refuse(message, Unavailable("too many requests wait for a decision"))
-        else:
-            self._waiting.append(message)
-
-    def _work_off(self) -> None:
-        while self._waiting and self._deferral is None:
-            if self.state is not State.ESTABLISHED:
-                return
-            self.router.run(self._perform, self._waiting.popleft())
-
-    def cancel_waiting(self, request: int) -> bool:
-        """Cancel a CALL that has not been routed yet (REQ-RPC-081); tell whether there was."""
-        deferral = self._deferral
-        waiting: Message | None = None
-        if deferral is not None and _is_call(deferral.request, request):
-            if request in self.dealing.calls:
-                return False
-            waiting, deferral.request = deferral.request, None
-            self._deferral = None
-            self.router.later(self._work_off)
-        else:
-            waiting = next(
-                (message for message in self._waiting if _is_call(message, request)),
-                None,
-            )
-            if waiting is not None:
-                self._waiting.remove(waiting)
-        if waiting is None:
-            return False
-        self.refuse(waiting, Canceled("the caller cancelled"))
-        return True
-
-    # With synchronize_requests a call that is in flight holds up the requests behind it.
-
-    def _await_answer(self, message: Message) -> None:
-        if message.request in self.dealing.calls and self._deferral is None:  # type: ignore[attr-defined]  # a Call
-            self._deferral = Deferral(message, _nothing_more)
-
-    def _note_answer(self, message: Message) -> None:
-        deferral = self._deferral
-        if isinstance(message, Result):
-            final = not message.details.get("progress")
-        elif isinstance(message, Error):
-            final = message.request_type == Call.CODE
-        else:
-            return
-        if final and deferral is not None:
-            if _is_call(deferral.request, message.request):
-                self.router.later(self.resolve, deferral, None, None)
-
-    # --- Holding events back until SUBSCRIBED ------------------------------------------------
+    # --- Holding events back until SUBSCRIBED -------------------------------------
 
     def hold_events(self, subscription: int) -> None:
         """Keep the events of a subscription back until `release_events`."""
@@ -421,7 +301,7 @@ class RouterSession(Peer):
             logger.warning("session %s: too many events are held back; cut", self.id)
             self.connection.abort()
 
-    # --- Joining --------------------------------------------------------------------------
+    # --- Joining ------------------------------------------------------------------
 
     def on_hello(self, message: Hello) -> None:
         """Begin the handshake."""
@@ -451,12 +331,12 @@ class RouterSession(Peer):
         if life is not None:
             self.accompany(life, None, self._settle_session, 0)
 
-    def _settle_session(self, error: BaseException | None) -> None:
+    def _settle_session(self, error: Exception | None) -> None:
         if error is not None:
             # The application relies on what its handler sets up: no session without it.
             self.goodbye(uris.RUNTIME_ERROR)
 
-    # --- Ending ---------------------------------------------------------------------------
+    # --- Ending -------------------------------------------------------------------
 
     def on_goodbye(self, message: Goodbye) -> None:
         """Reply and leave (REQ-SES-033)."""
@@ -466,7 +346,7 @@ class RouterSession(Peer):
         self._end(NORMAL_CLOSURE, "goodbye")
 
     def on_goodbye_reply(self, message: Goodbye) -> None:
-        """End what `goodbye` began; a crossing GOODBYE counts as the reply (REQ-SES-008)."""
+        """End what `goodbye` began; a crossing GOODBYE is a reply (REQ-SES-008)."""
         self._end(NORMAL_CLOSURE, "goodbye")
 
     def on_abort(self, message: Abort) -> None:
@@ -474,7 +354,7 @@ class RouterSession(Peer):
         self._end(NORMAL_CLOSURE, "aborted")
 
     def goodbye(self, reason: str, message: str = "") -> None:
-        """End the session from this side; ABORT if it has not joined (REQ-SES-036 to 039).
+        """End the session from this side (REQ-SES-036 to 039); ABORT before it has joined.
 
         The session leaves its realm at once. Its connection closes when the client has
         replied, at the latest after half of `Limits.close_timeout`.
@@ -507,7 +387,8 @@ class RouterSession(Peer):
     def connection_lost(self) -> None:
         """Leave without a word: the connection has gone."""
         self._end(NORMAL_CLOSURE, "")
-        # The two refer to each other: without this only the garbage collector frees them.
+        # The two refer to each other: without this only the garbage collector frees
+        # them.
         self.view = None
 
     def _no_hello(self) -> None:
@@ -544,10 +425,7 @@ class RouterSession(Peer):
         """Say nothing more, leave the realm, and let go of everything that waits."""
         self._write = _discard
         self.deadlines.clear()
-        deferral, self._deferral = self._deferral, None
-        if deferral is not None:
-            deferral.drop()
-        self._waiting.clear()
+        self.requests.drop()
         self._held_events.clear()
         self._handshake = None
         if self.realm is not None:
@@ -559,16 +437,6 @@ class RouterSession(Peer):
 
 def _discard(data: bytes) -> None:
     """Drop what is sent after the last word."""
-
-
-def _nothing_more(value: Any, error: Exception | None) -> None:
-    """Go on with the next request; what failed is an error of this one."""
-    if error is not None:
-        raise error
-
-
-def _is_call(message: Message | None, request: int) -> bool:
-    return isinstance(message, Call) and message.request == request
 
 
 #: What each state admits, and what handles it. What is missing is a protocol violation;

@@ -24,7 +24,7 @@ class URIRules:
         self._strict = strict
 
     def check(self, uri: str, match: Match = Match.EXACT) -> None:
-        """Raise `InvalidURI` unless `uri` is well-formed for `match` and within the limits."""
+        """Raise `InvalidURI` unless `uri` is well-formed and within the limits."""
         # The length comes first: no expression runs on unbounded input.
         if len(uri) > self._length or uri.count(".") >= self._components:
             raise InvalidURI("the URI is longer than this router admits")

@@ -1,0 +1,209 @@
+"""The requests of one session that cannot be handled yet.
+
+A request may need a decision that takes time: an authorizer, a subscription handler.
+The session then waits for it as a task of its connection and later requests queue up
+behind it, which keeps their order; nothing of this ever stops the reading.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp.errors import (
+    ApplicationError,
+    Canceled,
+    ProtocolViolation,
+    RuntimeFailure,
+    SessionRejected,
+    Unavailable,
+)
+from aiohttp_serverwamp.messages import Call, Error, Message, Result
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.router.session import RouterSession
+
+__all__ = ["RequestQueue", "Resume"]
+
+logger = logging.getLogger("aiohttp_serverwamp.router")
+
+#: Goes on with a value, or with what kept it from coming.
+Resume = Callable[[Any, Exception | None], None]
+
+
+class _Deferral:
+    """The one thing that a session waits for."""
+
+    __slots__ = ("awaitable", "request", "resume")
+
+    def __init__(self, request: Message | None, resume: Resume) -> None:
+        #: Gets an ERROR if `resume` raises one; None while joining.
+        self.request = request
+        self.resume = resume
+        self.awaitable: Awaitable[Any] | None = None
+
+    def drop(self) -> None:
+        """Give up; a coroutine whose task never ran is closed without a warning."""
+        coroutine = self.awaitable
+        if (
+            inspect.iscoroutine(coroutine)
+            and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
+        ):
+            coroutine.close()
+
+
+class RequestQueue:
+    """What a session waits for, and the requests behind it."""
+
+    __slots__ = ("_deferral", "_limit", "_session", "_waiting")
+
+    def __init__(self, session: RouterSession, limit: int | None) -> None:
+        self._session = session
+        self._limit = limit or float("inf")
+        self._deferral: _Deferral | None = None
+        self._waiting: deque[Message] = deque()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request has to wait."""
+        return self._deferral is not None
+
+    def put(self, message: Message) -> None:
+        """Queue a request; refuse it when too many wait."""
+        if len(self._waiting) >= self._limit:
+            error = Unavailable("too many requests wait for a decision")
+            self._session.refuse(message, error)
+        else:
+            self._waiting.append(message)
+
+    def drop(self) -> None:
+        """Forget everything: the session has ended."""
+        deferral, self._deferral = self._deferral, None
+        if deferral is not None:
+            deferral.drop()
+        self._waiting.clear()
+
+    # --- Waiting ------------------------------------------------------------------
+
+    def defer(self, request: Message | None, resume: Resume) -> Resume:
+        """Wait until the returned function is called, with a value or an error.
+
+        It then calls `resume` and works off what has queued up. Calls after the first,
+        and after the end of the session, do nothing. What `resume` raises is answered
+        like what a request raises.
+        """
+        deferral = self._deferral = _Deferral(request, resume)
+        return lambda value, error: self._resolve(deferral, value, error)
+
+    def await_for(
+        self,
+        request: Message | None,
+        awaitable: Awaitable[Any],
+        resume: Resume | None = None,
+    ) -> None:
+        """Await as a task of the connection, then go on with `resume`."""
+        resolve = self.defer(request, resume or _raise)
+        assert self._deferral is not None, "just made"
+        self._deferral.awaitable = awaitable
+        assert self._session.tasks is not None, "a wire peer has its connection's tasks"
+        self._session.tasks.start(_wait, awaitable, resolve)
+
+    def _resolve(
+        self, deferral: _Deferral, value: Any, error: Exception | None
+    ) -> None:
+        if deferral is not self._deferral:
+            return
+        self._deferral = None
+        session = self._session
+        try:
+            if session.joined:
+                session.router.run(self._resume, deferral, value, error)
+                self._work_off()
+            else:
+                deferral.resume(value, error)
+        except (ProtocolViolation, SessionRejected) as failure:
+            session.fail(failure)
+
+    def _resume(self, deferral: _Deferral, value: Any, error: Exception | None) -> None:
+        try:
+            deferral.resume(value, error)
+        except (ProtocolViolation, SessionRejected):
+            raise
+        except Exception as failure:
+            if not isinstance(failure, ApplicationError):
+                logger.exception("session %s: a request failed", self._session.id)
+                failure = RuntimeFailure()
+            if deferral.request is not None:
+                self._session.refuse(deferral.request, failure)
+
+    def _work_off(self) -> None:
+        session = self._session
+        while self._waiting and self._deferral is None and session.joined:
+            session.router.run(session.perform, self._waiting.popleft())
+
+    # --- Cancelling what waits ----------------------------------------------------
+
+    def cancel(self, request: int) -> bool:
+        """Cancel a CALL that was not routed yet, if there is one (REQ-RPC-081)."""
+        deferral = self._deferral
+        if deferral is not None and _is_call(deferral.request, request):
+            if request in self._session.dealing.calls:
+                return False  # routed; it is its answer that is waited for
+            self._deferral = None
+            waiting = deferral.request
+            self._session.router.later(self._work_off)
+        else:
+            calls = (message for message in self._waiting if _is_call(message, request))
+            waiting = next(calls, None)
+            if waiting is not None:
+                self._waiting.remove(waiting)
+        if waiting is None:
+            return False
+        self._session.refuse(waiting, Canceled("the caller cancelled"))
+        return True
+
+    # --- With synchronize_requests, a call in flight holds up what is behind it ---
+
+    def await_answer(self, call: Message) -> None:
+        """Wait for the answer of a call that was just routed, unless it has come."""
+        in_flight = self._session.dealing.calls
+        if self._deferral is None and any(_is_call(call, each) for each in in_flight):
+            self.defer(call, _raise)
+
+    def note_answer(self, message: Message) -> None:
+        """Go on if this is the final answer that is waited for."""
+        if isinstance(message, Result):
+            final = not message.details.get("progress")
+        elif isinstance(message, Error):
+            final = message.request_type == Call.CODE
+        else:
+            return
+        deferral = self._deferral
+        if (
+            final
+            and deferral is not None
+            and _is_call(deferral.request, message.request)
+        ):
+            self._session.router.later(self._resolve, deferral, None, None)
+
+
+async def _wait(awaitable: Awaitable[Any], resolve: Resume) -> None:
+    try:
+        value = await awaitable
+    except Exception as error:
+        resolve(None, error)
+    else:
+        resolve(value, None)
+
+
+def _raise(value: Any, error: Exception | None) -> None:
+    """Have an error answered; a value means nothing more is to be done."""
+    if error is not None:
+        raise error
+
+
+def _is_call(message: Message | None, request: int) -> bool:
+    return isinstance(message, Call) and message.request == request
