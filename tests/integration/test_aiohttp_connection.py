@@ -6,7 +6,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -417,17 +417,40 @@ async def test_a_deaf_client_does_not_hold_up_close() -> None:
     closed = asyncio.Event()
 
     async def serve(connection: AiohttpConnection) -> None:
-        for _ in range(64):
+        for _ in range(200):
             connection.write(connection.codec.encode(["x" * 100_000]))
         await connection.close(1000, "")
         closed.set()
 
     async with (
         site(serve, close_timeout=0.1, max_pending_bytes=None) as served,
-        stopped_reader(served),
+        stopped_reader(served) as (reader, _),
     ):
         await asyncio.wait_for(closed.wait(), PATIENCE)
         await until(lambda: not alive(served))
+        # Nor does its socket wait for it: what it had not taken by then is lost.
+        assert len(await all_bytes(reader)) < 200 * 100_000
+
+
+async def all_bytes(reader: asyncio.StreamReader) -> bytes:
+    """Read to the end, or to the reset, of the connection."""
+    data = b""
+    with suppress(ConnectionError):
+        while chunk := await asyncio.wait_for(reader.read(2**20), PATIENCE):
+            data += chunk
+    return data
+
+
+async def test_nothing_follows_the_close_frame() -> None:
+    async def serve(connection: AiohttpConnection) -> None:
+        # Pings fall due while the client is waited for, which never answers.
+        await connection.close(1000, "")
+
+    async with (
+        site(serve, heartbeat=0.1, close_timeout=0.5) as served,
+        stopped_reader(served) as (reader, _),
+    ):
+        assert await all_bytes(reader) == websocket_frame(b"\x03\xe8", WSMsgType.CLOSE)
 
 
 def alive(served: Site) -> list[Any]:
@@ -472,8 +495,10 @@ async def echo_once(connection: AiohttpConnection) -> None:
 
 
 @asynccontextmanager
-async def stopped_reader(served: Site) -> AsyncIterator[asyncio.StreamWriter]:
-    """Connect a client that never reads after the upgrade."""
+async def stopped_reader(
+    served: Site,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Connect a client that does not read after the upgrade by itself."""
     reader, writer = await asyncio.open_connection(
         served.url.host, served.url.port, limit=1024
     )
@@ -485,7 +510,7 @@ async def stopped_reader(served: Site) -> AsyncIterator[asyncio.StreamWriter]:
     )
     await reader.readuntil(b"\r\n\r\n")
     try:
-        yield writer
+        yield reader, writer
     finally:
         writer.transport.abort()
         await asyncio.gather(writer.wait_closed(), return_exceptions=True)
@@ -552,7 +577,7 @@ async def test_a_client_that_does_not_read_is_not_read_from() -> None:
 
     async with (
         site(serve, max_pending_bytes=2_000_000) as served,
-        stopped_reader(served) as writer,
+        stopped_reader(served) as (_, writer),
     ):
         writer.write(masked_text(b"go") * 1000)
         before = -1
