@@ -33,7 +33,7 @@ class Serializer(Protocol):
     binary: bool
 
     def encode(self, message: list[Any]) -> bytes:
-        """Return the encoded message; raise `EncodingError` for what it cannot carry."""
+        """Return the encoded message; raise `EncodingError` if it cannot."""
 
     def decode(self, data: str | bytes) -> Any:
         """Return the decoded value; raise `InvalidPayload` for anything else."""
@@ -71,7 +71,7 @@ class Connection(Protocol):
         """Queue bytes made by `codec`; never wait, drop them once closed."""
 
     async def close(self, code: int, reason: str) -> None:
-        """Send what is queued, then close with a WebSocket close code, in bounded time."""
+        """Send what is queued, then close with a WebSocket code, in bounded time."""
 
     def abort(self) -> None:
         """Drop the connection at once; what is queued is lost."""
@@ -105,7 +105,7 @@ class Timer(Protocol):
     """One deadline that can be moved."""
 
     def set(self, when: float | None) -> None:
-        """Call back at `when`, in `AsyncSupport.now` time, not earlier; None disarms."""
+        """Call back at `when`, in `AsyncSupport.now` time; None disarms."""
 
 
 class Waiter(Protocol[T]):
@@ -147,7 +147,7 @@ class AsyncSupport(Protocol):
     async def wait_at_most(
         self, seconds: float | None, func: Callable[..., Awaitable[Any]], *args: Any
     ) -> bool:
-        """Run ``await func(*args)`` here; cancel it and return False after `seconds`."""
+        """Await ``func(*args)`` here; cancel it and return False after `seconds`."""
 
     async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
         """Run a blocking function in a worker thread.

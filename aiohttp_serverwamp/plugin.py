@@ -73,8 +73,8 @@ def setup_wamp(
         )
     if WAMP in app:
         raise ConfigurationError(
-            "setup_wamp() was called for this app already: app['wamp'] is its Application, "
-            "and path= takes several paths"
+            "setup_wamp() was called for this app already: app['wamp'] is its "
+            "Application, and path= takes several paths"
         )
     if app.frozen or app.pre_frozen:
         raise ConfigurationError(
@@ -105,8 +105,8 @@ def _application(application: Application | None, limits: Limits | None) -> Appl
         return Application(limits=limits)
     if not isinstance(application, Application):
         raise ConfigurationError(
-            f"setup_wamp(app, {application!r}): give an aiohttp_serverwamp.Application, "
-            "or nothing"
+            f"setup_wamp(app, {application!r}): give an Application of "
+            "aiohttp_serverwamp, or nothing"
         )
     if limits is not None:
         raise ConfigurationError(
@@ -146,8 +146,8 @@ async def _check_http_session(app: web.Application) -> None:
     # parent.
     if not installed and not app.pre_frozen:
         raise ConfigurationError(
-            "a realm uses session_authenticator(), but aiohttp-session is not set up: call "
-            "aiohttp_session.setup(app, storage) in the same place as setup_wamp(app)"
+            "a realm uses session_authenticator(), but aiohttp-session is not set up: "
+            "call aiohttp_session.setup(app, storage) where you call setup_wamp(app)"
         )
 
 
@@ -156,8 +156,8 @@ def _check_workers() -> None:
     workers = _gunicorn_workers()
     if workers > 1:
         logger.error(
-            "gunicorn runs %s workers, but events and calls reach only the clients of one "
-            "process: run one worker (gunicorn --workers 1)",
+            "gunicorn runs %s workers, but events and calls reach only the clients of "
+            "one process: run one worker (gunicorn --workers 1)",
             workers,
         )
 

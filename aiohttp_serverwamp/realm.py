@@ -49,7 +49,7 @@ __all__ = ["Realm"]
 
 
 class RealmMethods:
-    """What can be done with a realm; an `Application` does it with its default realm."""
+    """What can be done with a realm; an `Application` does it with its default."""
 
     def _target(self) -> Realm:
         """Return the realm that is meant."""
@@ -109,8 +109,8 @@ class RealmMethods:
         """
         if not callable(authenticator):
             raise ConfigurationError(
-                f"{authenticator!r} is no transport authenticator: give a function of one "
-                "argument, the session"
+                f"{authenticator!r} is no transport authenticator: give a function of "
+                "one argument, the session"
             )
         self._target().transport_authenticators.append(authenticator)
 
@@ -122,8 +122,8 @@ class RealmMethods:
         """
         if not callable(verify):
             raise ConfigurationError(
-                f"{verify!r} is no ticket authenticator: give a function of two arguments, "
-                "the session and the ticket"
+                f"{verify!r} is no ticket authenticator: give a function of two "
+                "arguments, the session and the ticket"
             )
         self._target().authenticators["ticket"] = TicketAuthenticator(verify)
 
@@ -140,7 +140,7 @@ class RealmMethods:
         subscribe: bool | None = None,
         roles: Iterable[str] | None = None,
     ) -> None:
-        """Say what clients may do with a URI, or with all that match it; None says nothing.
+        """Say what clients may do with a URI, or with all that match; None: not said.
 
         The most specific rule that says something about an action decides alone: exact,
         then the longest prefix, then the best wildcard. `roles` names who is granted
@@ -264,8 +264,8 @@ class Realm(RealmMethods):
             key = (kind, route.uri, route.match)
             if key in self._routes:
                 raise ConfigurationError(
-                    f"{self!r} serves the {kind} {route.uri!r} already: give each its own "
-                    "URI, or leave one route out"
+                    f"{self!r} serves the {kind} {route.uri!r} already: give each its "
+                    "own URI, or leave one route out"
                 )
             if isinstance(route, TopicRoute) and route.handler is not None:
                 check_life_handler(route.handler, "subscription handler")
@@ -393,14 +393,14 @@ class Realm(RealmMethods):
 
     @property
     def router(self) -> Router:
-        """The live broker and dealer; `ConfigurationError` while nothing runs the realm."""
+        """The live broker and dealer; `ConfigurationError` while nothing runs it."""
         if self._router is None:
             raise self._not_running()
         return self._router
 
     @property
     def local(self) -> LocalSession:
-        """The application as a peer; `ConfigurationError` while nothing runs the realm."""
+        """The application as a peer; `ConfigurationError` while nothing runs it."""
         if self._local is None:
             raise self._not_running()
         return self._local
@@ -408,8 +408,8 @@ class Realm(RealmMethods):
     def _not_running(self) -> ConfigurationError:
         return ConfigurationError(
             f"{self!r} is not running: publish and call after start-up, with the realm "
-            "added to an Application by add_realm(), and that served by setup_wamp(app) or "
-            "inside 'async with application.run()'"
+            "added to an Application by add_realm(), and that served by "
+            "setup_wamp(app) or inside 'async with application.run()'"
         )
 
     def view(self, peer: Peer) -> Session:
@@ -480,8 +480,8 @@ def _from_session(getter: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def _each_route(routes: Iterable[Any]) -> Iterator[Route]:
     if isinstance(routes, str | Mapping) or not isinstance(routes, Iterable):
         raise ConfigurationError(
-            f"add_routes() takes an RPCRouteSet, a TopicRouteSet or routes of such, not "
-            f"{type(routes).__name__}"
+            "add_routes() takes an RPCRouteSet, a TopicRouteSet or routes of such, "
+            f"not {type(routes).__name__}"
         )
     for route in routes:
         if isinstance(route, Route):
@@ -490,8 +490,8 @@ def _each_route(routes: Iterable[Any]) -> Iterator[Route]:
             yield from route
         else:
             raise ConfigurationError(
-                f"{route!r} is no route: fill an RPCRouteSet or a TopicRouteSet with its "
-                "decorators and give that"
+                f"{route!r} is no route: fill an RPCRouteSet or a TopicRouteSet with "
+                "its decorators and give that"
             )
 
 

@@ -170,7 +170,7 @@ class Broker:
         publication: int,
         trust_level: int | None = None,
     ) -> None:
-        """Deliver a publication to one peer only, on each of its matching subscriptions."""
+        """Deliver a publication to one peer, on each of its matching subscriptions."""
         details = {} if trust_level is None else {"trustlevel": trust_level}
         for subscription in self.subscriptions.matches(message.topic):
             if peer in subscription.subscribers:

@@ -145,7 +145,7 @@ class Dealer:
         return self.registrations.add(callee, message.procedure, match, policy)
 
     def unregister(self, peer: Peer, registration_id: int) -> None:
-        """End a registration; invocations already sent complete (REQ-RPC-005 to 008)."""
+        """End a registration; what was invoked completes (REQ-RPC-005 to 008)."""
         self.registrations.remove(peer, registration_id)
 
     # --- Calling ------------------------------------------------------------------
@@ -176,7 +176,7 @@ class Dealer:
         return registration or self.registrations.fallback(uri)
 
     def find_at(self, peer: Peer, uri: str) -> Registration | None:
-        """Return what `peer` itself offers under `uri`: privately, or as one of several."""
+        """Return what `peer` itself offers under `uri`, privately or to everybody."""
         own = peer.dealing.own.get(uri)
         if own is not None:
             return own
@@ -314,7 +314,7 @@ class Dealer:
             )
 
     def _pending(self, callee: Peer, invocation: int) -> PendingCall | None:
-        """Return the call that an answer belongs to, or None for a late answer (PIT-02)."""
+        """Return the call that is answered, or None for a late answer (PIT-02)."""
         pending = callee.dealing.invocations.get(invocation)
         if pending is None and invocation > callee.dealing.invocation_ids.last:
             raise ProtocolViolation("an answer to an invocation that was never sent")

@@ -1,4 +1,4 @@
-"""Whether callers and publishers are made known to callees and subscribers (5.6 and 6.5)."""
+"""Whether callers and publishers are made known to others (5.6 and 6.5)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Disclosure(StrEnum):
     FORCE = "force"
 
     def applies(self, peer: Peer, *, asked: bool) -> bool:
-        """Tell whether `peer` is disclosed; raise `DisclosureNotAllowed` if asking is wrong."""
+        """Tell whether `peer` is disclosed; `DisclosureNotAllowed` if it may not ask."""
         if self is Disclosure.FORCE:
             return True
         if asked and self is Disclosure.DENY and not peer.trusted:
@@ -33,7 +33,7 @@ class Disclosure(StrEnum):
 
     @staticmethod
     def disclose(details: dict[str, Any], role: str, peer: Peer) -> None:
-        """Write the identity of `peer` into `details` as ``<role>``, ``<role>_authid`` …"""
+        """Write the identity of `peer` into `details`: ``caller_authid`` and such."""
         details[role] = peer.id
         details[f"{role}_authid"] = peer.authid
         details[f"{role}_authrole"] = peer.authrole

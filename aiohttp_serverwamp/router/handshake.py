@@ -1,4 +1,4 @@
-"""How a session comes to be: HELLO → CHALLENGE → AUTHENTICATE → WELCOME or ABORT (2.2, 2.3, 7.1).
+"""How a session comes to be: HELLO → CHALLENGE → AUTHENTICATE → WELCOME or ABORT.
 
 A `Handshake` walks through the realm's authenticators. Whatever answers with an
 awaitable suspends the walk: the session's connection waits for it as a task, and
@@ -212,7 +212,7 @@ class Handshake:
     def _ask(
         self, answered: Callable[[Any], None], question: Callable[[], Any]
     ) -> None:
-        """Ask, and call `answered` with the answer: now, or when it has been awaited."""
+        """Ask, and call `answered` with the answer, now or once it was awaited."""
         try:
             answer = question()
         except Exception as error:
@@ -232,7 +232,7 @@ class Handshake:
         answered(answer)
 
     def _refusal(self, error: Exception) -> SessionRejected:
-        """Return what a failed authenticator means to the client (REQ-AUTH-008, 065)."""
+        """Return what a failed authenticator means (REQ-AUTH-008, REQ-AUTH-065)."""
         if isinstance(error, SessionRejected):
             return error
         if isinstance(error, ApplicationError):

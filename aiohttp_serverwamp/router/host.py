@@ -36,7 +36,7 @@ class HostedLife(Protocol):
     """Hosted code that accompanies a subscription or a session from start to end."""
 
     def start(self, started: Callable[[Exception | None], None]) -> None:
-        """Start it; `started` is called once, with what kept it from starting or None."""
+        """Start it; `started` hears once what kept it from starting, or None."""
 
     def end(self) -> None:
         """Let the rest of it run, or cancel it if it has not started."""
@@ -46,7 +46,7 @@ class HostedTopics(Protocol):
     """The hosted topics of one realm."""
 
     def admits(self, session: RouterSession, uri: str, match: Match) -> bool:
-        """Tell whether a fallback, which no permission rule can name, takes this topic."""
+        """Tell whether a fallback, which no rule can name, takes this topic."""
 
     def life(self, session: RouterSession, uri: str, match: Match) -> HostedLife | None:
         """Return what accompanies this subscription, or None."""

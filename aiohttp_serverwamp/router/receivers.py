@@ -1,4 +1,4 @@
-"""Who receives a publication: publisher exclusion, black- and whitelists (6.3 and 6.4)."""
+"""Who receives a publication: exclusion, black- and whitelists (6.3, 6.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registrations: which callees offer a procedure, and which of them gets the next call."""
+"""Registrations: who offers a procedure, and who of them gets the next call."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Callee:
 
 @dataclass(slots=True, eq=False)
 class Registration:
-    """A procedure, or a pattern of procedures, and its callees in order of registration."""
+    """A procedure, or a pattern of them, and its callees in the order they came."""
 
     id: int
     uri: str
@@ -120,7 +120,7 @@ class Registrations:
         return registration
 
     def add_own(self, callee: Callee, uri: str) -> Registration:
-        """Let a session offer `uri` to the application only, unseen by other clients."""
+        """Let a session offer `uri` to the application, unseen by other clients."""
         peer = callee.peer
         self._check_room(peer)
         if uri in peer.dealing.own:
@@ -135,7 +135,7 @@ class Registrations:
     def add_fallback(
         self, callee: Callee, pattern: Pattern[str], roles: frozenset[str] | None
     ) -> Registration:
-        """Let hosted code offer what no registration matches; tried in the order added."""
+        """Let hosted code offer what nothing else matches, in the order added."""
         registration = Registration(
             self._ids.next(),
             pattern.pattern,

@@ -354,7 +354,7 @@ class RouterSession(Peer):
         self._end(NORMAL_CLOSURE, "aborted")
 
     def goodbye(self, reason: str, message: str = "") -> None:
-        """End the session from this side (REQ-SES-036 to 039); ABORT before it has joined.
+        """End the session from this side, by ABORT before it has joined (2.4).
 
         The session leaves its realm at once. Its connection closes when the client has
         replied, at the latest after half of `Limits.close_timeout`.
