@@ -94,6 +94,7 @@ class Application(RealmMethods):
         #: Sessions by connection, joined or not, until their tasks have ended.
         self._open: set[RouterSession] = set()
         self._joined: set[RouterSession] = set()
+        self._session_ids: set[int] = set()
         self._all_closed: Waiter[None] | None = None
         self._logged_names: set[str] = set()
 
@@ -328,9 +329,9 @@ class Application(RealmMethods):
 
     def new_session_id(self) -> int:
         """Draw an id that no live session has (REQ-SES-025)."""
-        taken = {session.id for session in self._open} if self._open else ()
-        while (session_id := random_id()) in taken:
+        while (session_id := random_id()) in self._session_ids:
             continue
+        self._session_ids.add(session_id)
         return session_id
 
     def new_authid(self) -> str:
@@ -352,6 +353,7 @@ class Application(RealmMethods):
     def closed(self, session: RouterSession) -> None:
         """Take note of a session whose connection is closed and whose tasks ended."""
         self._open.discard(session)
+        self._session_ids.discard(session.id)
         if not self._open and self._all_closed is not None:
             self._all_closed.set_result(None)
 

@@ -24,7 +24,7 @@ class Disclosure(StrEnum):
     FORCE = "force"
 
     def applies(self, peer: Peer, *, asked: bool) -> bool:
-        """Tell whether `peer` is disclosed; `DisclosureNotAllowed` if it may not ask."""
+        """Tell whether `peer` is disclosed; raise `DisclosureNotAllowed`."""
         if self is Disclosure.FORCE:
             return True
         if asked and self is Disclosure.DENY and not peer.trusted:

@@ -124,7 +124,7 @@ class RequestQueue:
                 self._work_off()
             else:
                 deferral.resume(value, error)
-        except (ProtocolViolation, SessionRejected) as failure:
+        except Exception as failure:
             session.fail(failure)
 
     def _resume(self, deferral: _Deferral, value: Any, error: Exception | None) -> None:

@@ -58,6 +58,7 @@ logger = logging.getLogger("aiohttp_serverwamp.router")
 NORMAL_CLOSURE: Final = 1000
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
+INTERNAL_ERROR: Final = 1011
 
 
 class RouterSession(Peer):
@@ -148,15 +149,18 @@ class RouterSession(Peer):
             if isinstance(data, bytes) is not self._serializer.binary:
                 raise InvalidPayload("a frame of the wrong kind for the subprotocol")
             self._dispatch(parse(self._serializer.decode(data)))
-        except (ProtocolViolation, SessionRejected) as error:
+        except Exception as error:
             self.fail(error)
 
-    def fail(self, error: ProtocolViolation | SessionRejected) -> None:
-        """End the session for what its client did or was refused."""
+    def fail(self, error: Exception) -> None:
+        """End the session: for its client's fault, a refusal, or our own fault."""
         if isinstance(error, ProtocolViolation):
             self._violated(error)
-        else:
+        elif isinstance(error, SessionRejected):
             self.reject(error)
+        else:
+            logger.error("session %s: failed", self.id, exc_info=error)
+            self._abort(uris.RUNTIME_ERROR, "", INTERNAL_ERROR)
 
     def _dispatch(self, message: Message) -> None:
         # Hot path.
