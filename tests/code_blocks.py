@@ -24,7 +24,9 @@ class CodeBlock:
     def run(self, namespace: dict[str, Any]) -> None:
         """Execute Python; a traceback shows the document and its line."""
         padded = "\n" * (self.line - 1) + self.source
-        exec(compile(padded, self.document, "exec"), namespace)
+        # The block's own future imports count, and not those of this module.
+        code = compile(padded, self.document, "exec", dont_inherit=True)
+        exec(code, namespace)
 
 
 def code_blocks(document: Path, text: str | None = None) -> list[CodeBlock]:
