@@ -45,12 +45,14 @@ from aiohttp_serverwamp.messages import (
 )
 from aiohttp_serverwamp.messages import Invocation as InvocationMessage
 from aiohttp_serverwamp.router.peer import Peer
+from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import TaskHandle, Waiter
+    from aiohttp_serverwamp.router.dealer import PendingCall
     from aiohttp_serverwamp.router.router import Router
     from aiohttp_serverwamp.serializers.frame import Frame
 
@@ -88,7 +90,7 @@ class LocalSession(Peer):
         self.view = view
         self._procedures: dict[int, HostedProcedure] = {}
         #: Handlers that run as tasks, by invocation id.
-        self._running: dict[int, TaskHandle] = {}
+        self._running: dict[int, tuple[TaskHandle, PendingCall]] = {}
         self._requests = Counter()
         #: Calls made by the application, by request id.
         self._calls: dict[int, Waiter[Any]] = {}
@@ -137,8 +139,12 @@ class LocalSession(Peer):
             self._answer(procedure, invocation, result)
 
     def _interrupted(self, message: Interrupt) -> None:
-        task = self._running.get(message.request)
-        if task is not None:
+        running = self._running.get(message.request)
+        if running is None:
+            return
+        task, pending = running
+        left = isinstance(pending.caller, RouterSession) and not pending.caller.joined
+        if self.runtime.cancel_on_disconnect or not left:
             task.cancel()
 
     def _returned(self, message: Result) -> None:
@@ -179,7 +185,7 @@ class LocalSession(Peer):
         task = owner.start(run, *args)
         # With eager tasks the handler may have answered by now.
         if invocation.id in self.dealing.invocations:
-            self._running[invocation.id] = task
+            self._running[invocation.id] = (task, pending)
 
     async def _run(self, procedure: HostedProcedure, invocation: Invocation) -> None:
         await self._run_awaitable(
