@@ -1,0 +1,222 @@
+"""The task board's pages: who gets in, what the cookie is like, where secrets lie."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, WSMsgType, web
+from aiohttp.test_utils import TestClient
+
+from example_app import pages, passwords
+from example_app.app import load_or_create_key, make_app
+from example_app.demo import DEMO_PASSWORD
+
+Client = TestClient[web.Request, web.Application]
+ADA = {"name": "ada", "password": DEMO_PASSWORD}
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "COST", 2**4)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> web.Application:
+    return make_app(
+        database=tmp_path / "board.sqlite3", secret_file=tmp_path / "secret.key"
+    )
+
+
+@pytest.fixture
+async def client(
+    aiohttp_client: Callable[..., Awaitable[Client]], app: web.Application
+) -> Client:
+    return await aiohttp_client(app)
+
+
+async def post(client: Client, path: str, **form: str) -> Any:
+    return await client.post(path, data=form, allow_redirects=False)
+
+
+async def test_the_right_password_leads_to_the_board(client: Client) -> None:
+    response = await post(client, "/sign-in", **ADA)
+
+    assert (response.status, response.headers["Location"]) == (303, "/")
+    page = await client.get("/", allow_redirects=False)
+    assert page.status == 200
+    assert "/static/board.js" in await page.text()
+
+
+async def test_the_cookie_is_kept_from_scripts_and_from_other_sites(
+    client: Client,
+) -> None:
+    response = await post(client, "/sign-in", **ADA)
+
+    cookie = response.cookies["task_board"]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert cookie["max-age"] == str(12 * 60 * 60)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"name": "ada", "password": "wrong"},
+        {"name": "nobody", "password": DEMO_PASSWORD},
+        {"name": "ada"},
+        {},
+    ],
+)
+async def test_anything_else_is_refused_without_a_cookie(
+    client: Client, form: dict[str, str]
+) -> None:
+    response = await post(client, "/sign-in", **form)
+
+    assert response.status == 403
+    assert "task_board" not in response.cookies
+    assert (await client.get("/", allow_redirects=False)).status == 303
+
+
+async def test_passwords_are_hashed_off_the_event_loop(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def verify(password: str, stored: str | None) -> bool:
+        threads.append(threading.get_ident())
+        return False
+
+    monkeypatch.setattr(pages, "verify_password", verify)
+    await post(client, "/sign-in", **ADA)
+    await post(client, "/sign-in", name="nobody")
+
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+async def test_forms_of_other_sites_are_refused(client: Client, path: str) -> None:
+    await post(client, "/sign-in", **ADA)
+
+    response = await client.post(
+        path, data=ADA, headers={"Sec-Fetch-Site": "cross-site"}
+    )
+
+    assert response.status == 403
+    assert (await client.get("/", allow_redirects=False)).status == 200
+
+
+async def test_a_link_cannot_sign_anybody_out(client: Client) -> None:
+    assert (await client.get("/sign-out")).status == 405
+
+
+async def test_signing_out_without_being_signed_in_is_harmless(client: Client) -> None:
+    response = await post(client, "/sign-out")
+
+    assert (response.status, response.headers["Location"]) == (303, "/sign-in")
+
+
+async def test_signing_out_ends_the_http_session_and_says_goodbye_to_the_socket(
+    client: Client,
+) -> None:
+    await post(client, "/sign-in", **ADA)
+    socket = await client.ws_connect("/ws", protocols=["wamp.2.json"])
+    await socket.send_json([1, "members", {"roles": {"caller": {}}}])
+    welcome = await socket.receive_json()
+    assert welcome[0] == 2
+    assert welcome[2]["authrole"] == "member"
+    assert welcome[2]["authextra"] == {"name": "Ada"}
+
+    await post(client, "/sign-out")
+
+    goodbye = await socket.receive_json()
+    assert (goodbye[0], goodbye[2]) == (6, "wamp.close.killed")
+    await socket.send_json([6, {}, "wamp.close.goodbye_and_out"])
+    assert (await socket.receive()).type is WSMsgType.CLOSE
+    assert (await client.get("/", allow_redirects=False)).status == 303
+
+
+async def test_a_cookie_of_a_user_who_is_gone_opens_neither_page_nor_socket(
+    client: Client, app: web.Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post(client, "/sign-in", **ADA)
+    monkeypatch.setattr(app[pages.STORE], "user", lambda user_id: None)
+
+    page = await client.get("/", allow_redirects=False)
+    socket = await client.ws_connect("/ws", protocols=["wamp.2.json"])
+    await socket.send_json([1, "members", {"roles": {"caller": {}}}])
+    abort = await socket.receive_json()
+
+    assert (page.status, page.headers["Location"]) == (303, "/sign-in")
+    assert (abort[0], abort[2]) == (3, "wamp.error.authentication_required")
+    await socket.close()
+
+
+async def test_a_task_is_announced_though_its_author_has_left(
+    client: Client, app: web.Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = app[pages.STORE]
+    started, proceed = threading.Event(), threading.Event()
+    add_task = store.add_task
+
+    def slow_add_task(title: str, user_id: int) -> Any:
+        started.set()
+        assert proceed.wait(10)
+        return add_task(title, user_id)
+
+    monkeypatch.setattr(store, "add_task", slow_add_task)
+    await post(client, "/sign-in", **ADA)
+    author = await join(client)
+    listener = await join(client)
+    await listener.send_json([32, 1, {}, "board.task_added"])
+    assert (await listener.receive_json())[0] == 33
+
+    await author.send_json([48, 1, {}, "board.add", ["Buy milk"]])
+    await asyncio.to_thread(started.wait, 10)
+    await author.close()
+    proceed.set()
+
+    event = await listener.receive_json()
+    assert (event[0], event[4][0]["title"]) == (36, "Buy milk")
+    await listener.close()
+
+
+async def join(client: Client) -> Any:
+    socket = await client.ws_connect("/ws", protocols=["wamp.2.json"])
+    roles: dict[str, Any] = {"caller": {}, "subscriber": {}}
+    await socket.send_json([1, "members", {"roles": roles}])
+    assert (await socket.receive_json())[0] == 2
+    return socket
+
+
+def test_the_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "secret.key"
+
+    key = load_or_create_key(path)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert load_or_create_key(path) == key
+
+
+async def test_a_restart_keeps_people_signed_in(tmp_path: Path) -> None:
+    jar: dict[str, str] = {}
+    for attempt in range(2):
+        runner = web.AppRunner(
+            make_app(database=tmp_path / "b.sqlite3", secret_file=tmp_path / "key")
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        async with ClientSession(f"http://127.0.0.1:{runner.addresses[0][1]}") as http:
+            if attempt == 0:
+                response = await http.post("/sign-in", data=ADA, allow_redirects=False)
+                jar = {"task_board": response.cookies["task_board"].value}
+            page = await http.get("/", cookies=jar, allow_redirects=False)
+        await runner.cleanup()
+        assert page.status == 200
