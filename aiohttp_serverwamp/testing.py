@@ -1,0 +1,552 @@
+"""A WAMP client for tests, and a way to serve an aiohttp application in one.
+
+::
+
+    async def test_adding_up() -> None:
+        async with serving(make_app()) as http:
+            await http.post("/login", data={"name": "ann"})
+            async with connect(http, realm="customers") as client:
+                assert await client.call("math.add", 1, 2) == 3
+
+`connect` also takes the ``TestClient`` of pytest-aiohttp. Whatever a client waits for
+comes within `PATIENCE` seconds, or a `TimeoutError` is raised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from inspect import isawaitable
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import aiohttp
+from aiohttp import web
+
+from aiohttp_serverwamp import messages, uris
+from aiohttp_serverwamp.errors import (
+    ApplicationError,
+    Canceled,
+    ConnectionClosed,
+    RuntimeFailure,
+)
+from aiohttp_serverwamp.hosting.invocation import RPCResult
+from aiohttp_serverwamp.hosting.procedures import result_arguments
+from aiohttp_serverwamp.serializers import serializer_for
+
+if TYPE_CHECKING:
+    from aiohttp.test_utils import TestClient
+
+    from aiohttp_serverwamp.interfaces import Serializer
+
+__all__ = [
+    "PATIENCE",
+    "Event",
+    "JoinRejected",
+    "PendingCall",
+    "Subscription",
+    "WAMPClient",
+    "connect",
+    "serving",
+]
+
+T = TypeVar("T")
+
+#: Seconds after which a test is told that what it waits for does not come.
+PATIENCE: Final = 10.0
+
+_ROLES: Final[Mapping[str, Any]] = {
+    "caller": {"features": {"call_canceling": True, "progressive_call_results": True}},
+    "callee": {"features": {"call_canceling": True}},
+    "publisher": {},
+    "subscriber": {},
+}
+_ANSWERS: Final = frozenset(
+    {
+        messages.Published.CODE,
+        messages.Subscribed.CODE,
+        messages.Unsubscribed.CODE,
+        messages.Result.CODE,
+        messages.Registered.CODE,
+        messages.Unregistered.CODE,
+    }
+)
+
+
+class JoinRejected(Exception):
+    """The server has answered HELLO with ABORT."""
+
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(f"{reason}: {message}" if message else reason)
+        #: The URI that says why.
+        self.reason = reason
+        #: What was added for people to read.
+        self.message = message
+
+
+@dataclass(slots=True)
+class Event:
+    """What was published, as one subscription received it (specification, EVENT)."""
+
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    #: With pattern subscriptions ``topic`` is among them.
+    details: Mapping[str, Any]
+    publication: int
+
+
+@dataclass(slots=True)
+class _Request:
+    """A request that waits for its answer; `answered` makes the result of it."""
+
+    number: int
+    answer: asyncio.Future[Any]
+    answered: Callable[[list[Any]], Any]
+    on_progress: Callable[[Any], object] | None = None
+
+
+class _Inbox:
+    """What arrives, until somebody takes it; closed with the connection."""
+
+    def __init__(self) -> None:
+        self._items: asyncio.Queue[tuple[Any] | None] = asyncio.Queue()
+
+    def put(self, item: Any) -> None:
+        self._items.put_nowait((item,))
+
+    def close(self) -> None:
+        self._items.put_nowait(None)
+
+    def empty(self) -> bool:
+        return self._items.empty()
+
+    async def take(self) -> Any:
+        async with asyncio.timeout(PATIENCE):
+            item = await self._items.get()
+        if item is None:
+            self.close()
+            raise ConnectionClosed("the connection is closed")
+        return item[0]
+
+
+class Subscription:
+    """One subscription of a client; its events wait here in the order received."""
+
+    def __init__(self, client: WAMPClient, id: int) -> None:
+        #: The id in SUBSCRIBED.
+        self.id = id
+        self.events = _Inbox()
+        self._client = client
+
+    async def next(self) -> Event:
+        """Wait for the next event; `ConnectionClosed` when there will be none."""
+        event: Event = await self.events.take()
+        return event
+
+    def empty(self) -> bool:
+        """Tell whether every event that has arrived was taken."""
+        return self.events.empty()
+
+    async def unsubscribe(self) -> None:
+        """Send UNSUBSCRIBE and wait until it is done."""
+        await self._client.request(messages.Unsubscribe, self.id)
+
+
+class PendingCall:
+    """A call that was sent and can be cancelled."""
+
+    def __init__(
+        self, client: WAMPClient, request: int, answer: asyncio.Future[Any]
+    ) -> None:
+        #: The id in CALL.
+        self.request = request
+        self._client = client
+        self._answer = answer
+
+    async def result(self) -> Any:
+        """Wait for the answer; as `WAMPClient.call`."""
+        return await _patiently(self._answer)
+
+    async def cancel(self, mode: str = "killnowait") -> None:
+        """Send CANCEL: "skip", "kill" or "killnowait" (specification, 5.4)."""
+        await self._client.send([messages.Cancel.CODE, self.request, {"mode": mode}])
+
+
+class WAMPClient:
+    """One WAMP session over a WebSocket; `connect` makes it."""
+
+    def __init__(
+        self, ws: aiohttp.ClientWebSocketResponse, serializer: Serializer
+    ) -> None:
+        #: The WebSocket, for tests that send what is no message.
+        self.ws = ws
+        #: The details of WELCOME.
+        self.welcome: Mapping[str, Any] = {}
+        #: The session id; 0 before WELCOME.
+        self.id = 0
+        #: The reason of the server's GOODBYE or ABORT, once there was one.
+        self.ended: str | None = None
+        #: Whether the server's GOODBYE is answered.
+        self.answers_goodbye = True
+        self._serializer = serializer
+        self._inbox = _Inbox()
+        self._ids = count(1)
+        self._requests: dict[int, _Request] = {}
+        self._subscriptions: dict[int, Subscription] = {}
+        self._procedures: dict[int, Callable[..., Any]] = {}
+        self._invocations: dict[int, asyncio.Task[None]] = {}
+        self._reader = asyncio.create_task(self._read())
+
+    # --- Messages -----------------------------------------------------------------
+
+    async def send(self, message: Sequence[Any]) -> None:
+        """Send a message as it stands, the code first."""
+        data = self._serializer.encode([*message])
+        if self._serializer.binary:
+            await self.ws.send_bytes(data)
+        else:
+            await self.ws.send_str(data.decode())
+
+    async def receive(self) -> list[Any]:
+        """Wait for the next message that nothing else waits for.
+
+        Raises `ConnectionClosed` when there will be none.
+        """
+        message: list[Any] = await self._inbox.take()
+        return message
+
+    async def request(self, kind: type[messages.Message], *fields: Any) -> list[Any]:
+        """Send a request under a new id and return its answer.
+
+        Raises `ApplicationError` for ERROR.
+        """
+        answer: list[Any] = await _patiently((await self._send(kind, fields)).answer)
+        return answer
+
+    async def _send(
+        self,
+        kind: type[messages.Message],
+        fields: Sequence[Any],
+        answered: Callable[[list[Any]], Any] = list,
+        on_progress: Callable[[Any], object] | None = None,
+    ) -> _Request:
+        number = next(self._ids)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        # Nobody has to wait for the answer.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        request = _Request(number, future, answered, on_progress)
+        self._requests[number] = request
+        if self._reader.done():
+            self._fail_all()
+        await self.send([kind.CODE, number, *fields])
+        return request
+
+    # --- Joining and leaving ------------------------------------------------------
+
+    async def join(
+        self, realm: str, *, ticket: str | None = None, **details: Any
+    ) -> None:
+        """Send HELLO with these details and wait for WELCOME.
+
+        A challenge is answered with `ticket`. Raises `JoinRejected` for ABORT.
+        """
+        hello = {"roles": _ROLES, **details}
+        if ticket is not None:
+            hello.setdefault("authmethods", ["ticket"])
+        await self.send([messages.Hello.CODE, realm, hello])
+        answer = await self.receive()
+        if answer[0] == messages.Challenge.CODE and ticket is not None:
+            await self.send([messages.Authenticate.CODE, ticket, {}])
+            answer = await self.receive()
+        if answer[0] == messages.Abort.CODE:
+            raise JoinRejected(answer[2], answer[1].get("message", ""))
+        assert answer[0] == messages.Welcome.CODE, answer
+        self.id, self.welcome = answer[1], answer[2]
+
+    async def leave(self) -> None:
+        """Say GOODBYE, wait for the answer and close; nothing if it has ended."""
+        if self.id and self.ended is None and not self._reader.done():
+            self.answers_goodbye = False
+            with suppress(ConnectionError):
+                await self.send([messages.Goodbye.CODE, {}, "wamp.close.close_realm"])
+            await self.close_code()
+        await self.drop()
+
+    async def drop(self) -> None:
+        """Close the WebSocket without a word of WAMP."""
+        await self.ws.close()
+        await asyncio.wait([self._reader])
+        for task in [*self._invocations.values()]:
+            task.cancel()
+
+    async def close_code(self) -> int | None:
+        """Wait until the server has closed the connection; return its code."""
+        await _patiently(asyncio.shield(self._reader))
+        return self.ws.close_code
+
+    # --- Calling and being called -------------------------------------------------
+
+    async def call(
+        self,
+        procedure: str,
+        /,
+        *args: Any,
+        on_progress: Callable[[Any], object] | None = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Call a procedure and return its result, as `Realm.call` does.
+
+        `on_progress` is given every progressive result; `timeout` is in seconds and the
+        server's to keep. Raises `ApplicationError` or its subclass for ERROR.
+        """
+        options = {} if timeout is None else {"timeout": round(timeout * 1000)}
+        call = await self.begin_call(
+            procedure, args, kwargs, options=options, on_progress=on_progress
+        )
+        return await call.result()
+
+    async def begin_call(
+        self,
+        procedure: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
+        on_progress: Callable[[Any], object] | None = None,
+    ) -> PendingCall:
+        """Send CALL and return at once, with what can be awaited and cancelled."""
+        given = dict(options or {})
+        if on_progress is not None:
+            given["receive_progress"] = True
+        fields = (given, procedure, [*args], dict(kwargs or {}))
+        sent = await self._send(messages.Call, fields, _result, on_progress)
+        return PendingCall(self, sent.number, sent.answer)
+
+    async def register(
+        self, procedure: str, handler: Callable[..., Any], **options: Any
+    ) -> int:
+        """Let ``handler(*args, **kwargs)``, sync or async, answer calls; return the id.
+
+        `options` are those of REGISTER, such as ``match="prefix"``. The handler may
+        raise `ApplicationError` and is cancelled by INTERRUPT.
+        """
+
+        def registered(answer: list[Any]) -> int:
+            self._procedures[answer[2]] = handler
+            registration: int = answer[2]
+            return registration
+
+        sent = await self._send(messages.Register, (options, procedure), registered)
+        registration: int = await _patiently(sent.answer)
+        return registration
+
+    # --- Publishing and subscribing -----------------------------------------------
+
+    async def publish(
+        self,
+        topic: str,
+        /,
+        *args: Any,
+        acknowledge: bool = True,
+        options: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> int | None:
+        """Publish; return the publication's id, None without `acknowledge`.
+
+        `options` are further ones of PUBLISH. Raises `ApplicationError` for ERROR.
+        """
+        fields = ({**(options or {}), "acknowledge": acknowledge}, topic, args, kwargs)
+        if not acknowledge:
+            await self.send([messages.Publish.CODE, next(self._ids), *fields])
+            return None
+        answer = await self.request(messages.Publish, *fields)
+        publication: int = answer[2]
+        return publication
+
+    async def subscribe(self, topic: str, *, match: str = "exact") -> Subscription:
+        """Subscribe to a topic or pattern. Raises `ApplicationError` for ERROR."""
+
+        def subscribed(answer: list[Any]) -> Subscription:
+            # At once: an event may follow in the same read.
+            return self._subscriptions.setdefault(
+                answer[2], Subscription(self, answer[2])
+            )
+
+        fields = ({"match": match}, topic)
+        sent = await self._send(messages.Subscribe, fields, subscribed)
+        subscription: Subscription = await _patiently(sent.answer)
+        return subscription
+
+    # --- Reading ------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        try:
+            async for frame in self.ws:
+                self._take(self._serializer.decode(frame.data))
+        finally:
+            self._inbox.close()
+            for subscription in self._subscriptions.values():
+                subscription.events.close()
+            self._fail_all()
+
+    def _fail_all(self) -> None:
+        for request in self._requests.values():
+            if not request.answer.done():
+                request.answer.set_exception(ConnectionClosed("no answer came"))
+        self._requests.clear()
+
+    def _take(self, message: list[Any]) -> None:
+        code = message[0]
+        if code == messages.Error.CODE and message[2] in self._requests:
+            request = self._requests.pop(message[2])
+            error = ApplicationError.from_uri(message[4], *message[5:7])
+            if not request.answer.done():
+                request.answer.set_exception(error)
+        elif code in _ANSWERS and message[1] in self._requests:
+            self._answered(message)
+        elif code == messages.Event.CODE and message[1] in self._subscriptions:
+            args, kwargs = _payload(message, 4)
+            event = Event(args, kwargs, message[3], message[2])
+            self._subscriptions[message[1]].events.put(event)
+        elif code == messages.Invocation.CODE and message[2] in self._procedures:
+            self._invoked(message)
+        elif code == messages.Interrupt.CODE and message[1] in self._invocations:
+            self._invocations[message[1]].cancel()
+        else:
+            self._note_end(message)
+            self._inbox.put(message)
+
+    def _answered(self, message: list[Any]) -> None:
+        request = self._requests[message[1]]
+        if message[0] == messages.Result.CODE and message[2].get("progress"):
+            if request.on_progress is not None:
+                request.on_progress(_result(message))
+            return
+        del self._requests[message[1]]
+        if not request.answer.done():
+            request.answer.set_result(request.answered(message))
+
+    def _note_end(self, message: list[Any]) -> None:
+        if message[0] in (messages.Goodbye.CODE, messages.Abort.CODE):
+            self.ended = message[2]
+        if message[0] == messages.Goodbye.CODE and self.answers_goodbye:
+            reply = [messages.Goodbye.CODE, {}, uris.GOODBYE_AND_OUT]
+            self._start(0, self.send(reply))
+
+    # --- Answering ----------------------------------------------------------------
+
+    def _invoked(self, message: list[Any]) -> None:
+        self._start(message[1], self._run(message))
+
+    def _start(self, number: int, work: Awaitable[None]) -> None:
+        task = asyncio.create_task(_unless_closed(work))
+        self._invocations[number] = task
+        task.add_done_callback(lambda _: self._invocations.pop(number, None))
+
+    async def _run(self, message: list[Any]) -> None:
+        number, handler = message[1], self._procedures[message[2]]
+        given, named = _payload(message, 4)
+        try:
+            result = handler(*given, **named)
+            if isawaitable(result):
+                result = await result
+            args, kwargs = result_arguments(result, spread=False)
+        except asyncio.CancelledError:
+            await self._refuse(number, Canceled())
+        except ApplicationError as error:
+            await self._refuse(number, error)
+        except Exception as error:
+            await self._refuse(number, RuntimeFailure(repr(error)))
+        else:
+            await self.send([messages.Yield.CODE, number, {}, [*args], {**kwargs}])
+
+    async def _refuse(self, invocation: int, error: ApplicationError) -> None:
+        code, kind = messages.Error.CODE, messages.Invocation.CODE
+        payload = ([*error.args], error.kwargs)
+        await self.send([code, kind, invocation, {}, error.uri, *payload])
+
+
+async def _patiently(awaitable: Awaitable[T]) -> T:
+    async with asyncio.timeout(PATIENCE):
+        return await awaitable
+
+
+async def _unless_closed(work: Awaitable[None]) -> None:
+    with suppress(ConnectionError):
+        await work
+
+
+def _payload(message: list[Any], at: int) -> tuple[list[Any], dict[str, Any]]:
+    """Return the positional and keyword arguments, both of which may be left out."""
+    args, kwargs = [*message[at : at + 2], None, None][:2]
+    return args or [], kwargs or {}
+
+
+def _result(message: list[Any]) -> Any:
+    args, kwargs = _payload(message, 3)
+    if kwargs or len(args) > 1:
+        return RPCResult(args, kwargs)
+    return args[0] if args else None
+
+
+@asynccontextmanager
+async def connect(
+    http: TestClient[Any, Any] | aiohttp.ClientSession,
+    url: str = "/ws",
+    *,
+    realm: str | None,
+    serializer: str = "json",
+    ticket: str | None = None,
+    authmethods: Sequence[str] | None = None,
+    authid: str | None = None,
+    details: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> AsyncIterator[WAMPClient]:
+    """Open a WebSocket with the cookies that `http` has, join, and leave at the end.
+
+    With ``realm=None`` the connection is open only: `WAMPClient.join` later, or `send`
+    what you like. `serializer` is "json" or "msgpack"; `details` are further ones of
+    HELLO; `headers` go with the upgrade request.
+
+    Raises `aiohttp.WSServerHandshakeError` when the upgrade is refused and
+    `JoinRejected` when the server answers HELLO with ABORT.
+    """
+    subprotocol = f"wamp.2.{serializer}"
+    ws = await http.ws_connect(
+        url, protocols=[subprotocol], headers=headers, max_msg_size=0
+    )
+    client = WAMPClient(ws, serializer_for(subprotocol))
+    named = {"authmethods": authmethods, "authid": authid}
+    given = {key: value for key, value in named.items() if value is not None}
+    try:
+        if realm is not None:
+            await client.join(realm, ticket=ticket, **given, **(details or {}))
+        yield client
+        await client.leave()
+    finally:
+        await client.drop()
+
+
+@asynccontextmanager
+async def serving(
+    app: web.Application, *, shutdown_timeout: float = 1.0
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Serve an application on a free port of this machine, and stop it at the end.
+
+    Yields an HTTP client, cookies kept, whose URLs may be paths. Unlike aiohttp's test
+    server this one lets handlers of clients that leave run on, as ``web.run_app`` does.
+    """
+    runner = web.AppRunner(app, shutdown_timeout=shutdown_timeout)
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        async with aiohttp.ClientSession(
+            f"http://127.0.0.1:{port}", cookie_jar=aiohttp.CookieJar(unsafe=True)
+        ) as http:
+            yield http
+    finally:
+        await runner.cleanup()
