@@ -93,7 +93,7 @@ class Application(RealmMethods):
         self._stopping = False
         #: Sessions by connection, joined or not, until their tasks have ended.
         self._open: set[RouterSession] = set()
-        self._joined: set[RouterSession] = set()
+        self._joining: set[RouterSession] = set()
         self._session_ids: set[int] = set()
         self._all_closed: Waiter[None] | None = None
         self._logged_names: set[str] = set()
@@ -285,11 +285,13 @@ class Application(RealmMethods):
     def admits_connection(self) -> bool:
         """Tell whether another connection is welcome: not stopping, not full."""
         limits = self.limits
-        joining = len(self._open) - len(self._joined)
         return not (
             self._stopping
             or (limits.max_sessions and len(self._open) >= limits.max_sessions)
-            or (limits.max_unauthenticated and joining >= limits.max_unauthenticated)
+            or (
+                limits.max_unauthenticated
+                and len(self._joining) >= limits.max_unauthenticated
+            )
         )
 
     async def serve(self, connection: Connection) -> None:
@@ -341,14 +343,15 @@ class Application(RealmMethods):
     def opened(self, session: RouterSession) -> None:
         """Take note of a session whose connection has opened."""
         self._open.add(session)
+        self._joining.add(session)
 
     def joined(self, session: RouterSession) -> None:
         """Take note of a session that was welcomed."""
-        self._joined.add(session)
+        self._joining.discard(session)
 
     def ended(self, session: RouterSession) -> None:
         """Take note of a session that is over, joined or not."""
-        self._joined.discard(session)
+        self._joining.discard(session)
 
     def closed(self, session: RouterSession) -> None:
         """Take note of a session whose connection is closed and whose tasks ended."""

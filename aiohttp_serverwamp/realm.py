@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.host import TransportAuthenticator
     from aiohttp_serverwamp.router.peer import Peer
+    from aiohttp_serverwamp.router.rules import Flag
     from aiohttp_serverwamp.router.session import RouterSession
 
 __all__ = ["Realm"]
@@ -135,7 +136,7 @@ class RealmMethods:
         *,
         match: Match | str = Match.EXACT,
         call: bool | None = None,
-        register: Any = None,
+        register: Flag | None = None,
         publish: bool | None = None,
         subscribe: bool | None = None,
         roles: Iterable[str] | None = None,

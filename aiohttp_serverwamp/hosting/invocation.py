@@ -85,7 +85,8 @@ class Invocation:
     @property
     def session(self) -> Session:
         """The calling session; for calls by the application, its own."""
-        return self._local.view(self._pending.caller)
+        session: Session = self._pending.caller.public()
+        return session
 
     @property
     def caller(self) -> int:

@@ -66,18 +66,18 @@ class LocalSession(Peer):
 
     __slots__ = (
         "_calls",
+        "_make_view",
         "_procedures",
         "_requests",
         "_running",
         "router",
         "runtime",
-        "view",
     )
 
     trusted = True
 
     def __init__(
-        self, router: Router, runtime: Runtime, view: Callable[[Peer], Session]
+        self, router: Router, runtime: Runtime, make_view: Callable[[Peer], Session]
     ) -> None:
         super().__init__()
         self.id = random_id()
@@ -86,14 +86,20 @@ class LocalSession(Peer):
         self.router = router
         self.runtime = runtime
         self.tasks = runtime.tasks
-        #: Returns the public Session of a peer.
-        self.view = view
+        self._make_view = make_view
         self._procedures: dict[int, HostedProcedure] = {}
         #: Handlers that run as tasks, by invocation id.
         self._running: dict[int, tuple[TaskHandle, PendingCall]] = {}
         self._requests = Counter()
         #: Calls made by the application, by request id.
         self._calls: dict[int, Waiter[Any]] = {}
+
+    def public(self) -> Session:
+        """Return the application's own public Session."""
+        if self.view is None:
+            self.view = self._make_view(self)
+        session: Session = self.view
+        return session
 
     def supports(self, role: str, feature: str) -> bool:
         """Tell that hosted code can be interrupted; timeouts are the dealer's."""

@@ -67,6 +67,7 @@ class Peer:
         "features",
         "id",
         "tasks",
+        "view",
     )
 
     #: Whether the router trusts this peer: no permissions asked, ``wamp.`` URIs
@@ -85,6 +86,8 @@ class Peer:
         self.brokering = BrokerState()
         self.dealing = DealerState()
         self.deadlines = Deadlines()
+        #: The public Session, once it was asked for.
+        self.view: Any = None
         #: Owner of the tasks that hosted code runs for this peer.
         self.tasks: TaskRunner | None = None
 
@@ -94,6 +97,10 @@ class Peer:
 
     def write(self, frame: Frame) -> None:
         """Deliver a message that several peers share; encoded once per codec."""
+        raise NotImplementedError
+
+    def public(self) -> Any:
+        """Return what the application sees of this peer, made on first use."""
         raise NotImplementedError
 
     def supports(self, role: str, feature: str) -> bool:

@@ -82,7 +82,6 @@ class RouterSession(Peer):
         "requests",
         "router",
         "state",
-        "view",
     )
 
     router: Router
@@ -108,8 +107,6 @@ class RouterSession(Peer):
         self.identity: Any = None
         #: The application's own data about this session; made on first use.
         self.data: dict[str, Any] | None = None
-        #: The public Session; made on first use.
-        self.view: Any = None
         self._codec: Codec = connection.codec
         self._serializer = connection.codec.serializer
         self._write: Callable[[bytes], None] = connection.write
