@@ -117,8 +117,12 @@ def _application(application: Application | None, limits: Limits | None) -> Appl
 
 
 def _paths(path: str | Sequence[str]) -> Sequence[str]:
-    paths = [path] if isinstance(path, str) else [*path]
-    if not paths or not all(isinstance(each, str) for each in paths):
+    paths = [path] if isinstance(path, str) else path
+    if (
+        not isinstance(paths, Sequence)
+        or not paths
+        or not all(isinstance(each, str) for each in paths)
+    ):
         raise ConfigurationError(f"path={path!r}: give a path, as '/ws', or several")
     return paths
 
