@@ -15,6 +15,7 @@ comes within `PATIENCE` seconds, or a `TimeoutError` is raised.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -539,14 +540,16 @@ async def serving(
     Yields an HTTP client, cookies kept, whose URLs may be paths. Unlike aiohttp's test
     server this one lets handlers of clients that leave run on, as ``web.run_app`` does.
     """
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    jar = aiohttp.CookieJar(unsafe=True)
     runner = web.AppRunner(app, shutdown_timeout=shutdown_timeout)
-    try:
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        port = runner.addresses[0][1]
-        async with aiohttp.ClientSession(
-            f"http://127.0.0.1:{port}", cookie_jar=aiohttp.CookieJar(unsafe=True)
-        ) as http:
-            yield http
-    finally:
-        await runner.cleanup()
+    # The server goes first: its clients are there to hear how it takes its leave.
+    with listening:
+        async with aiohttp.ClientSession(url, cookie_jar=jar) as http:
+            try:
+                await runner.setup()
+                await web.SockSite(runner, listening).start()
+                yield http
+            finally:
+                await runner.cleanup()
