@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sqlite3
 import warnings
 from pathlib import Path
 
@@ -30,6 +31,11 @@ def main() -> None:
     logger.info("sign in as %s with %r", " or ".join(DEMO_NAMES), DEMO_PASSWORD)
     try:
         web.run_app(app, host=options.host, port=options.port)
+    except sqlite3.OperationalError as error:
+        raise SystemExit(
+            f"Cannot open the database {options.database} ({error});"
+            " choose another with --database."
+        ) from error
     except OSError as error:
         raise SystemExit(
             f"Cannot serve on {options.host}:{options.port} ({error.strerror});"

@@ -58,7 +58,10 @@ element("add-form").addEventListener("submit", async (/** @type {SubmitEvent} */
   event.preventDefault();
   const input = element("title");
   const title = input.value.trim();
-  if (title === "") return complain("wamp.error.invalid_argument");
+  if (title === "") {
+    input.focus();
+    return complain("wamp.error.invalid_argument");
+  }
   const task = await ask("board.add", [title]);
   // Whoever goes on typing meanwhile keeps what they typed.
   if (task && input.value.trim() === title) input.value = "";

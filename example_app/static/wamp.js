@@ -165,7 +165,7 @@ export class Session {
     try {
       await this.#establish(subscription);
     } catch (error) {
-      if (error.uri !== "client.connection_lost") {
+      if (!isLoss(error)) {
         this.#subscriptions.delete(subscription);
         throw error;
       }
@@ -210,8 +210,7 @@ export class Session {
   leave(reason = "wamp.close.normal") {
     if (this.state === "closed") return Promise.resolve();
     if (this.#leaving) return this.#leaving.promise;
-    this.#leaving = deferred();
-    const {promise} = this.#leaving;
+    const {promise} = this.#leaving = deferred();
     const ending = new WampError(reason);
     if (this.id === null) {
       this.#end(ending);
@@ -228,7 +227,6 @@ export class Session {
   }
 
   #open() {
-    clearTimeout(this.#timer);
     this.#setState("connecting", null);
     const socket = new this.#options.WebSocket(String(this.#url), ["wamp.2.json"]);
     this.#socket = socket;
@@ -353,7 +351,7 @@ export class Session {
     try {
       await this.#request(UNSUBSCRIBE, [id]);
     } catch (error) {
-      if (error.uri !== "client.connection_lost") throw error;  // Lost is gone as well.
+      if (!isLoss(error)) throw error;  // Lost is gone as well.
     }
   }
 
@@ -475,9 +473,14 @@ export class Subscription {
   }
 }
 
+/** @param {unknown} error */
+function isLoss(error) {
+  return error instanceof WampError && error.uri === "client.connection_lost";
+}
+
 /** @param {WampError} error */
 function isPassing(error) {
-  return error.uri === "client.connection_lost" || PASSING_REASONS.has(error.uri);
+  return isLoss(error) || PASSING_REASONS.has(error.uri);
 }
 
 /**

@@ -195,6 +195,16 @@ test("aborting the signal cancels the call and silences its progress", async () 
   assert.equal(session.state, "joined");
 });
 
+test("aborting after the answer sends nothing", async () => {
+  const {session, socket} = await join();
+  const controller = new AbortController();
+  const answer = session.call("p", [], {}, {signal: controller.signal});
+  socket.receive(50, 1, {}, ["done"]);
+  controller.abort();
+  assert.equal(await answer, "done");
+  assert.equal(socket.sent.length, 1);
+});
+
 test("a signal that is aborted already sends nothing", async () => {
   const {session, socket} = await join();
   await assert.rejects(session.call("p", [], {}, {signal: AbortSignal.abort()}));
@@ -362,6 +372,30 @@ test("a subscription made without a connection takes effect with the next one", 
   await rejoin(FakeWebSocket.last);
   FakeWebSocket.last.receive(36, 901, 1, {}, ["late"]);
   assert.deepEqual([heard, session.state], [["late"], "joined"]);
+});
+
+test("a connection lost while subscribing anew does not count as joined", async () => {
+  const {session, socket} = await join();
+  session.subscribe("news", () => {});
+  socket.receive(33, 1, 55);
+  socket.drop();
+  mock.timers.tick(500);
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.receive(2, 7002, {});
+  FakeWebSocket.last.drop();
+  await settled();
+  assert.equal(session.state, "waiting");
+});
+
+test("reconnectNow leaves a session alone that is joined or closed", async () => {
+  const {session} = await join();
+  session.reconnectNow();
+  assert.deepEqual([FakeWebSocket.all.length, session.state], [1, "joined"]);
+  const leaving = session.leave();
+  FakeWebSocket.last.receive(6, {}, "wamp.close.goodbye_and_out");
+  await leaving;
+  session.reconnectNow();
+  assert.equal(FakeWebSocket.all.length, 1);
 });
 
 test("reconnectNow does not sit out the delay", async () => {
