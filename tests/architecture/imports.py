@@ -18,7 +18,7 @@ LAYERS = (
     ("auth",),
     ("router",),
     ("hosting",),
-    ("realm",),
+    ("realm", "realm_methods"),
     ("adapters",),
     ("application",),
     ("plugin",),
@@ -29,13 +29,9 @@ RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 ASYNC_LIBRARIES = frozenset({"asyncio", "trio", "anyio", "sniffio", "concurrent"})
 AIOHTTP = frozenset({"aiohttp", "aiohttp_session"})
-AIOHTTP_MODULES = frozenset(
-    {
-        f"{PACKAGE}.adapters.aiohttp",
-        f"{PACKAGE}.adapters.aiohttp_upgrade",
-        f"{PACKAGE}.plugin",
-        f"{PACKAGE}.testing",
-    }
+#: The beginnings of the names of modules that may know aiohttp.
+AIOHTTP_MODULES = tuple(
+    f"{PACKAGE}.{name}" for name in ("adapters.aiohttp", "plugin", "testing")
 )
 #: The router gets its clock, its randomness and its tasks from outside.
 IMPURE = ASYNC_LIBRARIES | {
@@ -128,7 +124,7 @@ def _objection(module: str, layer: str, target: str) -> str | None:
         return _upward(layer, target)
     if top in ASYNC_LIBRARIES and layer not in ("adapters", "testing"):
         return "only adapters/ knows the async libraries"
-    if top in AIOHTTP and module not in AIOHTTP_MODULES:
+    if top in AIOHTTP and not module.startswith(AIOHTTP_MODULES):
         return "only adapters/aiohttp*.py and plugin.py know aiohttp"
     if top in IMPURE and layer == "router":
         return "the router is given its clock, randomness and tasks"

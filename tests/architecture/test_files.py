@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.imports import PACKAGE
+
 ROOT = Path(__file__).parents[2]
 MEANINGLESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
 #: Somebody's home, or this project's place on one machine.
@@ -58,6 +60,20 @@ def test_the_check_finds_a_machine_path(text: bytes) -> None:
 )
 def test_the_check_lets_other_paths_be(text: bytes) -> None:
     assert not machine_paths(text)
+
+
+def test_every_module_has_its_place_in_the_picture() -> None:
+    picture = (ROOT / "docs" / "architecture.rst").read_text(encoding="utf-8")
+    modules = {path.name for path in (ROOT / PACKAGE).rglob("*.py")}
+
+    assert {name for name in modules if name not in picture} == set()
+
+
+def test_the_picture_shows_no_module_that_is_gone() -> None:
+    picture = (ROOT / "docs" / "architecture.rst").read_text(encoding="utf-8")
+    files = {path.name for path in tracked_files()}
+
+    assert set(re.findall(r"\b[\w]+\.py\b", picture)) - files == set()
 
 
 def test_there_is_one_ci_script() -> None:
