@@ -16,7 +16,8 @@ from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
 from aiohttp_serverwamp.hosting.runtime import Runtime
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.limits import Limits
-from aiohttp_serverwamp.realm import Realm, RealmMethods
+from aiohttp_serverwamp.realm import Realm
+from aiohttp_serverwamp.realm_methods import RealmMethods
 from aiohttp_serverwamp.serializers import serializers
 from aiohttp_serverwamp.uris import shown
 

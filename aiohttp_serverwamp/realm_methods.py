@@ -1,0 +1,189 @@
+"""What can be done with a realm: one set of methods for `Realm` and `Application`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp.auth.ticket import TicketAuthenticator, TicketVerifier
+from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.hosting.default_args import DefaultArg
+from aiohttp_serverwamp.hosting.lives import check_life_handler
+from aiohttp_serverwamp.uris import Match
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.publication import (
+        CallOptions,
+        Publication,
+        PublishOptions,
+    )
+    from aiohttp_serverwamp.hosting.routes import Route
+    from aiohttp_serverwamp.hosting.session import Session
+    from aiohttp_serverwamp.realm import Realm
+    from aiohttp_serverwamp.router.authorization import Authorizer
+    from aiohttp_serverwamp.router.host import TransportAuthenticator
+    from aiohttp_serverwamp.router.rules import Flag
+
+__all__ = ["RealmMethods"]
+
+
+class RealmMethods:
+    """What can be done with a realm; an `Application` does it with its default."""
+
+    def _target(self) -> Realm:
+        """Return the realm that is meant."""
+        raise NotImplementedError
+
+    # --- What it offers -----------------------------------------------------------
+
+    def add_routes(self, routes: Iterable[Route]) -> None:
+        """Host procedures and topics: an `RPCRouteSet`, a `TopicRouteSet`, or any mix.
+
+        May be called while the application runs. Raises `ConfigurationError` for a
+        route that exists already, a handler that cannot serve, and anything that is no
+        route.
+        """
+        self._target().install_routes(routes)
+
+    #: The names that serverwamp uses.
+    add_rpc_routes = add_topic_routes = add_routes
+
+    def set_default_arg(
+        self,
+        name: str,
+        value: Any = None,
+        factory: Callable[[], Any] | None = None,
+    ) -> None:
+        """Give handlers that have a parameter `name` this value.
+
+        `factory` is called for each call, with no arguments: sync, async, or returning
+        an async context manager, which is closed after the call. Callers cannot
+        override it.
+        """
+        if factory is not None and not callable(factory):
+            raise ConfigurationError(
+                f"set_default_arg({name!r}, factory={factory!r}): give a function"
+            )
+        self._target().default_args[name] = DefaultArg(value, factory)
+
+    def add_session_lifespan_handler(self, handler: Callable[..., Any]) -> None:
+        """Let an async generator accompany every session of the realm.
+
+        It runs to its ``yield`` when a session has joined, before the session's first
+        request is handled; the rest runs when the session has left. If it raises, the
+        session ends.
+        """
+        check_life_handler(handler, "lifespan handler")
+        self._target().install_life_handler(handler)
+
+    # --- Who may join -------------------------------------------------------------
+
+    def add_transport_authenticator(
+        self, authenticator: TransportAuthenticator
+    ) -> None:
+        """Let ``authenticator(session)`` say who a client is, from its transport alone.
+
+        It may be async, and returns an `Identity`, another truthy value (taken as
+        ``session.identity``) or None. The first of several to name somebody wins.
+        """
+        if not callable(authenticator):
+            raise ConfigurationError(
+                f"{authenticator!r} is no transport authenticator: give a function of "
+                "one argument, the session"
+            )
+        self._target().transport_authenticators.append(authenticator)
+
+    def set_ticket_authenticator(self, verify: TicketVerifier) -> None:
+        """Let ``verify(session, ticket)`` judge tickets (specification, 7.3).
+
+        It may be async, and returns as a transport authenticator does;
+        ``session.authid`` is what the client claims to be.
+        """
+        if not callable(verify):
+            raise ConfigurationError(
+                f"{verify!r} is no ticket authenticator: give a function of two "
+                "arguments, the session and the ticket"
+            )
+        self._target().authenticators["ticket"] = TicketAuthenticator(verify)
+
+    # --- Who may do what ----------------------------------------------------------
+
+    def permit(
+        self,
+        uri: str,
+        *,
+        match: Match | str = Match.EXACT,
+        call: bool | None = None,
+        register: Flag | None = None,
+        publish: bool | None = None,
+        subscribe: bool | None = None,
+        roles: Iterable[str] | None = None,
+    ) -> None:
+        """Say what clients may do with a URI, or with all that match; None: not said.
+
+        The most specific rule that says something about an action decides alone: exact,
+        then the longest prefix, then the best wildcard. `roles` names who is granted
+        what is True. ``register="own"`` lets each session register the URI for
+        ``session.call`` only.
+
+        Raises `ConfigurationError` for what makes no rule.
+        """
+        self._target().permissions.permit(
+            uri,
+            match,
+            call=call,
+            register=register,
+            publish=publish,
+            subscribe=subscribe,
+            roles=roles,
+        )
+
+    def set_authorizer(self, authorizer: Authorizer | None) -> None:
+        """Let ``authorizer(session, action, uri, options)`` deny what the rules allow.
+
+        It may be async, and returns a bool or a `Decision`. What it raises denies with
+        ``wamp.error.authorization_failed``.
+        """
+        self._target().install_authorizer(authorizer)
+
+    def drop_decisions(self, session: Session | None = None) -> None:
+        """Forget the authorizer's remembered decisions: of one session, or all."""
+        router = self._target().router
+        router.decisions.drop(None if session is None else session.peer)
+
+    # --- Publishing and calling ---------------------------------------------------
+
+    def publish(
+        self,
+        topic: str,
+        /,
+        *args: Any,
+        options: PublishOptions | None = None,
+        **kwargs: Any,
+    ) -> Publication:
+        """Publish an event to everybody who is subscribed.
+
+        Acts at once and never waits; the result may be awaited all the same. From
+        another thread the work is handed to the loop.
+
+        Raises `EncodingError` for what is not plain data, whether or not anybody
+        listens, `InvalidURI`, and `ConfigurationError` while no application runs the
+        realm.
+        """
+        return self._target().local.publish(topic, args, kwargs, options=options)
+
+    async def call(
+        self,
+        procedure: str,
+        /,
+        *args: Any,
+        options: CallOptions | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Call a procedure, hosted or a client's, as the application.
+
+        Returns None for no result, the value of a single positional one, else an
+        `RPCResult`. Raises `ApplicationError` or its subclass for the error's URI, and
+        `ConfigurationError` while no application runs the realm.
+        """
+        return await self._target().local.call(procedure, args, kwargs, options=options)
