@@ -4,6 +4,10 @@ Frames are written straight to the transport, joined for each turn of the event 
 (the header is ours, RFC 6455 5.2); only clients that negotiated compression go through
 `WebSocketResponse.send_frame`. Reading is left to aiohttp.
 
+The closing handshake is ours: a connection whose client is still sending must not be
+closed, or the client's kernel throws away what the client has not read yet. So what
+comes after our close frame is read and dropped until the client's own has come.
+
 The heartbeat is ours as well. aiohttp's is re-armed by data that arrives while a
 connection is being closed, which keeps the closed connection alive until it fires.
 """
@@ -12,77 +16,50 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from aiohttp import WSMsgType, web
+from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
+from aiohttp_serverwamp.adapters.aiohttp_socket import transport_info
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
 from aiohttp_serverwamp.adapters.outbox import Flusher, Outbox
-from aiohttp_serverwamp.serializers.frame import SerializerCodec
+from aiohttp_serverwamp.adapters.websocket import (
+    CLOSE,
+    PING,
+    PONG,
+    answer_to_close,
+    close_payload,
+    codec_for,
+    websocket_frame,
+)
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Serializer
     from aiohttp_serverwamp.limits import Limits
 
-__all__ = ["AiohttpConnection", "accept", "transport_info", "websocket_frame"]
+__all__ = ["AiohttpConnection"]
 
 logger = logging.getLogger("aiohttp_serverwamp.adapters")
 
-#: A close frame holds 125 bytes, two of them the code (RFC 6455 5.5).
-MAX_CLOSE_REASON = 123
+#: Seconds that a client has to answer a close frame before this end of the connection
+#: is shut as well, for those that wait for it. aiohttp lets no answer through while its
+#: server shuts down, nor after a frame that it could not read.
+SHUT_AFTER = 0.25
 
-#: How often a connection that is being closed looks whether its last bytes have left.
-DRAIN_CHECK = 0.01
+#: Seconds between two looks at a connection that nobody reports the end of, at most.
+MAX_CHECK = 0.05
 
 #: Stands for no limit where a transport wants a number: 2 GiB.
 UNLIMITED = 2**31
-
-_FIN = 0x80
-_SHORT = struct.Struct("!BB").pack
-_MEDIUM = struct.Struct("!BBH").pack
-_LONG = struct.Struct("!BBQ").pack
-
-_Framing = Callable[[bytes], bytes]
-
-
-def websocket_frame(payload: bytes, opcode: int) -> bytes:
-    """Return a whole, unmasked, uncompressed WebSocket frame (RFC 6455 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return _SHORT(_FIN | opcode, size) + payload
-    if size < 65536:
-        return _MEDIUM(_FIN | opcode, 126, size) + payload
-    return _LONG(_FIN | opcode, 127, size) + payload
-
-
-def _text_frame(payload: bytes) -> bytes:
-    return websocket_frame(payload, WSMsgType.TEXT)
-
-
-def _binary_frame(payload: bytes) -> bytes:
-    return websocket_frame(payload, WSMsgType.BINARY)
-
-
-# One for each serializer and framing: connections that share a codec share encoded
-# bytes.
-_codecs: dict[tuple[Serializer, _Framing | None], SerializerCodec] = {}
 
 # The outboxes keep their flusher, and with it the loop, alive; nothing else does.
 _flushers: WeakValueDictionary[asyncio.AbstractEventLoop, Flusher] = (
     WeakValueDictionary()
 )
-
-
-def _codec_for(serializer: Serializer, *, framed: bool) -> SerializerCodec:
-    framing = (_binary_frame if serializer.binary else _text_frame) if framed else None
-    codec = _codecs.get((serializer, framing))
-    if codec is None:
-        codec = _codecs[serializer, framing] = SerializerCodec(serializer, framing)
-    return codec
 
 
 def _flusher_for(loop: asyncio.AbstractEventLoop) -> Flusher:
@@ -92,82 +69,6 @@ def _flusher_for(loop: asyncio.AbstractEventLoop) -> Flusher:
             call_soon=loop.call_soon, call_later=loop.call_later, now=loop.time
         )
     return flusher
-
-
-def transport_info(request: web.Request) -> dict[str, Any]:
-    """Return what is known of a client's transport, under the names of serverwamp.
-
-    ``http_cookies`` (dict), ``http_headers_raw`` (list of pairs of bytes),
-    ``http_path``, ``http_path_raw``, ``http_query_string``, ``peer_address`` (as the
-    socket gives it), ``peer_certificate`` (a dict) and ``peer_certificate_raw`` (DER),
-    None without TLS.
-    """
-    transport = request.transport
-    peer = tls = None
-    if transport is not None:
-        peer = transport.get_extra_info("peername")
-        tls = transport.get_extra_info("ssl_object")
-    return {
-        "http_cookies": dict(request.cookies),
-        "http_headers_raw": list(request.raw_headers),
-        "http_path": request.path,
-        "http_path_raw": request.raw_path,
-        "http_query_string": request.query_string,
-        "peer_address": peer,
-        "peer_certificate": tls and tls.getpeercert(),
-        "peer_certificate_raw": tls and tls.getpeercert(binary_form=True),
-    }
-
-
-async def accept(
-    request: web.Request,
-    *,
-    subprotocols: Sequence[str],
-    max_message_size: int | None,
-    close_timeout: float,
-    compress: bool = False,
-) -> web.WebSocketResponse | None:
-    """Upgrade a request to a WebSocket that speaks one of `subprotocols`.
-
-    Raises `HTTPUpgradeRequired` (426) for an ordinary request and `HTTPBadRequest`
-    (400) for a client that offers none of the subprotocols or a broken handshake,
-    always before the upgrade. Returns None when the client has gone in the middle of
-    it.
-
-    There is no `heartbeat` here: `AiohttpConnection` has its own.
-    """
-    if request.headers.get("Upgrade", "").strip().lower() != "websocket":
-        raise _upgrade_required()
-    ws = web.WebSocketResponse(
-        protocols=subprotocols,
-        timeout=close_timeout,
-        autoping=False,
-        compress=compress,
-        # aiohttp refuses what is as large as its limit.
-        max_msg_size=max_message_size + 1 if max_message_size else 0,
-    )
-    ready = ws.can_prepare(request)
-    if ready.ok and ready.protocol is None:
-        raise _no_common_subprotocol(subprotocols)
-    try:
-        await ws.prepare(request)
-    except ConnectionResetError:  # the client's going is nobody's fault
-        return None
-    return ws
-
-
-def _upgrade_required() -> web.HTTPException:
-    return web.HTTPUpgradeRequired(
-        headers={"Upgrade": "websocket", "Connection": "Upgrade"},
-        text="This address speaks WAMP over WebSocket only.\n",
-    )
-
-
-def _no_common_subprotocol(subprotocols: Sequence[str]) -> web.HTTPException:
-    return web.HTTPBadRequest(
-        text="No WebSocket subprotocol in common. Offered here: "
-        f"{', '.join(subprotocols)}\n"
-    )
 
 
 class AiohttpConnection:
@@ -187,9 +88,14 @@ class AiohttpConnection:
         "_close_timeout",
         "_closing",
         "_ended",
+        "_handover",
         "_heartbeat",
         "_outbox",
+        "_reading",
         "_request",
+        "_room",
+        "_said_close",
+        "_shutting",
         "_support",
         "_task",
         "_transport",
@@ -213,13 +119,20 @@ class AiohttpConnection:
             info["http_session"] = dict(http_session)
         loop = asyncio.get_running_loop()
         self.transport_info: Mapping[str, Any] = info
-        self.codec = _codec_for(serializer, framed=not ws.compress)
+        self.codec = codec_for(serializer, framed=not ws.compress)
         self._request = request
         self._ws = ws
         self._transport = request.transport
         self._close_timeout = limits.close_timeout
         self._closing: asyncio.Future[None] | None = None
+        self._said_close = False
+        # Nothing more will be read.
         self._ended = self._transport is None
+        # A task is in `receive`; and what tells the one that closes that it has left.
+        self._reading = False
+        self._handover: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._shutting: asyncio.TimerHandle | None = None
         self._support = AsyncioAsyncSupport()
         self._outbox = self._make_outbox(limits, label, _flusher_for(loop))
         self._heartbeat = Heartbeat(limits.heartbeat, self._ping, self._unresponsive)
@@ -230,26 +143,35 @@ class AiohttpConnection:
         """Wait for the next message: text, binary, or None once closed.
 
         Waits before reading while more than half of `max_pending_bytes` waits to be
-        sent.
+        sent. What comes while the connection is being closed is dropped.
         """
         # Hot path.
-        ws = self._ws
-        outbox = self._outbox
-        protocol = self._request.protocol
-        while not self._ended:
-            if protocol.writing_paused or outbox.is_congested:
-                await self._wait_for_room()
-            message = await ws.receive()
-            self._heartbeat.heard = True
-            kind = message.type
-            if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
-                data: str | bytes = message.data
-                return data
-            if kind is WSMsgType.PING:
-                self._write_control(WSMsgType.PONG, message.data)
-            elif kind is not WSMsgType.PONG:
-                self._ended = True
-        return None
+        if self._reading:
+            return None  # `close` hears the client out
+        self._reading = True
+        try:
+            ws = self._ws
+            outbox = self._outbox
+            protocol = self._request.protocol
+            while not self._ended:
+                if protocol.writing_paused or outbox.is_congested:
+                    await self._wait_for_room()
+                message = await ws.receive()
+                self._heartbeat.heard = True
+                kind = message.type
+                if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
+                    if self._closing is None:
+                        data: str | bytes = message.data
+                        return data
+                elif kind is WSMsgType.PING:
+                    self._write_control(PONG, message.data)
+                elif kind is not WSMsgType.PONG:
+                    await self._take_leave(message)
+            return None
+        finally:
+            self._reading = False
+            if self._handover is not None and not self._handover.done():
+                self._handover.set_result(None)
 
     def write(self, data: bytes) -> None:
         """Queue bytes made by `codec`; they leave at the end of this loop turn."""
@@ -258,8 +180,8 @@ class AiohttpConnection:
     async def close(self, code: int, reason: str) -> None:
         """Send what is queued, then close; at most `close_timeout` seconds.
 
-        May be called by several tasks and while another one waits in `receive`, which
-        then
+        Waits for the client's close frame, and drops what comes before it. May be
+        called by several tasks, and while another one waits in `receive`, which then
         returns None. The transport has been released when it returns.
         """
         if self._closing is not None:
@@ -268,9 +190,12 @@ class AiohttpConnection:
             await asyncio.wait([self._closing])
             return
         self._closing = asyncio.get_running_loop().create_future()
+        self._heartbeat.stop()
+        if self._room is not None:
+            self._room.cancel()
         try:
             async with asyncio.timeout(self._close_timeout):
-                await self._close_gently(code, reason)
+                await self._shake_hands(code, reason)
         except TimeoutError:
             logger.debug("a client did not take its leave in time; dropped")
         finally:
@@ -315,38 +240,43 @@ class AiohttpConnection:
             return 0
 
     def _write_frames(self, data: bytes) -> None:
-        # After aiohttp's own close frame nothing may follow (RFC 6455 5.5.1).
-        if self._transport is None or self._transport.is_closing() or self._ws.closed:
+        # After the close frame nothing may follow (RFC 6455 5.5.1).
+        if self._transport is None or self._transport.is_closing() or self._said_close:
             self._outbox.close()
         else:
             self._transport.write(data)
 
-    def _write_control(self, opcode: WSMsgType, payload: bytes) -> None:
+    def _write_control(self, opcode: int, payload: bytes) -> None:
         self._write_frames(websocket_frame(payload, opcode))
 
     def _ping(self) -> None:
-        self._write_control(WSMsgType.PING, b"")
+        self._write_control(PING, b"")
 
     def _unresponsive(self) -> None:
         self._outbox.cut_off("no answer to a ping")
 
     async def _wait_for_room(self) -> None:
+        # Messages that came together are handled in one turn of the loop: without this
+        # their answers would pile up, the transport unasked.
+        if self._task is None:
+            self._outbox.flush_now()
+        if self._closing is not None:
+            return
+        # In a task of its own, which `close` can end without ending this one.
+        self._room = asyncio.ensure_future(self._room_is_made())
+        try:
+            await asyncio.wait([self._room])
+        finally:
+            self._room.cancel()
+            self._room = None
+
+    async def _room_is_made(self) -> None:
         if self._task is not None:
             await self._outbox.wait_for_room(self._support)
             return
-        # Messages that came together are handled in one turn of the loop: without this
-        # their answers would pile up, the transport unasked.
-        self._outbox.flush_now()
-        try:
+        # Who waits finds out by itself that the client has gone.
+        with suppress(ConnectionError):
             await self._request.writer.drain()
-        except ConnectionError:
-            return  # `receive` is about to find out
-        except asyncio.CancelledError:
-            # All who wait for one transport wait for the same future: when another of
-            # them is cancelled, this one looks cancelled too.
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
 
     def _start_writer(self, serializer: Serializer) -> asyncio.Task[None]:
         opcode = WSMsgType.BINARY if serializer.binary else WSMsgType.TEXT
@@ -363,19 +293,77 @@ class AiohttpConnection:
             # The reader notices the loss of the connection by itself.
             logger.debug("writing to a client ended: %r", error)
 
-    async def _close_gently(self, code: int, reason: str) -> None:
+    # --- The end -------------------------------------------------------------------
+
+    async def _take_leave(self, message: WSMessage) -> None:
+        """Answer what ends the messages of a client: its close frame, or a bad one."""
+        self._ended = True
+        if message.type is WSMsgType.CLOSE:
+            await self._say_close(answer_to_close(message.data), "")
+            if self._transport is not None:
+                # The server's part (RFC 6455 7.1.1). Nothing unread can be there.
+                self._transport.close()
+        elif isinstance(message.data, WebSocketError):
+            await self._say_close(message.data.code, "")
+
+    async def _say_close(self, code: int, reason: str) -> None:
+        """Send what is queued and the one close frame."""
         self._outbox.finish()
         if self._task is not None:
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=self._close_timeout)
+            if not self._task.done():
+                return
+        if not self._said_close:
+            self._write_control(CLOSE, close_payload(code, reason))
+            self._said_close = True
+
+    async def _shake_hands(self, code: int, reason: str) -> None:
+        await self._say_close(code, reason)
+        self._shut_later()
         try:
-            # drain=False: see `_wait_for_room`; what is buffered is waited for below.
-            message = _close_reason(reason)
-            await self._ws.close(code=code, message=message, drain=False)
-        except Exception as error:
-            logger.debug("closing a connection that is gone: %r", error)
-        # Polled: a transport tells no one when its last byte has left.
-        while self._buffered():  # noqa: ASYNC110
-            await asyncio.sleep(DRAIN_CHECK)
+            await self._hear_out()
+            await self._be_gone()
+        finally:
+            if self._shutting is not None:
+                self._shutting.cancel()
+
+    async def _hear_out(self) -> None:
+        """Read until the client has taken its leave, unless another task does."""
+        while not self._ended:
+            if self._reading:
+                self._handover = asyncio.get_running_loop().create_future()
+                await self._handover
+            else:
+                await self.receive()
+
+    async def _be_gone(self) -> None:
+        # Polled: once nothing is read, nobody is told of the end of a connection.
+        pause = 0.0
+        while self._request.transport is not None:
+            await asyncio.sleep(pause)
+            pause = min(MAX_CHECK, 2 * pause + 0.001)
+
+    def _shut_later(self) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        delay = self._close_timeout / 2
+        if self._transport.can_write_eof():
+            delay = min(SHUT_AFTER, delay)
+        loop = asyncio.get_running_loop()
+        self._shutting = loop.call_later(delay, self._shut)
+
+    def _shut(self) -> None:
+        """Tell the client that nothing more comes; what it sends is still taken."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._buffered() or not self._said_close:
+            self._shut_later()
+        elif self._transport.can_write_eof():
+            with suppress(OSError):  # it has just gone
+                self._transport.write_eof()
+        else:
+            # TLS cannot be shut on one side, but takes leave by itself.
+            self._transport.close()
 
     def _release(self) -> None:
         self._ended = True
@@ -383,15 +371,6 @@ class AiohttpConnection:
         self._outbox.close()
         if self._task is not None:
             self._task.cancel()
-        if self._transport is None:
-            return
-        if self._buffered():
-            # close() would wait for the client to read, which it does not.
+        if self._transport is not None and self._request.transport is not None:
+            # close() would wait for a client that does not read.
             self._transport.abort()
-        elif not self._transport.is_closing():
-            self._transport.close()
-
-
-def _close_reason(reason: str) -> bytes:
-    cut = reason.encode("utf-8", "replace")[:MAX_CLOSE_REASON]
-    return cut.decode("utf-8", "ignore").encode()

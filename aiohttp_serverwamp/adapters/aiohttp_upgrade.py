@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import aiohttp_session
 from aiohttp import web
 
-from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection, accept
+from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
+from aiohttp_serverwamp.adapters.aiohttp_socket import accept
 from aiohttp_serverwamp.adapters.origin import (
     Network,
     OriginPolicy,
@@ -85,7 +86,6 @@ class AiohttpHandler:
             request,
             subprotocols=tuple(host.serializers),
             max_message_size=host.limits.max_message_size,
-            close_timeout=host.limits.close_timeout,
             compress=self._compress,
         )
         if ws is None:

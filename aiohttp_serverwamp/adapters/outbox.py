@@ -230,6 +230,7 @@ class Outbox:
             self.flush_now()
         self.closed = True
         self._wake_writer()
+        self._relieve()
 
     def cut_off(self, reason: str) -> None:
         """Give up this client."""

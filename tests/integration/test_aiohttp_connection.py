@@ -15,12 +15,9 @@ import pytest
 from aiohttp import WSMsgType, web
 from yarl import URL
 
-from aiohttp_serverwamp.adapters.aiohttp import (
-    AiohttpConnection,
-    accept,
-    transport_info,
-    websocket_frame,
-)
+from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
+from aiohttp_serverwamp.adapters.aiohttp_socket import accept, transport_info
+from aiohttp_serverwamp.adapters.websocket import websocket_frame
 from aiohttp_serverwamp.interfaces import Serializer
 from aiohttp_serverwamp.limits import Limits
 from aiohttp_serverwamp.serializers.json import JSONSerializer
@@ -53,7 +50,6 @@ class Site:
             request,
             subprotocols=list(SERIALIZERS),
             max_message_size=self.limits.max_message_size,
-            close_timeout=self.limits.close_timeout,
             compress=self.compress,
         )
         if ws is None:

@@ -1,0 +1,103 @@
+"""The upgrade of an aiohttp request: what is asked for, what is known of the client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import WSCloseCode, web
+
+__all__ = ["UpgradedSocket", "accept", "transport_info"]
+
+
+class UpgradedSocket(web.WebSocketResponse):
+    """A WebSocket that leaves its end to whoever reads it.
+
+    aiohttp closes the TCP connection right behind its close frame. A client that is
+    sending at that moment is answered with a reset, and loses what it has not read yet,
+    the close frame first of all.
+    """
+
+    async def close(
+        self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True
+    ) -> bool:
+        """Do nothing: also called by `receive` on errors, and when a handler is done.
+
+        `AiohttpConnection.close` is what closes.
+        """
+        return False
+
+
+def transport_info(request: web.Request) -> dict[str, Any]:
+    """Return what is known of a client's transport, under the names of serverwamp.
+
+    ``http_cookies`` (dict), ``http_headers_raw`` (list of pairs of bytes),
+    ``http_path``, ``http_path_raw``, ``http_query_string``, ``peer_address`` (as the
+    socket gives it), ``peer_certificate`` (a dict) and ``peer_certificate_raw`` (DER),
+    None without TLS.
+    """
+    transport = request.transport
+    peer = tls = None
+    if transport is not None:
+        peer = transport.get_extra_info("peername")
+        tls = transport.get_extra_info("ssl_object")
+    return {
+        "http_cookies": dict(request.cookies),
+        "http_headers_raw": list(request.raw_headers),
+        "http_path": request.path,
+        "http_path_raw": request.raw_path,
+        "http_query_string": request.query_string,
+        "peer_address": peer,
+        "peer_certificate": tls and tls.getpeercert(),
+        "peer_certificate_raw": tls and tls.getpeercert(binary_form=True),
+    }
+
+
+async def accept(
+    request: web.Request,
+    *,
+    subprotocols: Sequence[str],
+    max_message_size: int | None,
+    compress: bool = False,
+) -> UpgradedSocket | None:
+    """Upgrade a request to a WebSocket that speaks one of `subprotocols`.
+
+    Raises `HTTPUpgradeRequired` (426) for an ordinary request and `HTTPBadRequest`
+    (400) for a client that offers none of the subprotocols or a broken handshake,
+    always before the upgrade. Returns None when the client has gone in the middle of
+    it.
+
+    Closing it and its heartbeat are left to `AiohttpConnection`.
+    """
+    if request.headers.get("Upgrade", "").strip().lower() != "websocket":
+        raise _upgrade_required()
+    ws = UpgradedSocket(
+        protocols=subprotocols,
+        autoclose=False,
+        autoping=False,
+        compress=compress,
+        # aiohttp refuses what is as large as its limit.
+        max_msg_size=max_message_size + 1 if max_message_size else 0,
+    )
+    ready = ws.can_prepare(request)
+    if ready.ok and ready.protocol is None:
+        raise _no_common_subprotocol(subprotocols)
+    try:
+        await ws.prepare(request)
+    except ConnectionResetError:  # the client's going is nobody's fault
+        return None
+    return ws
+
+
+def _upgrade_required() -> web.HTTPException:
+    return web.HTTPUpgradeRequired(
+        headers={"Upgrade": "websocket", "Connection": "Upgrade"},
+        text="This address speaks WAMP over WebSocket only.\n",
+    )
+
+
+def _no_common_subprotocol(subprotocols: Sequence[str]) -> web.HTTPException:
+    return web.HTTPBadRequest(
+        text="No WebSocket subprotocol in common. Offered here: "
+        f"{', '.join(subprotocols)}\n"
+    )
