@@ -8,7 +8,7 @@ the clients'.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from inspect import isawaitable
 from threading import get_ident
@@ -61,6 +61,22 @@ __all__ = ["LocalSession"]
 logger = logging.getLogger("aiohttp_serverwamp.hosting")
 
 
+class _Run:
+    """A handler that runs as a task, or is about to."""
+
+    __slots__ = ("invocation", "pending", "started", "task")
+
+    def __init__(self, invocation: Invocation, pending: PendingCall) -> None:
+        self.invocation = invocation
+        self.pending = pending
+        self.started = False
+        self.task: TaskHandle | None = None
+
+    def cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+
 class LocalSession(Peer):
     """The application in one realm (specification checklist, 5.14)."""
 
@@ -89,7 +105,7 @@ class LocalSession(Peer):
         self._make_view = make_view
         self._procedures: dict[int, HostedProcedure] = {}
         #: Handlers that run as tasks, by invocation id.
-        self._running: dict[int, tuple[TaskHandle, PendingCall]] = {}
+        self._running: dict[int, _Run] = {}
         self._requests = Counter()
         #: Calls made by the application, by request id.
         self._calls: dict[int, Waiter[Any]] = {}
@@ -145,13 +161,18 @@ class LocalSession(Peer):
             self._answer(procedure, invocation, result)
 
     def _interrupted(self, message: Interrupt) -> None:
-        running = self._running.get(message.request)
-        if running is None:
+        run = self._running.get(message.request)
+        if run is None:
             return
-        task, pending = running
-        left = isinstance(pending.caller, RouterSession) and not pending.caller.joined
-        if self.runtime.cancel_on_disconnect or not left:
-            task.cancel()
+        caller = run.pending.caller
+        left = isinstance(caller, RouterSession) and not caller.joined
+        if left and not self.runtime.cancel_on_disconnect:
+            return
+        run.cancel()
+        if not run.started:
+            # A task that is cancelled before its first step never gets to answer.
+            del self._running[message.request]
+            self._send_error(run.invocation, Canceled("the call was cancelled"))
 
     def _returned(self, message: Result) -> None:
         waiter = self._calls.pop(message.request, None)
@@ -171,43 +192,41 @@ class LocalSession(Peer):
     # --- Running handlers as tasks ------------------------------------------------
 
     def _start(self, procedure: HostedProcedure, invocation: Invocation) -> None:
-        self._spawn(invocation, self._run, procedure, invocation)
+        support = self.runtime.support
+        self._spawn(
+            procedure,
+            invocation,
+            lambda: procedure.run(support, invocation, self.send_progress),
+        )
 
     def _start_awaiting(
-        self, procedure: HostedProcedure, invocation: Invocation, result: Any
+        self, procedure: HostedProcedure, invocation: Invocation, result: Awaitable[Any]
     ) -> None:
-        self._spawn(invocation, self._run_awaitable, procedure, invocation, result)
+        self._spawn(procedure, invocation, lambda: result)
 
     def _spawn(
         self,
+        procedure: HostedProcedure,
         invocation: Invocation,
-        run: Callable[..., Coroutine[Any, Any, None]],
-        *args: Any,
+        make: Callable[[], Awaitable[Any]],
     ) -> None:
         pending = self.dealing.invocations[invocation.id]
         owner = pending.tasks
         if owner is None or not self.runtime.cancel_on_disconnect:
             owner = self.runtime.tasks
-        task = owner.start(run, *args)
-        # With eager tasks the handler may have answered by now.
-        if invocation.id in self.dealing.invocations:
-            self._running[invocation.id] = (task, pending)
+        run = self._running[invocation.id] = _Run(invocation, pending)
+        run.task = owner.start(self._run, procedure, run, make)
 
-    async def _run(self, procedure: HostedProcedure, invocation: Invocation) -> None:
-        await self._run_awaitable(
-            procedure,
-            invocation,
-            procedure.run(self.runtime.support, invocation, self._report),
-        )
-
-    async def _run_awaitable(
+    async def _run(
         self,
         procedure: HostedProcedure,
-        invocation: Invocation,
-        awaitable: Awaitable[Any],
+        run: _Run,
+        make: Callable[[], Awaitable[Any]],
     ) -> None:
+        run.started = True
+        invocation = run.invocation
         try:
-            result = await awaitable
+            result = await make()
         except self.runtime.support.cancelled:
             self._send_error(invocation, Canceled("the call was cancelled"))
             raise
@@ -235,9 +254,6 @@ class LocalSession(Peer):
             self._failed(invocation, error)
         else:
             self.router.run(self.router.dealer.yield_, self, answer)
-
-    def _report(self, invocation: Invocation, item: Any) -> None:
-        self.send_progress(invocation, item)
 
     def send_progress(self, invocation: Invocation, item: Any) -> None:
         """Send one progressive result, if the caller asked for progress.

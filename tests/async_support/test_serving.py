@@ -124,6 +124,27 @@ def test_cancelling_a_call_cancels_its_handler(run: Run) -> None:
     run(body)
 
 
+def test_a_call_cancelled_before_its_handler_starts_is_answered(run: Run) -> None:
+    """REQ-RPC-069 to 071: with mode kill it is the callee who answers."""
+
+    async def body(support: AsyncSupport) -> None:
+        api = RPCRouteSet()
+
+        @api.route("slow")
+        async def slow() -> None:
+            await support.sleep(60)
+
+        application = Application(async_support=support)
+        application.add_routes(api)
+        async with joined(application) as client:
+            client.send(48, 1, {}, "slow")
+            client.send(49, 1, {"mode": "kill"})
+            error = await client.receive()
+            assert error[:5] == [8, 48, 1, {}, "wamp.error.canceled"]
+
+    run(body)
+
+
 def test_a_caller_that_vanishes_cancels_its_handlers(run: Run) -> None:
     async def body(support: AsyncSupport) -> None:
         api = RPCRouteSet()
