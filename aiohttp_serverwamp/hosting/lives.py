@@ -149,4 +149,4 @@ class Life:
 
     def _log(self, handler: LifeHandler) -> None:
         name = getattr(handler.function, "__qualname__", handler.function)
-        logger.exception("%s failed for %r", name, self._context)
+        logger.exception("session %s: %s failed", self._context.session.id, name)
