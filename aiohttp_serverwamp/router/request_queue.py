@@ -58,13 +58,14 @@ class _Deferral:
 class RequestQueue:
     """What a session waits for, and the requests behind it."""
 
-    __slots__ = ("_deferral", "_limit", "_session", "_waiting")
+    __slots__ = ("_deferral", "_limit", "_session", "_waiting", "_working_off")
 
     def __init__(self, session: RouterSession, limit: int | None) -> None:
         self._session = session
         self._limit = limit or float("inf")
         self._deferral: _Deferral | None = None
         self._waiting: deque[Message] = deque()
+        self._working_off = False
 
     @property
     def busy(self) -> bool:
@@ -138,11 +139,41 @@ class RequestQueue:
                 failure = RuntimeFailure()
             if deferral.request is not None:
                 self._session.refuse(deferral.request, failure)
+        else:
+            if (
+                type(deferral.request) is Call
+                and self._session.host.synchronize_requests
+            ):
+                self.await_answer(deferral.request)
 
     def _work_off(self) -> None:
+        # An eager task resolves its deferral before `perform` returns: the outermost
+        # call goes on then, or a long queue would end in RecursionError.
+        if self._working_off:
+            return
         session = self._session
-        while self._waiting and self._deferral is None and session.joined:
-            session.router.run(session.perform, self._waiting.popleft())
+        self._working_off = True
+        try:
+            while self._waiting and self._deferral is None and session.joined:
+                session.router.run(session.perform, self._waiting.popleft())
+        except (ProtocolViolation, SessionRejected) as failure:
+            session.fail(failure)
+        finally:
+            self._working_off = False
+
+    def run_beside(self, message: Message, awaitable: Awaitable[Any]) -> None:
+        """Await what nothing waits for: the handling of an answer, or of CANCEL."""
+        session = self._session
+
+        def done(value: Any, error: Exception | None) -> None:
+            if isinstance(error, ProtocolViolation | SessionRejected):
+                session.fail(error)
+            elif error is not None:
+                name = type(message).__name__.upper()
+                logger.error("session %s: %s failed", session.id, name, exc_info=error)
+
+        assert session.tasks is not None, "a wire peer has its connection's tasks"
+        session.tasks.start(_wait, awaitable, done)
 
     # --- Cancelling what waits ----------------------------------------------------
 
@@ -167,10 +198,9 @@ class RequestQueue:
 
     # --- With synchronize_requests, a call in flight holds up what is behind it ---
 
-    def await_answer(self, call: Message) -> None:
+    def await_answer(self, call: Call) -> None:
         """Wait for the answer of a call that was just routed, unless it has come."""
-        in_flight = self._session.dealing.calls
-        if self._deferral is None and any(_is_call(call, each) for each in in_flight):
+        if self._deferral is None and call.request in self._session.dealing.calls:
             self.defer(call, _raise)
 
     def note_answer(self, message: Message) -> None:
