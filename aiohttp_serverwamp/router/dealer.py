@@ -8,7 +8,7 @@ answers.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.errors import (
     ApplicationError,
@@ -54,6 +54,9 @@ __all__ = ["Dealer", "PendingCall"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
+#: Milliseconds; an integer may be of any size, and a float is made of it.
+_LONGEST_TIMEOUT: Final = 2**53
+
 
 class PendingCall:
     """One call between CALL and its final answer."""
@@ -82,7 +85,7 @@ class PendingCall:
         options = call.options
         self.receive_progress: bool = options.get("receive_progress", False)
         #: Seconds until the first answer, and between progressive ones; 0: no limit.
-        self.timeout: float = options.get("timeout", 0) / 1000
+        self.timeout: float = min(options.get("timeout", 0), _LONGEST_TIMEOUT) / 1000
         self.deadline: Deadline | None = None
         #: Whether the caller's identity is made known to the callee.
         self.disclosed = False
@@ -229,6 +232,8 @@ class Dealer:
             )
         except EncodingError:
             self._finish(pending)
+            # The callee never saw the id, and its sequence has no gaps (REQ-ID-005).
+            callee.peer.dealing.invocation_ids.last = pending.invocation - 1
             raise
 
     def _discloses(self, caller: Peer, call: Call, callee: Callee) -> bool:
