@@ -25,6 +25,7 @@ from aiohttp_serverwamp.errors import (
     RuntimeFailure,
     SessionRejected,
 )
+from aiohttp_serverwamp.ids import Counter
 from aiohttp_serverwamp.messages import (
     Abort,
     Authenticate,
@@ -68,8 +69,8 @@ class RouterSession(Peer):
         "_codec",
         "_handshake",
         "_held_events",
-        "_last_request",
         "_lives",
+        "_request_ids",
         "_serializer",
         "_write",
         "connection",
@@ -115,7 +116,8 @@ class RouterSession(Peer):
         self.requests = RequestQueue(self, host.limits.max_pending_calls)
         self._held_events: dict[int, list[bytes]] = {}
         self._lives: dict[int, HostedLife] = {}
-        self._last_request = 0
+        #: Counts along with the client's requests where they have to be consecutive.
+        self._request_ids = Counter()
         hello_timeout = host.limits.hello_timeout
         if hello_timeout:
             self.deadlines.add(host.now() + hello_timeout, self._no_hello)
@@ -185,8 +187,10 @@ class RouterSession(Peer):
         try:
             if replaced is None:
                 HANDLERS[State.ESTABLISHED][kind](self, message)
-            else:
+            elif kind in REQUESTS:
                 self.requests.await_for(message, replaced(message, self.public()))
+            else:
+                self.requests.run_beside(message, replaced(message, self.public()))
         except ApplicationError as error:
             self.refuse(message, error)
         except (ProtocolViolation, SessionRejected):
@@ -199,12 +203,13 @@ class RouterSession(Peer):
                 self.requests.await_answer(message)
 
     def _check_request(self, message: Any) -> None:
-        request = message.request
-        if self.host.strict_request_ids and request != self._last_request + 1:
+        if not self.host.strict_request_ids:
+            return
+        expected = self._request_ids.next()
+        if message.request != expected:
             raise ProtocolViolation(
-                f"request id {request} received; expected {self._last_request + 1}"
+                f"request id {message.request} received; expected {expected}"
             )
-        self._last_request = request
 
     def refuse(self, message: Any, error: ApplicationError) -> None:
         """Answer a request with ERROR; a PUBLISH only if it asked for an answer."""
