@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.auth.identity import Identity
-from aiohttp_serverwamp.errors import ApplicationError, SessionRejected
+from aiohttp_serverwamp.errors import ApplicationError, EncodingError, SessionRejected
 from aiohttp_serverwamp.messages import Authenticate, Challenge, Hello, Welcome
 from aiohttp_serverwamp.router.features import CLIENT_FEATURES, welcome_roles
 from aiohttp_serverwamp.router.states import State
@@ -78,7 +78,7 @@ class Handshake:
         session.authid = self._details.get("authid", "")
         session.features = _announced(self._details["roles"])
         self._restart_deadline()
-        self._try_transport()
+        self._guarded(self._try_transport)
 
     def authenticate(self, message: Authenticate) -> None:
         """Take up the answer to a CHALLENGE."""
@@ -86,10 +86,8 @@ class Handshake:
             "the state table admits it after CHALLENGE only"
         )
         self._session.state = State.ESTABLISHING
-        self._ask(
-            self._verified,
-            partial(self._attempt.verify, message.signature, message.extra),
-        )
+        verify = partial(self._attempt.verify, message.signature, message.extra)
+        self._guarded(partial(self._ask, self._verified, verify))
 
     # --- Transport authenticators: the first truthy identity wins -----------------
 
@@ -213,10 +211,7 @@ class Handshake:
         self, answered: Callable[[Any], None], question: Callable[[], Any]
     ) -> None:
         """Ask, and call `answered` with the answer, now or once it was awaited."""
-        try:
-            answer = question()
-        except Exception as error:
-            raise self._refusal(error) from error
+        answer = question()
         if isawaitable(answer):
             self._session.requests.await_for(
                 None, answer, partial(self._answered, answered)
@@ -227,15 +222,28 @@ class Handshake:
     def _answered(
         self, answered: Callable[[Any], None], answer: Any, error: Exception | None
     ) -> None:
-        if error is not None:
+        def go_on() -> None:
+            if error is not None:
+                raise error
+            answered(answer)
+
+        self._guarded(go_on)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Take a step; whatever an authenticator does wrong in it refuses the client.
+
+        That includes what it returns: an ``authextra`` that cannot be encoded, say.
+        """
+        try:
+            step()
+        except SessionRejected:
+            raise
+        except Exception as error:
             raise self._refusal(error) from error
-        answered(answer)
 
     def _refusal(self, error: Exception) -> SessionRejected:
         """Return what a failed authenticator means (REQ-AUTH-008, REQ-AUTH-065)."""
-        if isinstance(error, SessionRejected):
-            return error
-        if isinstance(error, ApplicationError):
+        if isinstance(error, ApplicationError) and not isinstance(error, EncodingError):
             message = str(error.args[0]) if error.args else ""
             return SessionRejected(error.uri, message)
         logger.error(
