@@ -7,10 +7,10 @@ headers in, verdict out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from urllib.parse import urlsplit
 
 from aiohttp_serverwamp.errors import ConfigurationError
 
@@ -18,7 +18,14 @@ __all__ = ["Network", "OriginPolicy", "Site", "is_trusted", "networks", "site_of
 
 Network = IPv4Network | IPv6Network
 
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+# Stricter than urlsplit, which drops tabs and takes almost anything for a host.
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?|wss?)://"
+    r"(?P<host>[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?",
+    re.IGNORECASE | re.ASCII,
+)
+_MAX_PORT = 65_535
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _SECURE = {"wss": "https", "ws": "http"}
 
 
@@ -38,18 +45,15 @@ class Site:
 
 def site_of(text: str) -> Site | None:
     """Return the site that an Origin names, or None for anything but one."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
+    named = _ORIGIN.fullmatch(text)
+    if named is None:
         return None
-    plain = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
-    if not plain or parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+    scheme = named["scheme"].lower()
+    scheme = _SECURE.get(scheme, scheme)
+    port = int(named["port"] or _DEFAULT_PORTS[scheme])
+    if not 0 < port <= _MAX_PORT:
         return None
-    if not text.isascii() or text != text.strip() or text.endswith(":"):
-        return None
-    scheme = _SECURE.get(parts.scheme, parts.scheme)
-    return Site(scheme, parts.hostname.lower(), port or _DEFAULT_PORTS[scheme])
+    return Site(scheme, named["host"].strip("[]").lower(), port)
 
 
 class OriginPolicy:
