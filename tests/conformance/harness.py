@@ -242,7 +242,7 @@ class Client:
         self.send([1, realm, {"roles": {role: {} for role in ROLES}, **details}])
 
     def join(self, *features: str, **details: Any) -> dict[str, Any]:
-        """Join and return the details of WELCOME; `features` as "callee.call_timeout"."""
+        """Join, with features as "callee.call_timeout"; return WELCOME's details."""
         roles: dict[str, Any] = {role: {"features": {}} for role in ROLES}
         for feature in features:
             role, name = feature.split(".")
@@ -361,7 +361,7 @@ class World:
 
     def settle(self) -> None:
         """Let every task run until it waits for something."""
-        while any([tasks.settle() for tasks in self._tasks]):
+        while sum(tasks.settle() for tasks in self._tasks):
             pass
 
     def advance(self, seconds: float) -> None:

@@ -222,7 +222,9 @@ def test_each_message_in_each_state_is_treated_as_the_matrix_says(
 
 
 def test_the_matrix_has_a_row_for_every_message_type() -> None:
-    codes = {row[0][0] for row in MATRIX.values() if isinstance(row[0], list) and row[0]}
+    codes = {
+        row[0][0] for row in MATRIX.values() if isinstance(row[0], list) and row[0]
+    }
 
     assert codes == {
         *(1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 32, 33, 34, 35, 36, 48, 49, 50),

@@ -281,8 +281,8 @@ def test_trc_18_caller_lost() -> None:
     [
         (
             "allow",
-            'E< [68,11,506,{"caller":<C>,"caller_authid":"joe",'
-            '"caller_authrole":"user"}]',
+            """E< [68,11,506,{"caller":<C>,"caller_authid":"joe",\
+"caller_authrole":"user"}]""",
         ),
         ("deny", 'C< [8,48,14,{},"wamp.error.option_disallowed.disclose_me",...]'),
     ],
