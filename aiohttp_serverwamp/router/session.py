@@ -199,7 +199,7 @@ class RouterSession(Peer):
             logger.exception("session %s: %s failed", self.id, kind.__name__.upper())
             self.refuse(message, RuntimeFailure())
         else:
-            if kind is Call and self.host.synchronize_requests:
+            if self.host.synchronize_requests and isinstance(message, Call):
                 self.requests.await_answer(message)
 
     def _check_request(self, message: Any) -> None:
