@@ -28,6 +28,9 @@ from aiohttp_serverwamp.serializers.frame import SerializerCodec
 
 ROLES = ("caller", "callee", "publisher", "subscriber")
 
+#: How a session may end; see `Client.end`.
+ENDINGS = ("GOODBYE", "ABORT", "connection lost", "protocol violation", "killed")
+
 
 class Cancelled(BaseException):
     """What a cancelled task sees."""
@@ -131,7 +134,7 @@ class Support:
     """The async library of a world without time."""
 
     name = "none"
-    cancelled = Cancelled
+    cancelled: type[BaseException] | tuple[type[BaseException], ...] = Cancelled
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -256,6 +259,20 @@ class Client:
     def lose(self) -> None:
         """Drop the connection."""
         self.session.connection_lost()
+
+    def end(self, how: str) -> None:
+        """End the session in one of `ENDINGS`, and forget what it is told about it."""
+        if how == "GOODBYE":
+            self.send([6, {}, "wamp.close.close_realm"])
+        elif how == "ABORT":
+            self.send([3, {}, "com.enough"])
+        elif how == "connection lost":
+            self.lose()
+        elif how == "protocol violation":
+            self.send([999])
+        else:
+            self.session.goodbye("wamp.close.killed")
+        self.received()
 
     # What most tests need before they come to the point.
 
@@ -405,6 +422,12 @@ def _by_transport(session: Any) -> Identity:
     info = session.connection.transport_info
     known: Identity = info.get("identity") or Identity("somebody", "anonymous")
     return known
+
+
+def pair(*features: str, serializer: str = "json") -> tuple[Client, Client]:
+    """Return a caller, and a callee who announces features, in a world of their own."""
+    world = World()
+    return world.join(), world.join(*features, serializer=serializer)
 
 
 # --- Comparing -------------------------------------------------------------------

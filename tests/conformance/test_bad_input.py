@@ -266,7 +266,7 @@ def test_a_lone_surrogate_reaches_those_who_can_read_it() -> None:
 
 # --- A seeded fuzz ----------------------------------------------------------------
 
-JUNK: Final = (
+JUNK: Final[tuple[Any, ...]] = (
     *(None, True, False, 0, 1, 2, 10, -1, 7, 68, 2**31, 2**53, 2**53 + 1, 2**63),
     *(2**64 - 1, 0.0, 1.0, 1.5, -0.5, 1e308, "", ".", "a..b", "com.p", "com.t", "wamp"),
     *("wamp.x", "kill", "skip", "prefix", "wildcard", "roundrobin", "\0", "\0AAA="),

@@ -80,7 +80,10 @@ MATRIX: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
 }
 
 #: No text in JSON, a truncated list in MessagePack.
-UNDECODABLE: Final = {"json": "[48,1,", "msgpack": b"\x94\x30\x01"}
+UNDECODABLE: Final[dict[str, str | bytes]] = {
+    "json": "[48,1,",
+    "msgpack": b"\x94\x30\x01",
+}
 
 ACCEPTED = [6, {}, "wamp.close.goodbye_and_out"]
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from aiohttp_serverwamp import OPEN, Decision, Realm
+from aiohttp_serverwamp.router.dealer import PendingCall
 from tests.conformance.harness import Client, Gate, World
 from tests.leaks import LoggedErrors
 
@@ -284,7 +285,8 @@ class Sessions(RuleBasedStateMachine):
 
     @invariant()
     def calls_in_flight_are_known_to_both_ends(self) -> None:
-        calls, invocations = set(), set()
+        calls: set[PendingCall] = set()
+        invocations: set[PendingCall] = set()
         for actor in self.actors:
             calls.update(actor.client.session.dealing.calls.values())
             invocations.update(actor.client.session.dealing.invocations.values())
