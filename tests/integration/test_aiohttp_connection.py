@@ -44,6 +44,9 @@ class Site:
         self.url: URL
         #: What should be gone when its connection is: sockets and connections.
         self.live: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.connections: list[AiohttpConnection] = []
+        self.runner: web.AppRunner
+        self.shutting_down: list[Callable[[web.Application], Awaitable[None]]] = []
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         ws = await accept(
@@ -64,11 +67,24 @@ class Site:
         )
         self.live.add(ws)
         self.live.add(connection)
+        self.connections.append(connection)
         try:
             await self.serve(connection)
         finally:
+            self.connections.remove(connection)
             await connection.close(1000, "")
         return ws
+
+    async def stop(self, code: int, reason: str) -> None:
+        """Stop the server as at SIGTERM, with last words for every client."""
+
+        async def close_all(_: web.Application) -> None:
+            for each in self.connections:
+                each.write(each.codec.encode(["GOODBYE"]))
+            await asyncio.gather(*(c.close(code, reason) for c in self.connections))
+
+        self.shutting_down.append(close_all)
+        await self.runner.cleanup()
 
     async def connect(self, **options: Any) -> ClientSocket:
         options.setdefault("protocols", ["wamp.2.json"])
@@ -83,8 +99,14 @@ async def site(
     served = Site(serve, replace(Limits(), **limits), compress=compress)
     app = web.Application()
     app.router.add_get("/ws", served.handle)
+
+    async def shut_down(app: web.Application) -> None:
+        for each in served.shutting_down:
+            await each(app)
+
+    app.on_shutdown.append(shut_down)
     # As it is served: aiohttp's test server cancels handlers when their client goes.
-    runner = web.AppRunner(app, shutdown_timeout=1)
+    runner = served.runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     try:
         listening = web.TCPSite(runner, "127.0.0.1", 0)
@@ -449,6 +471,293 @@ async def test_nothing_follows_the_close_frame() -> None:
         assert await all_bytes(reader) == websocket_frame(b"\x03\xe8", WSMsgType.CLOSE)
 
 
+# The closing handshake, byte by byte.
+
+
+def masked(opcode: int, payload: bytes = b"", size: int | None = None) -> bytes:
+    """Return a client's frame, masked with zeros; `size` is the length it claims."""
+    size = len(payload) if size is None else size
+    if size < 126:
+        header = bytes([0x80 | opcode, 0x80 | size])
+    else:
+        header = bytes([0x80 | opcode, 0xFF]) + size.to_bytes(8, "big")
+    return header + bytes(4) + payload
+
+
+def close_frame(code: int, reason: bytes = b"") -> bytes:
+    return websocket_frame(code.to_bytes(2, "big") + reason, WSMsgType.CLOSE)
+
+
+def masked_close(code: int) -> bytes:
+    return masked(WSMsgType.CLOSE, code.to_bytes(2, "big"))
+
+
+async def to_the_end(reader: asyncio.StreamReader) -> bytes:
+    """Read until the server ends the connection; a reset is an error here."""
+    return await asyncio.wait_for(reader.read(-1), PATIENCE)
+
+
+async def close_when_told(connection: AiohttpConnection) -> None:
+    await connection.receive()
+    await connection.close(1001, "bye")
+
+
+async def close_from_another_task(connection: AiohttpConnection) -> None:
+    await connection.receive()
+    closer = asyncio.create_task(connection.close(1001, "bye"))
+    while await connection.receive() is not None:
+        pass
+    await closer
+
+
+CLOSERS = [close_when_told, close_from_another_task]
+
+
+@pytest.mark.parametrize("serve", CLOSERS)
+async def test_a_closing_server_writes_one_close_frame_and_ends_the_connection(
+    serve: Serve,
+) -> None:
+    # Only the client's close frame can end this one in time.
+    async with (
+        site(serve, close_timeout=1000.0) as served,
+        stopped_reader(served) as (reader, writer),
+    ):
+        writer.write(masked_text(b"go"))
+        frame = await reader.readexactly(len(close_frame(1001, b"bye")))
+        assert frame == close_frame(1001, b"bye")
+        writer.write(masked_close(1001))
+
+        assert await to_the_end(reader) == b""
+        await until(lambda: not alive(served))
+
+
+@pytest.mark.parametrize("serve", CLOSERS)
+async def test_both_sides_closing_at_once_write_one_close_frame_each(
+    serve: Serve,
+) -> None:
+    async with (
+        site(serve, close_timeout=1000.0) as served,
+        stopped_reader(served) as (reader, writer),
+    ):
+        writer.write(masked_text(b"go") + masked_close(1000))
+
+        # Whichever the server noticed first.
+        assert await to_the_end(reader) in (
+            close_frame(1001, b"bye"),
+            close_frame(1000),
+        )
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        (None, 1000),
+        (1000, 1000),
+        (1001, 1001),
+        (3000, 3000),
+        (4999, 4999),
+        # These may not be sent (RFC 6455 7.4).
+        (1005, 1002),
+        (1006, 1002),
+        (1015, 1002),
+        (999, 1002),
+        (5000, 1002),
+    ],
+)
+async def test_a_clients_close_frame_is_answered_with_its_code(
+    code: int | None, answer: int, compress: bool
+) -> None:
+    async with (
+        site(echo, close_timeout=1000.0, compress=compress) as served,
+        stopped_reader(served, compress=compress) as (reader, writer),
+    ):
+        writer.write(masked(WSMsgType.CLOSE) if code is None else masked_close(code))
+
+        assert await to_the_end(reader) == close_frame(answer)
+
+
+async def test_what_is_queued_precedes_the_answer_to_a_close_frame() -> None:
+    async with (
+        site(echo, close_timeout=1000.0) as served,
+        stopped_reader(served) as (reader, writer),
+    ):
+        writer.write(masked_text(b"last words") + masked_close(1000))
+
+        said = websocket_frame(b'["last words"]', WSMsgType.TEXT)
+        assert await to_the_end(reader) == said + close_frame(1000)
+
+
+#: More than the buffers of both kernels hold: who sends it has to be read from.
+FLOOD = 16 * 2**20
+
+
+async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send much, and read nothing before all of it has been taken."""
+    writer.transport.pause_reading()  # type: ignore[attr-defined] # a Transport
+    for _ in range(FLOOD // 2**16):
+        writer.write(masked(WSMsgType.BINARY, bytes(2**16)))
+    await asyncio.wait_for(writer.drain(), PATIENCE)
+    writer.transport.resume_reading()  # type: ignore[attr-defined] # as above
+
+
+@pytest.mark.parametrize("serve", CLOSERS)
+@pytest.mark.parametrize("compress", [False, True])
+async def test_a_client_that_is_sending_loses_no_last_word(
+    serve: Serve, compress: bool
+) -> None:
+    """REQ-TRN-011: every client that reads gets the message and the close frame."""
+
+    async def with_goodbye(connection: AiohttpConnection) -> None:
+        connection.write(connection.codec.encode(["GOODBYE"]))
+        await serve(connection)
+
+    async with (
+        site(with_goodbye, close_timeout=1000.0, compress=compress) as served,
+        stopped_reader(served) as (reader, writer),
+    ):
+        writer.write(masked_text(b"go"))
+        await flood(reader, writer)
+        writer.write(masked_close(1001))
+
+        goodbye = websocket_frame(b'["GOODBYE"]', WSMsgType.TEXT)
+        assert await to_the_end(reader) == goodbye + close_frame(1001, b"bye")
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (masked(WSMsgType.BINARY, size=FLOOD + 6), 1009),
+        (masked(WSMsgType.TEXT, b"\xff"), 1007),
+        (masked(0x3), 1002),
+        (masked(0x40 | WSMsgType.TEXT), 1002),
+        (masked(WSMsgType.CLOSE, b"x"), 1002),
+    ],
+)
+async def test_a_bad_frame_gets_its_close_code_whatever_is_sent_behind_it(
+    frame: bytes, code: int
+) -> None:
+    async with (
+        site(echo, close_timeout=1000.0) as served,
+        stopped_reader(served) as (reader, writer),
+    ):
+        writer.write(frame)
+        await flood(reader, writer)
+
+        # The server does not understand the answer, but does not wait for it either.
+        writer.write(masked_close(code))
+        assert await to_the_end(reader) == close_frame(code)
+        writer.close()
+        await until(lambda: not alive(served))
+
+
+@pytest.mark.parametrize("hides", [close_when_told, echo])
+async def test_a_client_that_answers_nothing_is_let_go(hides: Serve) -> None:
+    async with (
+        site(hides, close_timeout=0.3) as served,
+        stopped_reader(served) as (reader, writer),
+    ):
+        writer.write(masked_text(b"go"))
+        await reader.readexactly(2)
+        if hides is echo:
+            writer.write(masked(0x3))
+        await reader.read(-1)
+
+        # It has not closed its end.
+        await until(lambda: not alive(served))
+
+
+async def test_a_congested_client_is_heard_out_as_well() -> None:
+    """Neither side reads before the other does: the server has to."""
+    congested = asyncio.Event()
+
+    async def serve(connection: AiohttpConnection) -> None:
+        async def close() -> None:
+            await congested.wait()
+            await connection.close(1001, "bye")
+
+        closer = asyncio.create_task(close())
+        while await connection.receive() is not None:
+            connection.write(connection.codec.encode(["x" * 1_000_000]))
+        await closer
+
+    async with (
+        site(serve, max_pending_bytes=16_000_000, close_timeout=1000.0) as served,
+        stopped_reader(served) as (reader, writer),
+    ):
+        writer.write(masked_text(b"go") * 100)
+        await until(lambda: any(waits_for_room(each) for each in served.live))
+        congested.set()
+        await flood(reader, writer)
+        writer.write(masked_close(1001))
+
+        assert (await to_the_end(reader)).endswith(close_frame(1001, b"bye"))
+
+
+def waits_for_room(each: object) -> bool:
+    return isinstance(each, AiohttpConnection) and each._room is not None
+
+
+async def test_a_reader_that_is_cancelled_leaves_the_hearing_to_the_closer() -> None:
+    async def serve(connection: AiohttpConnection) -> None:
+        receiver = asyncio.create_task(connection.receive())
+        await asyncio.sleep(0)
+        closer = asyncio.create_task(connection.close(1001, "bye"))
+        await asyncio.sleep(0)
+        receiver.cancel()
+        await closer
+
+    async with (
+        site(serve, close_timeout=1000.0) as served,
+        stopped_reader(served) as (reader, writer),
+    ):
+        await flood(reader, writer)
+        writer.write(masked_close(1001))
+
+        assert await to_the_end(reader) == close_frame(1001, b"bye")
+
+
+async def test_a_closer_that_is_cancelled_still_releases_the_connection() -> None:
+    async def serve(connection: AiohttpConnection) -> None:
+        closer = asyncio.create_task(connection.close(1001, "bye"))
+        await asyncio.sleep(0.01)
+        closer.cancel()
+        await connection.close(1000, "")
+
+    async with (
+        site(serve, close_timeout=1000.0) as served,
+        stopped_reader(served) as (reader, _),
+    ):
+        assert await to_the_end(reader) == close_frame(1001, b"bye")
+        await until(lambda: not alive(served))
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_server_that_stops_sends_busy_clients_away_and_waits_for_none(
+    leaves: bool,
+) -> None:
+    """security.md rule 14. While it stops aiohttp drops whatever clients say."""
+
+    async def busy(served: Site) -> bytes:
+        async with stopped_reader(served) as (reader, writer):
+            said = b""
+            while not said.endswith(close_frame(1001, b"bye")):
+                writer.write(masked_text(b"go") * 50)
+                said += await asyncio.wait_for(reader.read(2**16), PATIENCE)
+            writer.write(masked_close(1001))
+            # Browsers wait for the server to end the connection.
+            return said if leaves else said + await to_the_end(reader)
+
+    async with site(echo, close_timeout=PATIENCE) as served:
+        clients = [asyncio.create_task(busy(served)) for _ in range(100)]
+        await until(lambda: len(served.connections) == 100)
+        async with asyncio.timeout(PATIENCE / 2):
+            await served.stop(1001, "bye")
+        for said in await asyncio.gather(*clients):
+            assert said.count(websocket_frame(b'["GOODBYE"]', WSMsgType.TEXT)) == 1
+            assert said.endswith(close_frame(1001, b"bye"))
+
+
 def alive(served: Site) -> list[Any]:
     gc.collect()
     return list(served.live)
@@ -492,7 +801,7 @@ async def echo_once(connection: AiohttpConnection) -> None:
 
 @asynccontextmanager
 async def stopped_reader(
-    served: Site,
+    served: Site, *, compress: bool = False
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Connect a client that does not read after the upgrade by itself."""
     reader, writer = await asyncio.open_connection(
@@ -502,7 +811,9 @@ async def stopped_reader(
         b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
         b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-        b"Sec-WebSocket-Protocol: wamp.2.json\r\n\r\n"
+        b"Sec-WebSocket-Protocol: wamp.2.json\r\n"
+        + b"Sec-WebSocket-Extensions: permessage-deflate\r\n" * compress
+        + b"\r\n"
     )
     await reader.readuntil(b"\r\n\r\n")
     try:
