@@ -140,11 +140,9 @@ class RequestQueue:
             if deferral.request is not None:
                 self._session.refuse(deferral.request, failure)
         else:
-            if (
-                type(deferral.request) is Call
-                and self._session.host.synchronize_requests
-            ):
-                self.await_answer(deferral.request)
+            call = deferral.request
+            if self._session.host.synchronize_requests and isinstance(call, Call):
+                self.await_answer(call)
 
     def _work_off(self) -> None:
         # An eager task resolves its deferral before `perform` returns: the outermost
