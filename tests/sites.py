@@ -56,3 +56,22 @@ async def site(
     serverwamp.setup_wamp(made.app, made.wamp, **(setup or {}))
     async with serving(made.app) as made.http:
         yield made
+
+
+@asynccontextmanager
+async def running(
+    *routes: Any,
+    realm: serverwamp.Realm | None = None,
+    open_: bool = False,
+    **application: Any,
+) -> AsyncIterator[serverwamp.Realm]:
+    """Run a realm with these routes, without a server."""
+    realm = realm or serverwamp.Realm(
+        "r", permissions=serverwamp.OPEN if open_ else None
+    )
+    for each in routes:
+        realm.add_routes(each)
+    wamp = serverwamp.Application(**application)
+    wamp.add_realm(realm)
+    async with wamp.run():
+        yield realm

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,17 +64,27 @@ logger = logging.getLogger("aiohttp_serverwamp.hosting")
 class _Run:
     """A handler that runs as a task, or is about to."""
 
-    __slots__ = ("invocation", "pending", "started", "task")
+    __slots__ = ("awaitable", "invocation", "pending", "started", "task")
 
-    def __init__(self, invocation: Invocation, pending: PendingCall) -> None:
+    def __init__(
+        self,
+        invocation: Invocation,
+        pending: PendingCall,
+        awaitable: Awaitable[Any] | None,
+    ) -> None:
         self.invocation = invocation
         self.pending = pending
+        #: What a plain function has returned to be awaited.
+        self.awaitable = awaitable
         self.started = False
         self.task: TaskHandle | None = None
 
     def cancel(self) -> None:
         if self.task is not None:
             self.task.cancel()
+        if not self.started and iscoroutine(self.awaitable):
+            # It never will be, and would say so in a warning.
+            self.awaitable.close()
 
 
 class LocalSession(Peer):
@@ -143,20 +153,24 @@ class LocalSession(Peer):
         procedure = self._procedures[message.registration]
         invocation = Invocation(self, pending, message)
         if not procedure.inline:
-            self._start(procedure, invocation)
+            self._start(procedure, invocation, pending)
             return
         try:
             args, kwargs = procedure.binding.bind(
                 invocation, message.args or (), message.kwargs or _NO_KWARGS
             )
             result = procedure.function(*args, **kwargs)
+        except self.runtime.support.cancelled:
+            # Of something that the function asked for, not of the client's connection.
+            self._send_error(invocation, Canceled("the call was cancelled"))
+            return
         except Exception as error:
             self._failed(invocation, error)
             return
         if type(result) not in _PLAIN and isawaitable(result):
             # A plain function may hand back a coroutine, as functools.partial-like
             # wrappers do; it is waited for like an async handler.
-            self._start_awaiting(procedure, invocation, result)
+            self._start(procedure, invocation, pending, result)
         else:
             self._answer(procedure, invocation, result)
 
@@ -191,42 +205,33 @@ class LocalSession(Peer):
 
     # --- Running handlers as tasks ------------------------------------------------
 
-    def _start(self, procedure: HostedProcedure, invocation: Invocation) -> None:
-        support = self.runtime.support
-        self._spawn(
-            procedure,
-            invocation,
-            lambda: procedure.run(support, invocation, self.send_progress),
-        )
-
-    def _start_awaiting(
-        self, procedure: HostedProcedure, invocation: Invocation, result: Awaitable[Any]
-    ) -> None:
-        self._spawn(procedure, invocation, lambda: result)
-
-    def _spawn(
+    def _start(
         self,
         procedure: HostedProcedure,
         invocation: Invocation,
-        make: Callable[[], Awaitable[Any]],
+        pending: PendingCall,
+        awaitable: Awaitable[Any] | None = None,
     ) -> None:
-        pending = self.dealing.invocations[invocation.id]
+        run = _Run(invocation, pending, awaitable)
         owner = pending.tasks
         if owner is None or not self.runtime.cancel_on_disconnect:
             owner = self.runtime.tasks
-        run = self._running[invocation.id] = _Run(invocation, pending)
-        run.task = owner.start(self._run, procedure, run, make)
+        elif invocation.id not in self.dealing.invocations:
+            # A plain function has sent its own caller away.
+            run.cancel()
+            return
+        self._running[invocation.id] = run
+        run.task = owner.start(self._run, procedure, run)
 
-    async def _run(
-        self,
-        procedure: HostedProcedure,
-        run: _Run,
-        make: Callable[[], Awaitable[Any]],
-    ) -> None:
+    async def _run(self, procedure: HostedProcedure, run: _Run) -> None:
         run.started = True
         invocation = run.invocation
+        awaitable = run.awaitable
+        if awaitable is None:
+            support = self.runtime.support
+            awaitable = procedure.run(support, invocation, self.send_progress)
         try:
-            result = await make()
+            result = await awaitable
         except self.runtime.support.cancelled:
             self._send_error(invocation, Canceled("the call was cancelled"))
             raise
@@ -295,7 +300,7 @@ class LocalSession(Peer):
             )
             args = kwargs = None
         uri = error.uri
-        if not uris.is_valid_uri(uri):
+        if not isinstance(uri, str) or not uris.is_valid_uri(uri):
             logger.error("%r is no error URI; answered with a runtime error", uri)
             uri = uris.RUNTIME_ERROR
         message = Error(InvocationMessage.CODE, invocation.id, {}, uri, args, kwargs)

@@ -794,3 +794,31 @@ async def test_a_message_type_can_be_taken_over() -> None:
         with pytest.raises(ApplicationError, match=r"shop\.error\.closed"):
             await client.call("anything")
         assert seen == [("anything", client.id)]
+
+
+@pytest.mark.parametrize("cancel", [True, False])
+async def test_what_a_plain_handler_returns_is_awaited_though_its_caller_has_left(
+    cancel: bool,
+) -> None:
+    # With cancel_on_disconnect it is cancelled instead, before it has begun.
+    api, rest = serverwamp.RPCRouteSet(), []
+
+    async def go_on() -> None:
+        await asyncio.sleep(0.01)
+        rest.append("ran")
+
+    @api.route("out")
+    def out(session: Session) -> Any:
+        closing = session.close()
+        with contextlib.suppress(StopIteration):
+            closing.send(None)
+        return go_on()
+
+    async with site(api, cancel_on_disconnect=cancel) as served:
+        async with served.client() as client:
+            await client.begin_call("out")
+            assert await client.close_code() == 1000
+        await until(lambda: not served.wamp._open)
+        if not cancel:
+            await until(lambda: rest == ["ran"])
+    assert rest == ([] if cancel else ["ran"])

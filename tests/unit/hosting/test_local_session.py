@@ -1,0 +1,421 @@
+"""The application as a peer, without a socket: runs of handlers and its own calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+import aiohttp_serverwamp as serverwamp
+from aiohttp_serverwamp import ApplicationError, CallOptions, Invocation, RPCResult
+from aiohttp_serverwamp.errors import (
+    Canceled,
+    ConfigurationError,
+    EncodingError,
+    InvalidURI,
+    NoSuchProcedure,
+    RuntimeFailure,
+    TimedOut,
+)
+from aiohttp_serverwamp.messages import Event, Message
+from aiohttp_serverwamp.router.peer import Peer
+from aiohttp_serverwamp.serializers.frame import Frame
+from tests.sites import running, until
+
+
+class Recorder(Peer):
+    """A peer that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.received: list[Message] = []
+
+    def send(self, message: Message) -> None:
+        self.received.append(message)
+
+    def write(self, frame: Frame) -> None:
+        self.received.append(frame.message)
+
+    def events(self) -> list[Any]:
+        return [each.args for each in self.received if isinstance(each, Event)]
+
+
+def subscribed(realm: serverwamp.Realm, topic: str) -> Recorder:
+    peer = Recorder()
+    realm.router.broker.subscribe(peer, topic, serverwamp.uris.Match.EXACT)
+    return peer
+
+
+api = serverwamp.RPCRouteSet()
+
+
+@api.route("plain")
+def plain(value: Any = None) -> Any:
+    return value
+
+
+@api.route("later")
+async def later(value: Any = None) -> Any:
+    await asyncio.sleep(0)
+    return value
+
+
+@api.route("awaitable")
+def awaitable(value: Any = None) -> Any:
+    return later(value)
+
+
+@api.route("thread", thread=True)
+def thread(value: Any = None) -> Any:
+    return value
+
+
+@api.route("fail")
+def fail() -> None:
+    raise ValueError("secret")
+
+
+EVERY_KIND = ["plain", "later", "awaitable", "thread"]
+
+
+@pytest.mark.parametrize("uri", EVERY_KIND)
+@pytest.mark.parametrize(
+    ("value", "result"),
+    [(None, None), (7, 7), ([1, 2], [1, 2]), ({"a": 1}, {"a": 1})],
+)
+async def test_a_call_returns_the_handlers_value(
+    uri: str, value: Any, result: Any
+) -> None:
+    async with running(api) as realm:
+        assert await realm.call(uri, value) == result
+        assert not realm.local.dealing.invocations
+        assert not realm.local.dealing.calls
+
+
+async def test_several_results_and_keywords_come_as_a_result_object() -> None:
+    routes = serverwamp.RPCRouteSet()
+    routes.route("two")(lambda: (1, 2))
+    routes.route("named")(lambda: RPCResult([1], {"b": 2}))
+    routes.route("null")(lambda: RPCResult([None]))
+
+    async with running(routes) as realm:
+        assert await realm.call("two") == RPCResult([1, 2])
+        assert await realm.call("named") == RPCResult([1], {"b": 2})
+        assert await realm.call("null") is None
+
+
+async def test_what_was_given_is_not_shared_with_the_handler() -> None:
+    # Normalised to plain data before anything is routed.
+    async with running(api) as realm:
+        given = {"list": [1, (2, 3)]}
+        result = await realm.call("plain", given)
+        assert result == {"list": [1, [2, 3]]}
+        assert result is not given
+
+
+async def test_an_error_of_the_handler_is_raised_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running(api) as realm:
+        with pytest.raises(RuntimeFailure) as caught:
+            await realm.call("fail")
+        assert caught.value.args == ()
+        with pytest.raises(NoSuchProcedure):
+            await realm.call("nothing.here")
+        with pytest.raises(InvalidURI):
+            await realm.call("not a uri")
+        with pytest.raises(EncodingError):
+            await realm.call("plain", object())
+        assert not realm.local.dealing.calls
+        assert not realm.local._calls
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("uri", ["", "a b", 7])
+async def test_an_error_uri_that_is_none_is_a_runtime_error(
+    uri: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    routes = serverwamp.RPCRouteSet()
+
+    @routes.route("fail")
+    async def handler() -> None:
+        raise ApplicationError(uri, "detail")
+
+    async with running(routes) as realm:
+        with pytest.raises(RuntimeFailure):
+            await realm.call("fail")
+    assert "no error URI" in caplog.text
+
+
+async def test_error_arguments_that_are_no_plain_data_are_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    routes = serverwamp.RPCRouteSet()
+
+    @routes.route("fail")
+    async def handler() -> None:
+        raise ApplicationError("shop.error.odd", object())
+
+    async with running(routes) as realm:
+        with pytest.raises(ApplicationError) as caught:
+            await realm.call("fail")
+        assert (caught.value.uri, caught.value.args) == ("shop.error.odd", ())
+    assert "cannot be sent whole" in caplog.text
+
+
+async def test_a_timeout_cancels_the_handler_before_the_call_returns() -> None:
+    routes, log = serverwamp.RPCRouteSet(), []
+
+    @routes.route("hang")
+    async def hang(invocation: Invocation) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            log.append("ended")
+
+    async with running(routes) as realm:
+        with pytest.raises(TimedOut):
+            await realm.call("hang", options=CallOptions(timeout=20))
+        assert log == ["ended"]
+        assert not realm.local._running
+
+
+async def test_the_caller_of_the_applications_call_is_trusted() -> None:
+    routes = serverwamp.RPCRouteSet()
+
+    @routes.route("who")
+    def who(session: serverwamp.Session) -> list[Any]:
+        assert session.is_open
+        assert session.http_session is None
+        assert session.identity is None
+        for use in (lambda: session["x"], lambda: session.connection):
+            with pytest.raises(ConfigurationError, match="own session"):
+                use()
+        return [session.id, session.authrole]
+
+    async with running(routes) as realm:
+        assert await realm.call("who") == [realm.local.id, "trusted"]
+
+
+async def test_progress_of_the_applications_own_call_is_dropped() -> None:
+    routes = serverwamp.RPCRouteSet()
+
+    @routes.route("count")
+    async def count() -> AsyncIterator[Any]:
+        yield 1
+        yield RPCResult(["done"])
+
+    async with running(routes) as realm:
+        assert await realm.call("count") == "done"
+
+
+async def test_factories_may_wait_even_for_plain_functions() -> None:
+    routes, log = serverwamp.RPCRouteSet(), []
+
+    @asynccontextmanager
+    async def database() -> AsyncIterator[str]:
+        log.append("open")
+        yield "db"
+        log.append("closed")
+
+    @routes.route("plain")
+    def handler(db: Any) -> Any:
+        log.append("used")
+        return db
+
+    realm = serverwamp.Realm("r")
+    realm.set_default_arg("db", factory=database)
+    async with running(routes, realm=realm):
+        assert await realm.call("plain") == "db"
+    assert log == ["open", "used", "closed"]
+
+
+# --- Order and re-entrance ------------------------------------------------------------
+
+
+async def test_hosted_code_never_runs_inside_a_router_operation() -> None:
+    routes, seen = serverwamp.RPCRouteSet(), []
+
+    @routes.route("outer")
+    def outer(session: serverwamp.Session) -> None:
+        seen.append("outer begins")
+        call = asyncio.ensure_future(session.realm.call("inner"))
+        pending.append(call)
+        session.realm.publish("t", "from outer")
+        seen.append("outer ends")
+
+    @routes.route("inner")
+    def inner() -> None:
+        seen.append("inner")
+
+    pending: list[Any] = []
+    async with running(routes, open_=True) as realm:
+        listener = subscribed(realm, "t")
+        await realm.call("outer")
+        await asyncio.gather(*pending)
+        assert seen == ["outer begins", "outer ends", "inner"]
+        assert listener.events() == [["from outer"]]
+
+
+class Caller(Recorder):
+    """A remote peer that calls."""
+
+    def __init__(self, realm: serverwamp.Realm) -> None:
+        super().__init__()
+        self.realm = realm
+        self.tasks = realm.local.tasks
+
+    def public(self) -> Any:
+        return self.realm.view(self)
+
+    def call(self, procedure: str, *args: Any) -> None:
+        dealer = self.realm.router.dealer
+        message = serverwamp.messages.Call(1, {}, procedure, [*args], {})
+        self.realm.router.run(dealer.call, self, message)
+
+
+@pytest.mark.parametrize("wait", [True, False])
+async def test_a_plain_handler_may_send_its_own_caller_away(wait: bool) -> None:
+    routes, rest = serverwamp.RPCRouteSet(), []
+
+    async def go_on() -> None:
+        rest.append("ran")
+
+    @routes.route("out")
+    def out(session: serverwamp.Session) -> Any:
+        realm.router.dealer.leave(session.peer)
+        return go_on() if wait else 1
+
+    async with running(routes) as realm:
+        caller = Caller(realm)
+        caller.call("out")
+        await asyncio.sleep(0.01)
+
+        # Neither an answer nor a traceback nor a coroutine that was never awaited.
+        assert caller.received == []
+        assert rest == []
+        assert not realm.local.dealing.invocations
+        assert not realm.local._running
+
+
+@pytest.mark.parametrize("uri", ["later", "awaitable"])
+async def test_a_call_cancelled_before_its_task_began_is_answered(uri: str) -> None:
+    async with running(api) as realm:
+        caller = Caller(realm)
+        caller.call(uri)
+        cancel = serverwamp.messages.Cancel(1, {"mode": "kill"})
+        realm.router.run(realm.router.dealer.cancel, caller, cancel)
+
+        await asyncio.sleep(0.01)
+        (answer,) = caller.received
+        assert isinstance(answer, serverwamp.messages.Error)
+        assert answer.error == "wamp.error.canceled"
+        assert not realm.local._running
+
+
+async def test_a_plain_function_that_raises_cancelled_is_a_cancelled_call() -> None:
+    # As a plain function does that asks a cancelled future for its result.
+    routes = serverwamp.RPCRouteSet()
+
+    @routes.route("ask")
+    def ask() -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        future.result()
+
+    async with running(routes) as realm:
+        with pytest.raises(Canceled):
+            await realm.call("ask")
+
+
+# --- Publishing -----------------------------------------------------------------------
+
+
+async def test_publishing_acts_at_once() -> None:
+    async with running(open_=True) as realm:
+        listener = subscribed(realm, "t")
+
+        publication = realm.publish("t", 1, key="value")
+
+        (event,) = listener.received
+        assert isinstance(event, Event)
+        assert (event.args, event.kwargs) == ([1], {"key": "value"})
+        assert event.publication == publication.id
+
+
+@pytest.mark.parametrize("topic", ["", "a b", "a..b", "a#"])
+async def test_publishing_to_what_is_no_topic_is_an_error(topic: str) -> None:
+    async with running() as realm:
+        with pytest.raises(InvalidURI):
+            realm.publish(topic)
+
+
+async def test_publishing_from_a_thread_returns_the_id_and_reaches_the_loop() -> None:
+    async with running(open_=True) as realm:
+        listener = subscribed(realm, "t")
+        seen: list[Any] = []
+
+        def publish() -> None:
+            for n in range(3):
+                seen.append(realm.publish("t", n))  # noqa: PERF401 - one by one
+
+        worker = threading.Thread(target=publish)
+        worker.start()
+        # The loop cannot run meanwhile: nothing is delivered in the thread.
+        worker.join()
+        assert len(seen) == 3
+        assert listener.events() == []
+        await until(lambda: len(listener.received) == 3)
+        assert listener.events() == [[0], [1], [2]]
+        ids = [e.publication for e in listener.received if isinstance(e, Event)]
+        assert ids == [publication.id for publication in seen]
+
+
+async def test_what_cannot_be_sent_is_the_thread_that_publishes_to_know() -> None:
+    async with running() as realm:
+        errors: list[Exception] = []
+
+        def publish() -> None:
+            try:
+                realm.publish("t", object())
+            except EncodingError as error:
+                errors.append(error)
+
+        await asyncio.to_thread(publish)
+        assert len(errors) == 1
+
+
+async def test_the_applications_options_are_obeyed() -> None:
+    async with running(open_=True) as realm:
+        listener = subscribed(realm, "t")
+        listener.id = 7
+
+        realm.publish("t", 1, options=serverwamp.PublishOptions(exclude=[7]))
+        realm.publish("t", 2, options=serverwamp.PublishOptions(disclose_me=True))
+
+        (event,) = listener.received
+        assert isinstance(event, Event)
+        assert event.args == [2]
+        assert event.details["publisher"] == realm.local.id
+
+
+async def test_a_failing_handler_does_not_lose_what_was_queued_behind_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running(api) as realm:
+        outcomes = await asyncio.gather(
+            *(realm.call(uri) for uri in ("fail", "plain", "fail", "later")),
+            return_exceptions=True,
+        )
+        assert [type(each) for each in outcomes] == [
+            RuntimeFailure,
+            type(None),
+            RuntimeFailure,
+            type(None),
+        ]
+    assert [r.levelno for r in caplog.records].count(logging.ERROR) == 2
