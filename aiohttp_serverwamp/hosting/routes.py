@@ -219,7 +219,7 @@ class TopicRouteSet(_RouteSet[TopicRoute]):
         publish: bool | None = None,
     ) -> None:
         """Let clients subscribe to `uri` without a handler."""
-        policy = Match(match)
+        policy = _policy(match)
         self._routes.append(
             TopicRoute(
                 uri=_checked(uri, policy),
@@ -267,6 +267,15 @@ _EXAMPLES = {
     Match.PREFIX: "cart.",
     Match.WILDCARD: "cart..changed",
 }
+
+
+def _policy(match: Match | str) -> Match:
+    try:
+        return Match(match)
+    except ValueError:
+        raise ConfigurationError(
+            f'match= takes "exact", "prefix" or "wildcard", not {match!r}'
+        ) from None
 
 
 def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:

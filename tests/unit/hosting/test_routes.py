@@ -1,0 +1,116 @@
+"""Route tables: what a decorator records, and what it refuses."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
+from aiohttp_serverwamp.uris import Match
+
+
+async def handler() -> None: ...
+
+
+async def life() -> Any:
+    yield
+
+
+def test_a_procedure_route_records_what_was_said() -> None:
+    api = RPCRouteSet(spread_results=True)
+
+    decorated = api.route("cart.add", thread=True, roles=["user"])(handler)
+
+    (route,) = api
+    assert decorated is handler
+    assert (route.uri, route.match, route.handler) == ("cart.add", Match.EXACT, handler)
+    assert (route.thread, route.roles) == (True, frozenset(["user"]))
+    assert route.spread_results
+
+
+def test_routes_keep_their_order_and_are_a_sequence() -> None:
+    api = RPCRouteSet()
+    api.route("a")(handler)
+    api.prefix_route("b.")(handler)
+    api.wildcard_route("c..d")(handler)
+    api.regex_route(r"e\d")(handler)
+
+    assert len(api) == 4
+    assert [route.match for route in api[:3]] == [
+        Match.EXACT,
+        Match.PREFIX,
+        Match.WILDCARD,
+    ]
+    assert api[3].uri == re.compile(r"e\d")
+    assert "count=4" in repr(api)
+
+
+def test_a_handler_may_serve_several_uris() -> None:
+    api = RPCRouteSet()
+
+    api.route("a")(api.route("b")(handler))
+
+    assert [route.uri for route in api] == ["b", "a"]
+
+
+def test_a_topic_route_records_what_was_said() -> None:
+    topics = TopicRouteSet()
+
+    topics.route("news", roles=["user"], publish=True)(life)
+    topics.declare("cart.", match="prefix", publish=False)
+
+    news, cart = topics
+    assert (news.uri, news.handler, news.publish) == ("news", life, True)
+    assert news.roles == frozenset(["user"])
+    assert (cart.uri, cart.match, cart.handler) == ("cart.", Match.PREFIX, None)
+    assert cart.publish is False
+
+
+METHODS: list[Any] = [
+    RPCRouteSet().route,
+    RPCRouteSet().prefix_route,
+    RPCRouteSet().wildcard_route,
+    TopicRouteSet().route,
+    TopicRouteSet().prefix_route,
+    TopicRouteSet().wildcard_route,
+    TopicRouteSet().declare,
+]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__qualname__)
+@pytest.mark.parametrize("uri", ["a b", "a#b", "a\n", 7, None, b"a"])
+def test_a_malformed_uri_is_refused(method: Any, uri: Any) -> None:
+    with pytest.raises(ConfigurationError, match="URI"):
+        method(uri)
+
+
+@pytest.mark.parametrize("uri", ["", "a.", ".a", "a..b"])
+def test_only_patterns_have_empty_components(uri: str) -> None:
+    with pytest.raises(ConfigurationError, match="no exact URI"):
+        RPCRouteSet().route(uri)
+    RPCRouteSet().wildcard_route(uri)
+
+
+@pytest.mark.parametrize("pattern", ["(", "*", 7, None])
+def test_what_is_no_expression_is_refused(pattern: Any) -> None:
+    for routes in (RPCRouteSet(), TopicRouteSet()):
+        with pytest.raises(ConfigurationError, match="regular expression"):
+            routes.regex_route(pattern)
+
+
+def test_one_role_is_written_as_a_list() -> None:
+    with pytest.raises(ConfigurationError, match=r"roles=\['admin'\]"):
+        RPCRouteSet().route("a", roles="admin")
+
+
+def test_what_cannot_be_called_is_no_handler() -> None:
+    with pytest.raises(ConfigurationError, match="decorate a function"):
+        RPCRouteSet().route("a")("not a function")  # type: ignore[type-var]  # the mistake
+
+
+def test_an_unknown_match_policy_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="fuzzy"):
+        TopicRouteSet().declare("a", match="fuzzy")
