@@ -129,9 +129,9 @@ class Realm(RealmMethods):
 
     def install_life_handler(self, handler: Callable[..., Any]) -> None:
         """Add a lifespan handler, for sessions that join from now on."""
-        self._life_functions.append(handler)
         if self._runtime is not None:
             self._life_handlers.append(self._life_handler(handler))
+        self._life_functions.append(handler)
 
     def install_authorizer(self, authorizer: Authorizer | None) -> None:
         """Set the authorizer, and forget what an earlier one decided."""
@@ -161,11 +161,15 @@ class Realm(RealmMethods):
         self._router.authorizer = self._authorizer
         self._router.hosted_topics = self._topics = HostedTopics(runtime)
         self._local = LocalSession(self._router, runtime, self.view)
-        for route in self._routes.values():
-            self._install(route)
-        self._life_handlers = [
-            self._life_handler(function) for function in self._life_functions
-        ]
+        try:
+            for route in self._routes.values():
+                self._install(route)
+            self._life_handlers = [
+                self._life_handler(function) for function in self._life_functions
+            ]
+        except ConfigurationError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Be set up only, as before `start`."""

@@ -5,6 +5,7 @@ Subscription handlers and session lifespan handlers are both of this kind.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -25,8 +26,17 @@ logger = logging.getLogger("aiohttp_serverwamp.hosting")
 
 def check_life_handler(handler: Callable[..., Any], kind: str) -> None:
     """Raise `ConfigurationError` unless `handler` is an async generator function."""
-    function = handler if inspect.isroutine(handler) else type(handler).__call__
-    if not inspect.isasyncgenfunction(inspect.unwrap(function)):
+    function: Any = handler
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not inspect.isroutine(function):
+        function = type(function).__call__
+    # A decorator may hide the generator, but not make a context manager of it.
+    globals_of = getattr(function, "__globals__", {})
+    if (
+        not inspect.isasyncgenfunction(inspect.unwrap(function))
+        or globals_of.get("__name__") == "contextlib"
+    ):
         raise ConfigurationError(
             f"{kind} {getattr(handler, '__qualname__', handler)!r} is no async "
             "generator: write 'async def' with one 'yield'; what stands before it runs "

@@ -1,0 +1,170 @@
+"""Application: realms by URI, the default realm, running."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import aiohttp_serverwamp as serverwamp
+from aiohttp_serverwamp import Application, ConfigurationError, Limits, Realm
+from aiohttp_serverwamp.adapters.trio import TrioAsyncSupport
+
+
+def test_realms_are_found_by_uri() -> None:
+    wamp, realm = Application(), Realm("members")
+    wamp.add_realm(realm)
+
+    assert wamp.realm("members") is realm
+    with pytest.raises(KeyError):
+        wamp.realm("default")
+    assert "members" in repr(wamp)
+
+
+def test_a_uri_has_one_realm() -> None:
+    wamp = Application()
+    wamp.add_realm(Realm("members"))
+
+    with pytest.raises(ConfigurationError, match="already"):
+        wamp.add_realm(Realm("members"))
+
+
+def test_a_realm_belongs_to_one_application() -> None:
+    realm = Realm("members")
+    Application().add_realm(realm)
+
+    with pytest.raises(ConfigurationError, match="another Application"):
+        Application().add_realm(realm)
+
+
+def test_a_realm_is_added_once() -> None:
+    wamp, realm = Application(), Realm("members")
+    wamp.add_realm(realm)
+
+    with pytest.raises(ConfigurationError, match="already"):
+        wamp.add_realm(realm)
+
+
+@pytest.mark.parametrize("realm", ["members", None, Realm])
+def test_what_is_no_realm_is_refused(realm: Any) -> None:
+    with pytest.raises(ConfigurationError, match="give a Realm"):
+        Application().add_realm(realm)
+
+
+def test_the_default_realm_can_be_switched_off() -> None:
+    wamp = Application(allow_default_realm=False)
+
+    for use in (
+        lambda: wamp.default_realm,
+        lambda: wamp.add_routes(serverwamp.RPCRouteSet()),
+        lambda: wamp.publish("t"),
+    ):
+        with pytest.raises(ConfigurationError, match="allow_default_realm=False"):
+            use()
+
+
+@pytest.mark.parametrize("limits", [{}, 7, Limits])
+def test_limits_are_limits(limits: Any) -> None:
+    with pytest.raises(ConfigurationError, match="limits="):
+        Application(limits=limits)
+
+
+def test_aiohttp_runs_on_asyncio() -> None:
+    with pytest.raises(ConfigurationError, match="asyncio"):
+        Application(async_support=TrioAsyncSupport).aiohttp_websocket_handler()
+
+
+# --- Running --------------------------------------------------------------------------
+
+
+async def test_it_runs_inside_the_block() -> None:
+    wamp = Application()
+    async with wamp.run() as running:
+        assert running is wamp
+        wamp.publish("t")
+        assert wamp.sessions() == []
+        assert await wamp.close_sessions() == 0
+    assert not wamp.running
+
+
+async def test_it_says_whether_it_runs() -> None:
+    wamp = Application()
+    seen = [wamp.running]
+    async with wamp.run():
+        seen.append(wamp.running)
+    assert [*seen, wamp.running] == [False, True, False]
+
+
+async def test_it_runs_once_at_a_time() -> None:
+    wamp = Application()
+    async with wamp.run():
+        with pytest.raises(ConfigurationError, match="runs already"):
+            async with wamp.run():
+                pass
+        assert wamp.running
+
+
+async def test_a_realm_added_while_it_runs_is_live_at_once() -> None:
+    wamp, realm = Application(), Realm("late")
+    async with wamp.run():
+        wamp.add_realm(realm)
+        realm.publish("t")
+
+
+async def test_a_realm_that_cannot_start_is_not_added() -> None:
+    wamp, realm = Application(), Realm("late")
+    routes = serverwamp.RPCRouteSet()
+
+    @routes.route("a")
+    async def broken(session: int) -> None: ...
+
+    realm.add_routes(routes)
+    async with wamp.run():
+        with pytest.raises(ConfigurationError):
+            wamp.add_realm(realm)
+        with pytest.raises(KeyError):
+            wamp.realm("late")
+        assert realm.owner is None
+        with pytest.raises(ConfigurationError, match="not running"):
+            realm.publish("t")
+
+
+async def test_an_application_that_fails_to_start_is_not_running() -> None:
+    wamp = Application()
+    routes = serverwamp.RPCRouteSet()
+
+    @routes.route("a")
+    async def broken(session: int) -> None: ...
+
+    wamp.add_routes(routes)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="session"):
+            async with wamp.run():
+                pass
+        assert not wamp.running
+
+
+async def test_what_the_block_raises_goes_through() -> None:
+    wamp = Application()
+    with pytest.raises(ValueError, match="mine"):
+        async with wamp.run():
+            raise ValueError("mine")
+    assert not wamp.running
+
+
+async def test_serving_needs_a_running_application() -> None:
+    connection: Any = None
+    with pytest.raises(ConfigurationError, match="not running"):
+        await Application().serve(connection)
+
+
+async def test_shutting_down_twice_or_before_the_start_does_nothing() -> None:
+    wamp = Application()
+    await wamp.shutdown()
+    async with wamp.run():
+        assert wamp.admits_connection()
+        await wamp.shutdown()
+        await wamp.shutdown()
+        assert not wamp.admits_connection()
+    async with wamp.run():
+        assert wamp.admits_connection()

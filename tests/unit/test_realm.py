@@ -1,0 +1,187 @@
+"""Setting up a realm: what is refused, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import aiohttp_serverwamp as serverwamp
+from aiohttp_serverwamp import ConfigurationError
+from tests.sites import running
+
+
+async def handler() -> None: ...
+
+
+async def life() -> Any:
+    yield
+
+
+def rpc(uri: str = "a", function: Any = handler) -> serverwamp.RPCRouteSet:
+    routes = serverwamp.RPCRouteSet()
+    routes.route(uri)(function)
+    return routes
+
+
+def topics(uri: str = "a", function: Any = life) -> serverwamp.TopicRouteSet:
+    routes = serverwamp.TopicRouteSet()
+    routes.route(uri)(function)
+    return routes
+
+
+# --- Making one -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("uri", ["", "a b", "a.", "#", 7, None, b"a"])
+def test_a_realm_has_a_uri(uri: Any) -> None:
+    with pytest.raises(ConfigurationError, match="give a URI"):
+        serverwamp.Realm(uri)
+
+
+@pytest.mark.parametrize("policy", ["", "Allow", 7, True])
+def test_an_unknown_disclosure_is_refused(policy: Any) -> None:
+    with pytest.raises(ConfigurationError, match="disclosure="):
+        serverwamp.Realm("r", disclosure=policy)
+
+
+# --- Routes ---------------------------------------------------------------------------
+
+
+def test_a_procedure_and_a_topic_may_share_a_uri() -> None:
+    realm = serverwamp.Realm("r")
+
+    realm.add_routes(rpc("a"))
+    realm.add_routes(topics("a"))
+
+
+@pytest.mark.parametrize("make", [rpc, topics])
+def test_a_route_is_added_once(make: Any) -> None:
+    realm = serverwamp.Realm("r")
+    realm.add_routes(make("a"))
+
+    with pytest.raises(ConfigurationError, match="already"):
+        realm.add_routes(make("a"))
+
+
+def test_the_same_uri_under_another_policy_is_another_route() -> None:
+    realm, routes = serverwamp.Realm("r"), serverwamp.RPCRouteSet()
+    for add in (routes.route, routes.prefix_route, routes.wildcard_route):
+        add("a.b")(handler)
+
+    realm.add_routes(routes)
+
+
+def test_route_sets_may_be_mixed_and_nested() -> None:
+    realm = serverwamp.Realm("r")
+
+    realm.add_routes([rpc("a"), topics("a"), *rpc("b")])  # type: ignore[list-item]  # sets in a list are taken apart
+    with pytest.raises(ConfigurationError, match="already"):
+        realm.add_routes(rpc("b"))
+
+
+@pytest.mark.parametrize("routes", [None, 7, "a", {"a": handler}, handler, [handler]])
+def test_what_is_no_route_is_refused(routes: Any) -> None:
+    with pytest.raises(ConfigurationError, match="route"):
+        serverwamp.Realm("r").add_routes(routes)
+
+
+def test_one_table_serves_several_realms() -> None:
+    routes = rpc()
+    for uri in ("a", "b"):
+        serverwamp.Realm(uri).add_routes(routes)
+
+
+def test_the_names_of_serverwamp_work_too() -> None:
+    realm = serverwamp.Realm("r")
+    realm.add_rpc_routes(rpc())
+    realm.add_topic_routes(topics())
+
+
+def test_a_subscription_handler_is_an_async_generator() -> None:
+    with pytest.raises(ConfigurationError, match="async generator"):
+        serverwamp.Realm("r").add_routes(topics(function=handler))
+    with pytest.raises(ConfigurationError, match="async generator"):
+        serverwamp.Realm("r").add_session_lifespan_handler(handler)
+
+
+def plain_generator() -> Any:
+    yield 1
+
+
+async def needs_what_nothing_gives(session: int) -> None: ...
+
+
+async def unconvertible(x: Realm_ | None) -> None: ...  # type: ignore[name-defined]  # noqa: F821 - the mistake
+
+
+@pytest.mark.parametrize(
+    "function", [plain_generator, needs_what_nothing_gives, unconvertible]
+)
+async def test_a_handler_that_cannot_serve_is_found_at_the_start(function: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        async with running(rpc(function=function)):
+            pass
+
+
+@pytest.mark.parametrize(
+    "function", [plain_generator, needs_what_nothing_gives, unconvertible]
+)
+async def test_added_later_it_is_found_at_once_and_leaves_no_trace(
+    function: Any,
+) -> None:
+    async with running() as realm:
+        with pytest.raises(ConfigurationError):
+            realm.add_routes(rpc("a", function))
+        realm.add_routes(rpc("a"))
+        assert await realm.call("a") is None
+
+
+async def test_what_the_realm_supplies_may_be_said_after_the_routes() -> None:
+    async def uses(db: str) -> str:
+        return db
+
+    realm = serverwamp.Realm("r")
+    realm.add_routes(rpc("a", uses))
+    realm.set_default_arg("db", "given")
+    async with running(realm=realm):
+        assert await realm.call("a") == "given"
+
+
+# --- Authenticators, authorizers ------------------------------------------------------
+
+
+def test_what_cannot_be_called_authenticates_nobody() -> None:
+    realm = serverwamp.Realm("r")
+    with pytest.raises(ConfigurationError, match="transport authenticator"):
+        realm.add_transport_authenticator("user_id")  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(ConfigurationError, match="ticket authenticator"):
+        realm.set_ticket_authenticator("secret")  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(ConfigurationError, match="factory="):
+        realm.set_default_arg("db", factory=7)  # type: ignore[arg-type]  # the mistake
+
+
+async def test_using_what_is_live_needs_a_running_application() -> None:
+    realm = serverwamp.Realm("r")
+    for use in (
+        lambda: realm.publish("t"),
+        lambda: realm.router,
+        lambda: realm.local,
+        lambda: realm.drop_decisions(),
+    ):
+        with pytest.raises(ConfigurationError, match="not running"):
+            use()
+    assert realm.sessions() == []
+    assert await realm.close_sessions() == 0
+
+
+async def test_a_realm_goes_live_again_with_all_it_offers() -> None:
+    realm = serverwamp.Realm("r")
+    realm.add_routes(rpc())
+    wamp = serverwamp.Application()
+    wamp.add_realm(realm)
+    for _ in range(2):
+        async with wamp.run():
+            assert await realm.call("a") is None
+        with pytest.raises(ConfigurationError):
+            realm.publish("t")
