@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from aiohttp_serverwamp.errors import (
     ApplicationError,
@@ -58,14 +59,22 @@ class _Deferral:
 class RequestQueue:
     """What a session waits for, and the requests behind it."""
 
-    __slots__ = ("_deferral", "_limit", "_session", "_waiting", "_working_off")
+    __slots__ = ("_deferral", "_limit", "_reference", "_waiting", "_working_off")
 
     def __init__(self, session: RouterSession, limit: int | None) -> None:
-        self._session = session
+        # The session owns the queue; the other way round a strong reference would leave
+        # every session that has ended to the garbage collector.
+        self._reference = ref(session)
         self._limit = limit or float("inf")
         self._deferral: _Deferral | None = None
         self._waiting: deque[Message] = deque()
         self._working_off = False
+
+    @property
+    def _session(self) -> RouterSession:
+        session = self._reference()
+        assert session is not None, "drop() has let go of all that comes back here"
+        return session
 
     @property
     def busy(self) -> bool:
