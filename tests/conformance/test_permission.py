@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from aiohttp_serverwamp import OPEN, Decision, Limits, Realm
+from aiohttp_serverwamp import (
+    OPEN,
+    Decision,
+    Limits,
+    Realm,
+    RPCRouteSet,
+    TopicRouteSet,
+)
 from tests.conformance.harness import ENDINGS, Gate, World, is_error
 
 CANCELED = "wamp.error.canceled"
@@ -274,3 +281,91 @@ def test_what_no_rule_speaks_about_does_not_exist() -> None:
         for answer, name in zip(answers, ["com.there", "com.not.there"], strict=False)
     ]
     assert texts[0] == texts[1]
+
+
+# --- Fallbacks, which no rule can name --------------------------------------------
+
+
+def with_fallbacks() -> Realm:
+    api, topics = RPCRouteSet(), TopicRouteSet()
+
+    @api.regex_route(r"com\.[a-z]+", roles=["user"])
+    def fallback() -> str:
+        return "fallback"
+
+    @topics.regex_route(r"com\.[a-z]+", roles=["user"])
+    async def topic(session: Any) -> Any:
+        yield
+
+    realm = Realm("realm1")
+    realm.add_routes([*api, *topics])
+    realm.permit("com.closed", call=False, subscribe=False)
+    return realm
+
+
+@pytest.mark.parametrize(
+    ("uri", "authrole", "call", "subscribe"),
+    [
+        ("com.x", "user", None, None),
+        ("com.x", "guest", "not_authorized", "not_authorized"),
+        ("com.closed", "user", "not_authorized", "not_authorized"),
+        ("com.UPPER", "user", "no_such_procedure", "not_authorized"),
+        ("net.x", "user", "no_such_procedure", "not_authorized"),
+    ],
+)
+def test_a_fallback_permits_its_roles_what_no_rule_speaks_about(
+    uri: str, authrole: str, call: str | None, subscribe: str | None
+) -> None:
+    """REQ-AUTZ-001, 003: and a rule that says no stays in force."""
+    client = World(with_fallbacks()).join(authid="joe", authrole=authrole)
+
+    answers = [
+        (call, client.request([48, 1, {}, uri])),
+        (subscribe, client.request([32, 1, {}, uri])),
+    ]
+
+    for expected, answer in answers:
+        if expected is None:
+            assert answer[0] in (50, 33)
+        else:
+            assert answer[4] == f"wamp.error.{expected}"
+
+
+def test_what_a_client_registered_is_no_fallback() -> None:
+    """REQ-ERR-005."""
+    realm = with_fallbacks()
+    realm.permit("net.", match="prefix", register=True)
+    world = World(realm)
+    caller, callee = world.join(authid="joe"), world.join(authid="ann")
+    callee.register("net.x")
+
+    answer = caller.request([48, 1, {}, "net.x"])
+
+    assert is_error(answer, 48, 1, "wamp.error.no_such_procedure")
+
+
+def test_what_the_authorizer_discloses_is_disclosed() -> None:
+    """REQ-AUTZ-011; REQ-RPC-098; REQ-PUB-035: and a remembered decision does so too."""
+    asked: list[str] = []
+
+    def authorizer(session: Any, action: str, uri: str, options: Any) -> Decision:
+        asked.append(str(action))
+        return Decision(allow=True, disclose=True, cache=True)
+
+    realm = Realm("realm1", permissions=OPEN, disclosure="deny")
+    realm.set_authorizer(authorizer)
+    world = World(realm)
+    one, other = world.join(authid="one"), world.join(authid="other")
+    other.register("com.p")
+    other.subscribe("com.t")
+    asked.clear()
+
+    for request in (1, 3):
+        one.send([48, request, {}, "com.p"])
+        one.send([16, request + 1, {}, "com.t"])
+
+    details = [message[3] for message in other.received()]
+    assert [each.get("caller", each.get("publisher")) for each in details] == [
+        one.id
+    ] * 4
+    assert asked == ["call", "publish"]
