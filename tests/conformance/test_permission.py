@@ -369,3 +369,14 @@ def test_what_the_authorizer_discloses_is_disclosed() -> None:
         one.id
     ] * 4
     assert asked == ["call", "publish"]
+
+
+def test_a_malformed_uri_is_called_malformed_even_where_it_is_denied() -> None:
+    """REQ-URI-007; REQ-RPC-010."""
+    realm = Realm("realm1")
+    realm.permit("", match="prefix", call=False)
+    client = World(realm).join()
+
+    for request, uri in enumerate(["a..b", "a b", ""], 1):
+        answer = client.request([48, request, {}, uri])
+        assert is_error(answer, 48, request, "wamp.error.invalid_uri")
