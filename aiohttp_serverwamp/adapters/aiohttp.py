@@ -56,6 +56,10 @@ MAX_CHECK = 0.05
 #: Stands for no limit where a transport wants a number: 2 GiB.
 UNLIMITED = 2**31
 
+#: Bytes given to TLS at once. It passes them all on, and tells of what is held back
+#: below it only when given more.
+TLS_WRITE = 65536
+
 # The outboxes keep their flusher, and with it the loop, alive; nothing else does.
 _flushers: WeakValueDictionary[asyncio.AbstractEventLoop, Flusher] = (
     WeakValueDictionary()
@@ -98,6 +102,7 @@ class AiohttpConnection:
         "_shutting",
         "_support",
         "_task",
+        "_tls",
         "_transport",
         "_ws",
         "codec",
@@ -123,6 +128,7 @@ class AiohttpConnection:
         self._request = request
         self._ws = ws
         self._transport = request.transport
+        self._tls = ws.get_extra_info("sslcontext") is not None
         self._close_timeout = limits.close_timeout
         self._closing: asyncio.Future[None] | None = None
         self._said_close = False
@@ -243,6 +249,10 @@ class AiohttpConnection:
         # After the close frame nothing may follow (RFC 6455 5.5.1).
         if self._transport is None or self._transport.is_closing() or self._said_close:
             self._outbox.close()
+        elif self._tls and len(data) > TLS_WRITE:
+            view = memoryview(data)
+            for start in range(0, len(data), TLS_WRITE):
+                self._transport.write(view[start : start + TLS_WRITE])
         else:
             self._transport.write(data)
 

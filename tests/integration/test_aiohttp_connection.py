@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ssl
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import WSMsgType, web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from yarl import URL
 
 from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
@@ -94,7 +101,11 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    serve: Serve, *, compress: bool = False, **limits: Any
+    serve: Serve,
+    *,
+    compress: bool = False,
+    tls: ssl.SSLContext | None = None,
+    **limits: Any,
 ) -> AsyncIterator[Site]:
     served = Site(serve, replace(Limits(), **limits), compress=compress)
     app = web.Application()
@@ -109,10 +120,11 @@ async def site(
     runner = served.runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     try:
-        listening = web.TCPSite(runner, "127.0.0.1", 0)
+        listening = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await listening.start()
         port = runner.addresses[0][1]
-        served.url = URL.build(scheme="http", host="127.0.0.1", port=port, path="/ws")
+        scheme = "https" if tls else "http"
+        served.url = URL.build(scheme=scheme, host="127.0.0.1", port=port, path="/ws")
         async with aiohttp.ClientSession() as served.session:
             yield served
     finally:
@@ -801,11 +813,11 @@ async def echo_once(connection: AiohttpConnection) -> None:
 
 @asynccontextmanager
 async def stopped_reader(
-    served: Site, *, compress: bool = False
+    served: Site, *, compress: bool = False, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Connect a client that does not read after the upgrade by itself."""
     reader, writer = await asyncio.open_connection(
-        served.url.host, served.url.port, limit=1024
+        served.url.host, served.url.port, limit=1024, ssl=tls
     )
     writer.write(
         b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
@@ -998,3 +1010,143 @@ async def test_many_connections_written_to_in_one_turn_are_flushed_by_one_callba
         for client in clients:
             assert await data_of(client) == "[1]"
             await client.close()
+
+
+# TLS.
+
+
+@dataclass(slots=True)
+class Tls:
+    """Contexts that trust one self-signed certificate, which both sides have."""
+
+    certificate: bytes  # DER
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+    nameless: ssl.SSLContext
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    certificate, path = self_signed(tmp_path_factory.mktemp("tls") / "both.pem")
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=path)
+    server.verify_mode = ssl.CERT_OPTIONAL
+    server.load_cert_chain(path)
+    client, nameless = (ssl.create_default_context(cafile=path) for _ in range(2))
+    client.load_cert_chain(path)
+    return Tls(certificate, server, client, nameless)
+
+
+def self_signed(path: Path) -> tuple[bytes, Path]:
+    """Write a key and its certificate for 127.0.0.1; return the certificate as DER."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.IPAddress(ip_address("127.0.0.1"))
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    path.write_bytes(
+        key.private_bytes(
+            pem,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(pem)
+    )
+    return certificate.public_bytes(serialization.Encoding.DER), path
+
+
+async def test_messages_travel_over_tls_and_both_sides_part_in_peace(tls: Tls) -> None:
+    async with (
+        site(echo, tls=tls.server, close_timeout=1000.0) as served,
+        await served.connect(ssl=tls.client) as ws,
+    ):
+        await ws.send_str("x" * 300_000)
+        assert await data_of(ws) == f'["{"x" * 300_000}"]'
+        await ws.close(code=3000)
+        assert ws.close_code == 3000
+        await until(lambda: not alive(served))
+
+
+async def test_the_certificate_of_a_tls_client_is_in_the_transport_info(
+    tls: Tls,
+) -> None:
+    found: list[Any] = []
+
+    async def serve(connection: AiohttpConnection) -> None:
+        info = connection.transport_info
+        found.append((info["peer_certificate"], info["peer_certificate_raw"]))
+
+    async with site(serve, tls=tls.server) as served:
+        for context in (tls.client, tls.nameless):
+            async with await served.connect(ssl=context) as ws:
+                await ws.receive(timeout=PATIENCE)
+
+    [(certificate, raw), without] = found
+    assert certificate["subject"] == ((("commonName", "127.0.0.1"),),)
+    assert raw == tls.certificate
+    assert without == (None, None)
+
+
+@pytest.mark.parametrize("serve", CLOSERS)
+async def test_a_client_that_is_sending_over_tls_loses_no_last_word(
+    serve: Serve, tls: Tls
+) -> None:
+    """REQ-TRN-011"""
+    async with (
+        site(serve, tls=tls.server, close_timeout=1000.0) as served,
+        stopped_reader(served, tls=tls.client) as (reader, writer),
+    ):
+        writer.write(masked_text(b"go"))
+        await flood(reader, writer)
+        writer.write(masked_close(1001))
+
+        assert await to_the_end(reader) == close_frame(1001, b"bye")
+
+
+@pytest.mark.parametrize("burst", [False, True])
+async def test_a_client_that_does_not_read_over_tls_is_cut(
+    tls: Tls, caplog: pytest.LogCaptureFixture, burst: bool
+) -> None:
+    if burst and type(asyncio.get_running_loop()).__module__.startswith("uvloop"):
+        pytest.skip("uvloop does not tell what TLS holds back of one turn's writing")
+    ended: list[object] = []
+
+    async def serve(connection: AiohttpConnection) -> None:
+        for _ in range(200):
+            connection.write(connection.codec.encode(["x" * 100_000]))
+            if not burst:
+                await asyncio.sleep(0)
+        ended.append(await connection.receive())
+
+    async with (
+        site(
+            serve, tls=tls.server, max_pending_bytes=None, write_deadline=0.2
+        ) as served,
+        stopped_reader(served, tls=tls.client),
+    ):
+        await until(lambda: ended == [None])
+        await until(lambda: not alive(served))
+
+    assert "no byte was taken" in caplog.text
+
+
+async def test_a_tls_client_that_answers_nothing_is_let_go(tls: Tls) -> None:
+    async with (
+        site(close_when_told, tls=tls.server, close_timeout=0.3) as served,
+        stopped_reader(served, tls=tls.client) as (reader, writer),
+    ):
+        writer.write(masked_text(b"go"))
+        await reader.readexactly(len(close_frame(1001, b"bye")))
+
+        await until(lambda: not alive(served))
