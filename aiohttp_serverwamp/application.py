@@ -345,6 +345,9 @@ class Application(RealmMethods):
         """Take note of a session whose connection has opened."""
         self._open.add(session)
         self._joining.add(session)
+        if self._stopping:
+            # It was admitted just before and took its time to be upgraded.
+            session.shut_down()
 
     def joined(self, session: RouterSession) -> None:
         """Take note of a session that was welcomed."""

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import aiohttp
 import aiohttp_session
 import pytest
 from aiohttp import web
+from pytest_aiohttp.plugin import AiohttpClient
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.testing import PATIENCE, connect, serving
@@ -306,6 +307,71 @@ async def test_deaf_clients_do_not_hold_up_the_clean_up() -> None:
             await ws.close()
 
 
+async def test_parent_and_sub_application_both_say_goodbye() -> None:
+    parent, sub = web.Application(), web.Application()
+    serverwamp.setup_wamp(parent)
+    serverwamp.setup_wamp(sub)
+    parent.add_subapp("/sub", sub)
+    async with AsyncExitStack() as stack:
+        async with serving(parent) as http:
+            clients = [
+                await stack.enter_async_context(connect(http, path, realm="r"))
+                for path in ("/ws", "/sub/ws")
+            ]
+        for client in clients:
+            assert client.ended == "wamp.close.system_shutdown"
+
+
+async def test_what_the_application_needs_outlives_its_handlers() -> None:
+    app, log = web.Application(), []
+    api = serverwamp.RPCRouteSet()
+
+    async def database(app: web.Application) -> AsyncIterator[None]:
+        yield
+        log.append("database closed")
+
+    @api.route("wait")
+    async def wait() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            log.append("handler ended")
+
+    # Whichever comes first.
+    serverwamp.setup_wamp(app).add_routes(api)
+    app.cleanup_ctx.append(database)
+    async with AsyncExitStack() as stack, serving(app) as http:
+        client = await stack.enter_async_context(connect(http, realm="r"))
+        await client.begin_call("wait")
+        await until(lambda: app["wamp"].default_realm.local._running)
+    assert log == ["handler ended", "database closed"]
+
+
+async def test_aiohttps_test_client_works_though_it_cancels_handlers(
+    aiohttp_client: AiohttpClient,
+) -> None:
+    # Its server cancels a request's task when the client has gone.
+    app, log = web.Application(), []
+    topics = serverwamp.TopicRouteSet()
+
+    @topics.route("news")
+    async def news() -> AsyncIterator[None]:
+        yield
+        await asyncio.sleep(0.01)
+        log.append("ended")
+
+    wamp = serverwamp.setup_wamp(app)
+    wamp.add_routes(topics)
+    test_client = await aiohttp_client(app)
+    async with connect(test_client, realm="r") as client:
+        await client.subscribe("news")
+        transport = client.ws._conn and client.ws._conn.transport
+        assert transport is not None
+        transport.abort()
+        await until(lambda: log == ["ended"])
+    await until(lambda: not wamp._open)
+
+
 async def test_new_connections_are_refused_while_the_server_stops() -> None:
     async with site() as served:
         await served.wamp.shutdown()
@@ -314,6 +380,30 @@ async def test_new_connections_are_refused_while_the_server_stops() -> None:
             async with served.client():
                 pass
         assert refusal.value.status == 503
+
+
+@pytest.mark.filterwarnings("ignore:The SimpleCookieStorage")
+async def test_a_client_that_is_being_upgraded_at_shutdown_is_sent_away() -> None:
+    app, loading, go_on = web.Application(), asyncio.Event(), asyncio.Event()
+
+    class SlowStorage(aiohttp_session.SimpleCookieStorage):
+        async def load_session(self, request: web.Request) -> aiohttp_session.Session:
+            loading.set()
+            await go_on.wait()
+            return await super().load_session(request)
+
+    aiohttp_session.setup(app, SlowStorage())
+    wamp = serverwamp.setup_wamp(app)
+    async with serving(app) as http:
+        upgrade = asyncio.create_task(http.ws_connect("/ws", protocols=["wamp.2.json"]))
+        await loading.wait()
+        await wamp.shutdown()
+        go_on.set()
+        ws = await upgrade
+        answer = await ws.receive_json(timeout=PATIENCE)
+        assert answer[::2] == [3, "wamp.close.system_shutdown"]
+        assert (await ws.receive(timeout=PATIENCE)).data == 1001
+        await until(lambda: not wamp._open)
 
 
 async def test_a_client_that_has_not_joined_gets_abort_at_shutdown() -> None:
