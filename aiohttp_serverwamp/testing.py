@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from inspect import isawaitable
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -32,6 +32,7 @@ from aiohttp_serverwamp.errors import (
     Canceled,
     ConnectionClosed,
     RuntimeFailure,
+    SessionRejected,
 )
 from aiohttp_serverwamp.hosting.invocation import RPCResult
 from aiohttp_serverwamp.hosting.procedures import result_arguments
@@ -76,15 +77,8 @@ _ANSWERS: Final = frozenset(
 )
 
 
-class JoinRejected(Exception):
-    """The server has answered HELLO with ABORT."""
-
-    def __init__(self, reason: str, message: str = "") -> None:
-        super().__init__(f"{reason}: {message}" if message else reason)
-        #: The URI that says why.
-        self.reason = reason
-        #: What was added for people to read.
-        self.message = message
+class JoinRejected(SessionRejected):
+    """The server has answered HELLO with ABORT; `reason` and `message` say why."""
 
 
 @dataclass(slots=True)
@@ -98,23 +92,13 @@ class Event:
     publication: int
 
 
-@dataclass(slots=True)
-class _Request:
-    """A request that waits for its answer; `answered` makes the result of it."""
-
-    number: int
-    answer: asyncio.Future[Any]
-    answered: Callable[[list[Any]], Any]
-    on_progress: Callable[[Any], object] | None = None
-
-
-class _Inbox:
+class _Inbox(Generic[T]):
     """What arrives, until somebody takes it; closed with the connection."""
 
     def __init__(self) -> None:
-        self._items: asyncio.Queue[tuple[Any] | None] = asyncio.Queue()
+        self._items: asyncio.Queue[tuple[T] | None] = asyncio.Queue()
 
-    def put(self, item: Any) -> None:
+    def put(self, item: T) -> None:
         self._items.put_nowait((item,))
 
     def close(self) -> None:
@@ -123,9 +107,8 @@ class _Inbox:
     def empty(self) -> bool:
         return self._items.empty()
 
-    async def take(self) -> Any:
-        async with asyncio.timeout(PATIENCE):
-            item = await self._items.get()
+    async def take(self) -> T:
+        item = await _patiently(self._items.get())
         if item is None:
             self.close()
             raise ConnectionClosed("the connection is closed")
@@ -138,13 +121,12 @@ class Subscription:
     def __init__(self, client: WAMPClient, id: int) -> None:
         #: The id in SUBSCRIBED.
         self.id = id
-        self.events = _Inbox()
+        self.events: _Inbox[Event] = _Inbox()
         self._client = client
 
     async def next(self) -> Event:
         """Wait for the next event; `ConnectionClosed` when there will be none."""
-        event: Event = await self.events.take()
-        return event
+        return await self.events.take()
 
     def empty(self) -> bool:
         """Tell whether every event that has arrived was taken."""
@@ -156,23 +138,41 @@ class Subscription:
 
 
 class PendingCall:
-    """A call that was sent and can be cancelled."""
+    """A request that was sent; a call can be cancelled."""
 
     def __init__(
-        self, client: WAMPClient, request: int, answer: asyncio.Future[Any]
+        self,
+        client: WAMPClient,
+        request: int,
+        read: Callable[[list[Any]], Any],
+        on_progress: Callable[[Any], object] | None,
     ) -> None:
         #: The id in CALL.
         self.request = request
+        self.on_progress = on_progress
+        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        # Nobody has to wait for the answer.
+        self.answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._client = client
-        self._answer = answer
+        self._read = read
 
     async def result(self) -> Any:
         """Wait for the answer; as `WAMPClient.call`."""
-        return await _patiently(self._answer)
+        return await _patiently(self.answer)
 
     async def cancel(self, mode: str = "killnowait") -> None:
         """Send CANCEL: "skip", "kill" or "killnowait" (specification, 5.4)."""
         await self._client.send([messages.Cancel.CODE, self.request, {"mode": mode}])
+
+    def succeed(self, message: list[Any]) -> None:
+        """Take the answer."""
+        if not self.answer.done():
+            self.answer.set_result(self._read(message))
+
+    def fail(self, error: Exception) -> None:
+        """Take an ERROR, or that there will be no answer."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class WAMPClient:
@@ -192,9 +192,9 @@ class WAMPClient:
         #: Whether the server's GOODBYE is answered.
         self.answers_goodbye = True
         self._serializer = serializer
-        self._inbox = _Inbox()
+        self._inbox: _Inbox[list[Any]] = _Inbox()
         self._ids = count(1)
-        self._requests: dict[int, _Request] = {}
+        self._requests: dict[int, PendingCall] = {}
         self._subscriptions: dict[int, Subscription] = {}
         self._procedures: dict[int, Callable[..., Any]] = {}
         self._invocations: dict[int, asyncio.Task[None]] = {}
@@ -215,29 +215,25 @@ class WAMPClient:
 
         Raises `ConnectionClosed` when there will be none.
         """
-        message: list[Any] = await self._inbox.take()
-        return message
+        return await self._inbox.take()
 
     async def request(self, kind: type[messages.Message], *fields: Any) -> list[Any]:
         """Send a request under a new id and return its answer.
 
         Raises `ApplicationError` for ERROR.
         """
-        answer: list[Any] = await _patiently((await self._send(kind, fields)).answer)
+        answer: list[Any] = await (await self._send(kind, fields)).result()
         return answer
 
     async def _send(
         self,
         kind: type[messages.Message],
         fields: Sequence[Any],
-        answered: Callable[[list[Any]], Any] = list,
+        read: Callable[[list[Any]], Any] = list,
         on_progress: Callable[[Any], object] | None = None,
-    ) -> _Request:
+    ) -> PendingCall:
         number = next(self._ids)
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        # Nobody has to wait for the answer.
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        request = _Request(number, future, answered, on_progress)
+        request = PendingCall(self, number, read, on_progress)
         self._requests[number] = request
         if self._reader.done():
             self._fail_all()
@@ -323,8 +319,7 @@ class WAMPClient:
         if on_progress is not None:
             given["receive_progress"] = True
         fields = (given, procedure, [*args], dict(kwargs or {}))
-        sent = await self._send(messages.Call, fields, _result, on_progress)
-        return PendingCall(self, sent.number, sent.answer)
+        return await self._send(messages.Call, fields, _result, on_progress)
 
     async def register(
         self, procedure: str, handler: Callable[..., Any], **options: Any
@@ -336,12 +331,13 @@ class WAMPClient:
         """
 
         def registered(answer: list[Any]) -> int:
-            self._procedures[answer[2]] = handler
+            # At once: an invocation may follow in the same read.
             registration: int = answer[2]
+            self._procedures[registration] = handler
             return registration
 
         sent = await self._send(messages.Register, (options, procedure), registered)
-        registration: int = await _patiently(sent.answer)
+        registration: int = await sent.result()
         return registration
 
     # --- Publishing and subscribing -----------------------------------------------
@@ -378,7 +374,7 @@ class WAMPClient:
 
         fields = ({"match": match}, topic)
         sent = await self._send(messages.Subscribe, fields, subscribed)
-        subscription: Subscription = await _patiently(sent.answer)
+        subscription: Subscription = await sent.result()
         return subscription
 
     # --- Reading ------------------------------------------------------------------
@@ -395,17 +391,14 @@ class WAMPClient:
 
     def _fail_all(self) -> None:
         for request in self._requests.values():
-            if not request.answer.done():
-                request.answer.set_exception(ConnectionClosed("no answer came"))
+            request.fail(ConnectionClosed("no answer came"))
         self._requests.clear()
 
     def _take(self, message: list[Any]) -> None:
         code = message[0]
         if code == messages.Error.CODE and message[2] in self._requests:
             request = self._requests.pop(message[2])
-            error = ApplicationError.from_uri(message[4], *message[5:7])
-            if not request.answer.done():
-                request.answer.set_exception(error)
+            request.fail(ApplicationError.from_uri(message[4], *message[5:7]))
         elif code in _ANSWERS and message[1] in self._requests:
             self._answered(message)
         elif code == messages.Event.CODE and message[1] in self._subscriptions:
@@ -427,8 +420,7 @@ class WAMPClient:
                 request.on_progress(_result(message))
             return
         del self._requests[message[1]]
-        if not request.answer.done():
-            request.answer.set_result(request.answered(message))
+        request.succeed(message)
 
     def _note_end(self, message: list[Any]) -> None:
         if message[0] in (messages.Goodbye.CODE, messages.Abort.CODE):
