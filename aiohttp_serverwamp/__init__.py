@@ -6,6 +6,7 @@ from aiohttp_serverwamp import adapters, errors, messages, uris
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.auth.http_session import session_authenticator
 from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.auth.wampcra import CRAAuthRequirement
 from aiohttp_serverwamp.errors import (
     ApplicationError,
     ConfigurationError,
@@ -15,6 +16,7 @@ from aiohttp_serverwamp.errors import (
     SubscribeError,
     WAMPError,
 )
+from aiohttp_serverwamp.hosting.events import Event
 from aiohttp_serverwamp.hosting.invocation import (
     Invocation,
     RPCErrorResult,
@@ -27,6 +29,7 @@ from aiohttp_serverwamp.hosting.publication import (
     PublishOptions,
 )
 from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
+from aiohttp_serverwamp.hosting.services import procedure, topic
 from aiohttp_serverwamp.hosting.session import Session
 from aiohttp_serverwamp.limits import Limits
 from aiohttp_serverwamp.plugin import WAMP, setup_wamp
@@ -43,10 +46,12 @@ __all__ = [
     "WAMP",
     "Application",
     "ApplicationError",
+    "CRAAuthRequirement",
     "CallOptions",
     "ConfigurationError",
     "ConnectionClosed",
     "Decision",
+    "Event",
     "Identity",
     "Invocation",
     "Limits",
@@ -67,7 +72,9 @@ __all__ = [
     "adapters",
     "errors",
     "messages",
+    "procedure",
     "session_authenticator",
     "setup_wamp",
+    "topic",
     "uris",
 ]

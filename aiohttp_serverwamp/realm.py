@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import ApplicationError, ConfigurationError
-from aiohttp_serverwamp.hosting.binding import Binding, Injectables, compile_binding
-from aiohttp_serverwamp.hosting.invocation import Invocation
+from aiohttp_serverwamp.hosting.events import EventHandler, HostedSubscription
+from aiohttp_serverwamp.hosting.injection import (
+    compile_event_handler,
+    compile_life_handler,
+    compile_procedure,
+)
 from aiohttp_serverwamp.hosting.lives import Life, LifeHandler, check_life_handler
 from aiohttp_serverwamp.hosting.local_session import LocalSession
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure
-from aiohttp_serverwamp.hosting.routes import (
+from aiohttp_serverwamp.hosting.route import (
+    EventRoute,
     ProcedureRoute,
     Route,
-    RPCRouteSet,
     TopicRoute,
-    TopicRouteSet,
 )
+from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
+from aiohttp_serverwamp.hosting.services import Service, ServiceMethod
 from aiohttp_serverwamp.hosting.session import Session
 from aiohttp_serverwamp.hosting.topics import HostedTopics, Occasion
 from aiohttp_serverwamp.ids import random_id
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.authenticator import Authenticator
     from aiohttp_serverwamp.hosting.default_args import DefaultArg
     from aiohttp_serverwamp.hosting.runtime import Runtime
+    from aiohttp_serverwamp.interfaces import Waiter
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.authorization import Authorizer
     from aiohttp_serverwamp.router.host import TransportAuthenticator
@@ -69,6 +76,8 @@ class Realm(RealmMethods):
         self.uri = uri
         self.permissions = Permissions.starting_from(permissions)
         self.transport_authenticators: list[TransportAuthenticator] = []
+        #: What replaces all authenticators.
+        self.authentication_handler: TransportAuthenticator | None = None
         self.authenticators: dict[str, Authenticator] = {}
         self._disclosure = _disclosure(disclosure, open_=permissions is not None)
         self._strict_uris = strict_uris
@@ -76,6 +85,9 @@ class Realm(RealmMethods):
         #: What handlers get by parameter name.
         self.default_args: dict[str, DefaultArg] = {}
         self._authorizer: Authorizer | None = None
+        #: The instances of class-based services, while live.
+        self._services: dict[Service, Any] = {}
+        self._subscriptions: list[HostedSubscription] = []
         self._life_functions: list[Callable[..., Any]] = []
         self._life_handlers: list[LifeHandler] = []
         #: Who runs this realm; a realm belongs to one application.
@@ -96,6 +108,9 @@ class Realm(RealmMethods):
     def install_routes(self, routes: Iterable[Route]) -> None:
         """Add routes, and host them at once if the realm is live."""
         for route in _each_route(routes):
+            if isinstance(route, EventRoute):
+                self.install_subscription(route)
+                continue
             kind = "procedure" if isinstance(route, ProcedureRoute) else "topic"
             key = (kind, route.uri, route.match)
             if key in self._routes:
@@ -109,6 +124,27 @@ class Realm(RealmMethods):
             if self._runtime is not None:
                 self._install(route)
             self._routes[key] = route
+
+    def install_subscription(self, route: EventRoute) -> HostedSubscription:
+        """Subscribe as the application, at once if the realm is live."""
+        subscription = HostedSubscription(route, self._unsubscribe)
+        self._subscriptions.append(subscription)
+        if self._runtime is not None:
+            self._subscribe(subscription)
+        return subscription
+
+    def _subscribe(self, subscription: HostedSubscription) -> None:
+        route = subscription.route
+        binding = compile_event_handler(route.handler, self.default_args)
+        handler = EventHandler(route, binding)
+        subscription.live = (self.local.subscribe(route, handler), handler)
+
+    def _unsubscribe(self, subscription: HostedSubscription) -> None:
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+        if subscription.live is not None:
+            self.local.unsubscribe(*subscription.live)
+            subscription.live = None
 
     def _declare(self, route: Route) -> None:
         """Say by a permission rule that clients may use the route."""
@@ -164,6 +200,8 @@ class Realm(RealmMethods):
         try:
             for route in self._routes.values():
                 self._install(route)
+            for subscription in self._subscriptions:
+                self._subscribe(subscription)
             self._life_handlers = [
                 self._life_handler(function) for function in self._life_functions
             ]
@@ -175,6 +213,9 @@ class Realm(RealmMethods):
         """Be set up only, as before `start`."""
         self._runtime = self._router = self._local = self._topics = None
         self._life_handlers = []
+        self._services.clear()
+        for subscription in self._subscriptions:
+            subscription.live = None
 
     def _install(self, route: Route) -> None:
         if isinstance(route, ProcedureRoute):
@@ -183,7 +224,10 @@ class Realm(RealmMethods):
             self._install_topic(route)
 
     def _install_procedure(self, route: ProcedureRoute) -> None:
-        binding = self._compile(route.handler, arguments=True)
+        route = replace(route, handler=self._bound(route.handler))
+        binding = compile_procedure(
+            route.handler, self._live(), self.default_args, whole=route.whole
+        )
         procedure = HostedProcedure(route, binding)
         dealer = self.router.dealer
         if isinstance(route.uri, str):
@@ -202,34 +246,36 @@ class Realm(RealmMethods):
 
     def _install_topic(self, route: TopicRoute) -> None:
         assert self._topics is not None, "installed while live"
-        handler = None if route.handler is None else self._life_handler(route.handler)
+        handler = None
+        if route.handler is not None:
+            function = self._bound(route.handler)
+            handler = self._life_handler(function, whole=route.whole)
         if isinstance(route.uri, str):
             self._topics.add(route.uri, route.match, handler)
         else:
             self._topics.add_fallback(route.uri, route.roles, handler)
 
-    def _life_handler(self, function: Callable[..., Any]) -> LifeHandler:
-        return LifeHandler(function, self._compile(function, arguments=False))
+    def _bound(self, handler: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a service's method bound to its instance, others as they are."""
+        if not isinstance(handler, ServiceMethod):
+            return handler
+        service = handler.service
+        if service not in self._services:
+            self._services[service] = service.build(self.default_args)
+        method: Callable[..., Any] = getattr(self._services[service], handler.name)
+        return method
 
-    def _compile(self, function: Callable[..., Any], *, arguments: bool) -> Binding:
-        assert self._runtime is not None, "compiled while live"
-        by_type: dict[type, Callable[[Any], Any]] = {Session: _session_of}
-        by_name: dict[str, tuple[type | None, Callable[[Any], Any]]] = {
-            "session": (Session, _session_of)
-        }
-        for kind, getter in self._runtime.injections.items():
-            by_type[kind] = _from_session(getter)
-        if arguments:
-            by_type[Invocation] = _itself
-            by_name["invocation"] = by_name["request"] = (Invocation, _itself)
-        else:
-            by_name["topic_uri"] = (str, _topic_of)
-        return compile_binding(
-            function,
-            injectables=Injectables(by_type, by_name),
-            default_args=self.default_args,
-            arguments=arguments,
+    def _life_handler(
+        self, function: Callable[..., Any], *, whole: bool = False
+    ) -> LifeHandler:
+        binding = compile_life_handler(
+            function, self._live(), self.default_args, whole=whole
         )
+        return LifeHandler(function, binding)
+
+    def _live(self) -> Runtime:
+        assert self._runtime is not None, "handlers are compiled while live"
+        return self._runtime
 
     # --- Live ---------------------------------------------------------------------
 
@@ -253,6 +299,10 @@ class Realm(RealmMethods):
             "added to an Application by add_realm(), and that served by "
             "setup_wamp(app) or inside 'async with application.run()'"
         )
+
+    def waiter(self) -> Waiter[Any]:
+        """Make a waiter for the running task."""
+        return self._live().support.waiter()
 
     def view(self, peer: Peer) -> Session:
         """Return the public Session of a peer."""
@@ -301,22 +351,6 @@ class Realm(RealmMethods):
         for peer in sessions:
             if authid in (None, peer.authid) and authrole in (None, peer.authrole):
                 yield peer
-
-
-def _session_of(context: Any) -> Any:
-    return context.session
-
-
-def _topic_of(context: Occasion) -> str:
-    return context.topic_uri
-
-
-def _itself(context: Any) -> Any:
-    return context
-
-
-def _from_session(getter: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda context: getter(context.session)
 
 
 def _each_route(routes: Iterable[Any]) -> Iterator[Route]:

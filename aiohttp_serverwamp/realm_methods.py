@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.auth.ticket import TicketAuthenticator, TicketVerifier
+from aiohttp_serverwamp.auth.wampcra import (
+    CRAAuthenticator,
+    IdentityProvider,
+    RequirementProvider,
+)
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.hosting.default_args import DefaultArg
 from aiohttp_serverwamp.hosting.lives import check_life_handler
+from aiohttp_serverwamp.hosting.route import (
+    ProcedureRoute,
+    TopicRoute,
+    checked_handler,
+    event_route,
+)
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.events import HostedSubscription
+    from aiohttp_serverwamp.hosting.invocation import Invocation
     from aiohttp_serverwamp.hosting.publication import (
         CallOptions,
         Publication,
         PublishOptions,
     )
-    from aiohttp_serverwamp.hosting.routes import Route
+    from aiohttp_serverwamp.hosting.route import Route
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.realm import Realm
     from aiohttp_serverwamp.router.authorization import Authorizer
@@ -25,6 +39,8 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.rules import Flag
 
 __all__ = ["RealmMethods"]
+
+_EVERYTHING: Final = re.compile(r"(?s:.+)")
 
 
 class RealmMethods:
@@ -47,6 +63,32 @@ class RealmMethods:
 
     #: The names that serverwamp uses.
     add_rpc_routes = add_topic_routes = add_routes
+
+    def set_rpc_handler(self, handler: Callable[[Invocation], Any]) -> None:
+        """Let ``handler(invocation)`` serve every procedure that nothing else serves.
+
+        It is of any kind that a procedure may be, and gets the `Invocation` and nothing
+        else. Regex routes that were added before it go first. Raises
+        `ConfigurationError` when there is one already.
+        """
+        route = ProcedureRoute(
+            uri=_EVERYTHING, handler=checked_handler(handler), whole=True
+        )
+        self.add_routes([route])
+
+    def set_subscription_handler(
+        self, handler: Callable[[str, Session], AsyncIterator[None]]
+    ) -> None:
+        """Let ``handler(topic_uri, session)`` serve every topic nothing else serves.
+
+        It is an async generator, as those of `TopicRouteSet`; with it clients may
+        subscribe to every topic, unless it raises `SubscribeError`. Raises
+        `ConfigurationError` when there is one already.
+        """
+        route = TopicRoute(
+            uri=_EVERYTHING, handler=checked_handler(handler), whole=True
+        )
+        self.add_routes([route])
 
     def set_default_arg(
         self,
@@ -106,6 +148,43 @@ class RealmMethods:
             )
         self._target().authenticators["ticket"] = TicketAuthenticator(verify)
 
+    def set_authentication_handler(
+        self, handler: TransportAuthenticator | None
+    ) -> None:
+        """Let ``await handler(session)`` do all of the authentication itself.
+
+        It returns as a transport authenticator does, and may challenge the client:
+        ``signature, extra = await session.challenge("ticket")``, several times if need
+        be. The realm's authenticators are not asked then. None takes it back.
+        """
+        if handler is not None and not callable(handler):
+            raise ConfigurationError(
+                f"{handler!r} is no authentication handler: give a function of one "
+                "argument, the session"
+            )
+        self._target().authentication_handler = handler
+
+    def set_cra_handlers(
+        self,
+        requirement: RequirementProvider,
+        identity: IdentityProvider,
+    ) -> None:
+        """Let clients sign challenges with a shared secret (specification, 7.4).
+
+        ``requirement(session)`` returns a `CRAAuthRequirement`, or None for an unknown
+        user, who is challenged all the same; ``identity(session)`` is asked after a
+        right answer, and returns as a transport authenticator does. Both may be async.
+        """
+        for function in (requirement, identity):
+            if not callable(function):
+                raise ConfigurationError(
+                    f"{function!r} is no CRA handler: give two functions of one "
+                    "argument, the session"
+                )
+        self._target().authenticators["wampcra"] = CRAAuthenticator(
+            requirement, identity
+        )
+
     # --- Who may do what ----------------------------------------------------------
 
     def permit(
@@ -150,6 +229,22 @@ class RealmMethods:
         """Forget the authorizer's remembered decisions: of one session, or all."""
         router = self._target().router
         router.decisions.drop(None if session is None else session.peer)
+
+    def subscribe(
+        self,
+        uri: str,
+        handler: Callable[..., Any],
+        *,
+        match: Match | str = Match.EXACT,
+        thread: bool = False,
+    ) -> HostedSubscription:
+        """Receive the events of a topic as the application; see `TopicRouteSet.on`.
+
+        Returns a subscription to call `unsubscribe` on. Raises `ConfigurationError` for
+        a malformed URI and a handler that cannot receive events.
+        """
+        route = event_route(uri, handler, match=match, thread=thread)
+        return self._target().install_subscription(route)
 
     # --- Publishing and calling ---------------------------------------------------
 

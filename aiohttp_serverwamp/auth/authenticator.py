@@ -16,6 +16,10 @@ __all__ = ["Attempt", "Authenticator"]
 class Attempt(Protocol):
     """One client's attempt to authenticate by one method."""
 
+    #: What the client becomes when `verify` does not return an `Identity`.
+    authrole: str
+    authprovider: str
+
     def challenge(self) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
         """Return ``CHALLENGE.Extra``."""
 
@@ -30,7 +34,6 @@ class Authenticator(Protocol):
     """One authmethod of one realm."""
 
     authmethod: str
-    authprovider: str
 
     def begin(self, session: Any, details: Mapping[str, Any]) -> Attempt | None:
         """Begin an attempt; None when this client cannot use the method.

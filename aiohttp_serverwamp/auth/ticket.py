@@ -15,7 +15,6 @@ class TicketAuthenticator:
     """The ``ticket`` method; compare secrets with `hmac.compare_digest` in `verify`."""
 
     authmethod = "ticket"
-    authprovider = "dynamic"
 
     def __init__(self, verify: TicketVerifier) -> None:
         self._verify = verify
@@ -31,6 +30,8 @@ class _TicketAttempt:
     def __init__(self, verify: TicketVerifier, session: Any) -> None:
         self._verify = verify
         self._session = session
+        self.authrole = "user"
+        self.authprovider = "dynamic"
 
     def challenge(self) -> Mapping[str, Any]:
         return {}

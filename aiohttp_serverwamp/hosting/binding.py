@@ -20,7 +20,14 @@ from aiohttp_serverwamp.hosting.conversion import quoted
 from aiohttp_serverwamp.hosting.default_args import DefaultArg, make
 from aiohttp_serverwamp.hosting.signatures import read_signature
 
-__all__ = ["Binding", "DefaultArg", "Injectables", "compile_binding"]
+__all__ = [
+    "AnyBinding",
+    "Binding",
+    "DefaultArg",
+    "Injectables",
+    "WholeBinding",
+    "compile_binding",
+]
 
 
 class Binding:
@@ -188,6 +195,40 @@ class Binding:
                 found = values[parameter.index] is not MISSING
             if not found:
                 raise InvalidArgument(f"parameter '{parameter.name}': missing")
+
+
+class WholeBinding:
+    """The binding of a handler that takes what it is given as it is.
+
+    `takes` makes the positional arguments of the context; nothing is converted.
+    """
+
+    __slots__ = ("_takes",)
+
+    needs_task = False
+
+    def __init__(self, takes: Callable[[Any], Sequence[Any]]) -> None:
+        self._takes = takes
+
+    def bind(
+        self, context: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Return what to call the handler with."""
+        return [*self._takes(context)], {}
+
+    async def bind_async(
+        self,
+        context: Any,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        stack: AsyncExitStack,
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Do as `bind`."""
+        return self.bind(context, args, kwargs)
+
+
+#: What a handler is called by.
+AnyBinding = Binding | WholeBinding
 
 
 def compile_binding(

@@ -13,9 +13,10 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import ApplicationError, ConfigurationError
+from aiohttp_serverwamp.hosting.services import ServiceMethod
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.hosting.binding import Binding
+    from aiohttp_serverwamp.hosting.binding import AnyBinding
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.interfaces import TaskHandle, TaskRunner, Waiter
 
@@ -29,6 +30,8 @@ def check_life_handler(handler: Callable[..., Any], kind: str) -> None:
     function: Any = handler
     while isinstance(function, functools.partial):
         function = function.func
+    if isinstance(function, ServiceMethod):
+        function = function.function
     if not inspect.isroutine(function):
         function = type(function).__call__
     # A decorator may hide the generator, but not make a context manager of it.
@@ -50,7 +53,7 @@ class LifeHandler:
     __slots__ = ("binding", "function")
 
     def __init__(
-        self, function: Callable[..., AsyncGenerator[Any, None]], binding: Binding
+        self, function: Callable[..., AsyncGenerator[Any, None]], binding: AnyBinding
     ) -> None:
         self.function = function
         self.binding = binding

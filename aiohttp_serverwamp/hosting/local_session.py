@@ -22,6 +22,7 @@ from aiohttp_serverwamp.errors import (
     EncodingError,
     TimedOut,
 )
+from aiohttp_serverwamp.hosting.events import HostedSubscriptions
 from aiohttp_serverwamp.hosting.invocation import Invocation, RPCErrorResult, RPCResult
 from aiohttp_serverwamp.hosting.plain import plain_args, plain_kwargs
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure, result_arguments
@@ -49,6 +50,8 @@ from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.events import EventHandler
+    from aiohttp_serverwamp.hosting.route import EventRoute
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import TaskHandle, Waiter
@@ -98,6 +101,7 @@ class LocalSession(Peer):
         "_running",
         "router",
         "runtime",
+        "subscriptions",
     )
 
     trusted = True
@@ -113,6 +117,7 @@ class LocalSession(Peer):
         self.runtime = runtime
         self.tasks = runtime.tasks
         self._make_view = make_view
+        self.subscriptions = HostedSubscriptions(runtime)
         self._procedures: dict[int, HostedProcedure] = {}
         #: Handlers that run as tasks, by invocation id.
         self._running: dict[int, _Run] = {}
@@ -134,6 +139,18 @@ class LocalSession(Peer):
     def host(self, registration: int, procedure: HostedProcedure) -> None:
         """Let `procedure` answer the invocations of a registration."""
         self._procedures[registration] = procedure
+
+    def subscribe(self, route: EventRoute, handler: EventHandler) -> int:
+        """Subscribe for a handler and return the subscription's id."""
+        broker = self.router.broker
+        subscription = broker.subscribe(self, route.uri, route.match)
+        self.subscriptions.add(subscription.id, route.uri, handler)
+        return subscription.id
+
+    def unsubscribe(self, subscription: int, handler: EventHandler) -> None:
+        """Take a handler's subscription back."""
+        if self.subscriptions.remove(subscription, handler):
+            self.router.broker.unsubscribe(self, subscription)
 
     # --- As a peer: what the router sends -----------------------------------------
 
@@ -201,7 +218,7 @@ class LocalSession(Peer):
             )
 
     def _received(self, message: Event) -> None:
-        """Take an event; hosted code cannot subscribe yet."""
+        self.subscriptions.deliver(message)
 
     # --- Running handlers as tasks ------------------------------------------------
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.hosting.handlers import HandlerKind, handler_kind
 from aiohttp_serverwamp.hosting.invocation import (
     Invocation,
     RPCErrorResult,
@@ -18,20 +16,11 @@ from aiohttp_serverwamp.hosting.invocation import (
 )
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.hosting.binding import Binding
-    from aiohttp_serverwamp.hosting.routes import ProcedureRoute
+    from aiohttp_serverwamp.hosting.binding import AnyBinding
+    from aiohttp_serverwamp.hosting.route import ProcedureRoute
     from aiohttp_serverwamp.interfaces import AsyncSupport
 
-__all__ = ["HandlerKind", "HostedProcedure", "result_arguments"]
-
-
-class HandlerKind(Enum):
-    """How a handler is run."""
-
-    PLAIN = "plain function"
-    THREAD = "plain function in a thread"
-    COROUTINE = "coroutine function"
-    GENERATOR = "async generator function"
+__all__ = ["HostedProcedure", "result_arguments"]
 
 
 class HostedProcedure:
@@ -42,10 +31,10 @@ class HostedProcedure:
 
     __slots__ = ("binding", "function", "inline", "kind", "spread_results")
 
-    def __init__(self, route: ProcedureRoute, binding: Binding) -> None:
+    def __init__(self, route: ProcedureRoute, binding: AnyBinding) -> None:
         self.function = route.handler
         self.binding = binding
-        self.kind = _kind(route)
+        self.kind = handler_kind(route.handler, thread=route.thread)
         #: Whether it runs at once, without a task of its own.
         self.inline = self.kind is HandlerKind.PLAIN and not binding.needs_task
         self.spread_results = route.spread_results
@@ -120,29 +109,3 @@ def result_arguments(
         if isinstance(result, Mapping):
             return (), result
     return (result,), {}
-
-
-def _kind(route: ProcedureRoute) -> HandlerKind:
-    handler = route.handler
-    function = handler
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not inspect.isroutine(function):
-        function = type(function).__call__
-    name = getattr(handler, "__qualname__", repr(handler))
-    if inspect.isasyncgenfunction(function):
-        kind = HandlerKind.GENERATOR
-    elif inspect.iscoroutinefunction(function):
-        kind = HandlerKind.COROUTINE
-    elif inspect.isgeneratorfunction(function):
-        raise ConfigurationError(
-            f"{name} is a plain generator: write 'async def' to yield progress"
-        )
-    else:
-        return HandlerKind.THREAD if route.thread else HandlerKind.PLAIN
-    if route.thread:
-        raise ConfigurationError(
-            f"{name}: thread=True is for plain functions; this one is async and runs "
-            "as a task"
-        )
-    return kind

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         PublishOptions,
     )
     from aiohttp_serverwamp.hosting.session import Session
+    from aiohttp_serverwamp.interfaces import Waiter
 
 __all__ = ["RealmAPI"]
 
@@ -27,6 +28,9 @@ class RealmAPI(Protocol):
     @property
     def local(self) -> LocalSession:
         """The application as a peer of the realm."""
+
+    def waiter(self) -> Waiter[Any]:
+        """Make a waiter for the running task."""
 
     def publish(
         self,

@@ -6,49 +6,32 @@ Made in the manner of `aiohttp.web.RouteTableDef`: fill one with decorators, giv
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from aiohttp_serverwamp.errors import ConfigurationError
-from aiohttp_serverwamp.uris import Match, is_valid_uri
+from aiohttp_serverwamp.hosting.route import (
+    EventRoute,
+    ProcedureRoute,
+    Route,
+    TopicRoute,
+    checked_handler,
+    checked_pattern,
+    checked_uri,
+    event_route,
+    policy_of,
+    role_names,
+)
+from aiohttp_serverwamp.hosting.services import Service
+from aiohttp_serverwamp.uris import Match
 
-__all__ = ["ProcedureRoute", "RPCRouteSet", "Route", "TopicRoute", "TopicRouteSet"]
+__all__ = ["RPCRouteSet", "TopicRouteSet"]
+
+if TYPE_CHECKING:
+    import re
 
 F = TypeVar("F", bound=Callable[..., Any])
-R = TypeVar("R", "ProcedureRoute", "TopicRoute")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """Where a handler stands: a URI with its match policy, or an expression."""
-
-    #: An expression is tried after every registration and matches whole URIs.
-    uri: str | re.Pattern[str]
-    match: Match = Match.EXACT
-    #: Who may use it; None: everybody who may join the realm.
-    roles: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcedureRoute(Route):
-    """One route of an `RPCRouteSet`."""
-
-    handler: Callable[..., Any]
-    #: Run the handler, a plain function, in a worker thread.
-    thread: bool = False
-    #: serverwamp's reading of results: sequences and mappings are spread.
-    spread_results: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopicRoute(Route):
-    """One route of a `TopicRouteSet`."""
-
-    handler: Callable[..., Any] | None = None
-    #: Whether clients may publish to it; None says nothing.
-    publish: bool | None = None
+R = TypeVar("R", bound=Route)
+T = TypeVar("T")
 
 
 class _RouteSet(Sequence[R], Generic[R]):
@@ -74,7 +57,7 @@ class _RouteSet(Sequence[R], Generic[R]):
         return len(self._routes)
 
 
-class RPCRouteSet(_RouteSet[ProcedureRoute]):
+class RPCRouteSet(_RouteSet[Route]):
     """A table of procedures.
 
     A handler is ``async def``, an async generator (each ``yield`` is progress) or a
@@ -97,7 +80,7 @@ class RPCRouteSet(_RouteSet[ProcedureRoute]):
         self, uri: str, *, thread: bool = False, roles: Iterable[str] | None = None
     ) -> Callable[[F], F]:
         """Let the decorated handler serve exactly `uri`."""
-        return self._add(_checked(uri, Match.EXACT), Match.EXACT, thread, roles)
+        return self._add(checked_uri(uri, Match.EXACT), Match.EXACT, thread, roles)
 
     def prefix_route(
         self,
@@ -107,14 +90,16 @@ class RPCRouteSet(_RouteSet[ProcedureRoute]):
         roles: Iterable[str] | None = None,
     ) -> Callable[[F], F]:
         """Serve every URI that begins with `uri_prefix`, compared as a string (5.8)."""
-        uri = _checked(uri_prefix, Match.PREFIX)
+        uri = checked_uri(uri_prefix, Match.PREFIX)
         return self._add(uri, Match.PREFIX, thread, roles)
 
     def wildcard_route(
         self, uri: str, *, thread: bool = False, roles: Iterable[str] | None = None
     ) -> Callable[[F], F]:
         """Serve every URI that equals ``a..c`` but for the empty components (5.8)."""
-        return self._add(_checked(uri, Match.WILDCARD), Match.WILDCARD, thread, roles)
+        return self._add(
+            checked_uri(uri, Match.WILDCARD), Match.WILDCARD, thread, roles
+        )
 
     def regex_route(
         self,
@@ -127,7 +112,22 @@ class RPCRouteSet(_RouteSet[ProcedureRoute]):
 
         Expressions are tried in the order added, after every registration.
         """
-        return self._add(_compiled(uri_pattern), Match.EXACT, thread, roles)
+        return self._add(checked_pattern(uri_pattern), Match.EXACT, thread, roles)
+
+    def service(self, prefix: str = "") -> Callable[[T], T]:
+        """Add a class whose methods are marked `procedure` or `topic`.
+
+        Their URIs are `prefix` and what the mark says. The class is built once, when a
+        realm with this set starts, with the realm's default args as arguments; an
+        instance, given as ``api.service("cart.")(CartService(db))``, serves as it is.
+        """
+
+        def decorate(target: T) -> T:
+            service = Service(prefix, target, spread_results=self._spread_results)
+            self._routes.extend(service.routes())
+            return target
+
+        return decorate
 
     def _add(
         self,
@@ -136,15 +136,15 @@ class RPCRouteSet(_RouteSet[ProcedureRoute]):
         thread: bool,
         roles: Iterable[str] | None,
     ) -> Callable[[F], F]:
-        role_names = _role_names(roles)
+        names = role_names(roles)
 
         def decorate(handler: F) -> F:
             self._routes.append(
                 ProcedureRoute(
                     uri=uri,
                     match=match,
-                    roles=role_names,
-                    handler=_callable(handler),
+                    roles=names,
+                    handler=checked_handler(handler),
                     thread=thread,
                     spread_results=self._spread_results,
                 )
@@ -154,7 +154,7 @@ class RPCRouteSet(_RouteSet[ProcedureRoute]):
         return decorate
 
 
-class TopicRouteSet(_RouteSet[TopicRoute]):
+class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
     """A table of topics that clients may subscribe to.
 
     A handler is an async generator that accompanies one client's subscription:
@@ -174,7 +174,7 @@ class TopicRouteSet(_RouteSet[TopicRoute]):
         publish: bool | None = None,
     ) -> Callable[[F], F]:
         """Let the decorated handler accompany subscriptions to exactly `uri`."""
-        return self._add(_checked(uri, Match.EXACT), Match.EXACT, roles, publish)
+        return self._add(checked_uri(uri, Match.EXACT), Match.EXACT, roles, publish)
 
     def prefix_route(
         self,
@@ -184,7 +184,7 @@ class TopicRouteSet(_RouteSet[TopicRoute]):
         publish: bool | None = None,
     ) -> Callable[[F], F]:
         """Serve every topic that begins with `uri_prefix`, as a string (6.7)."""
-        uri = _checked(uri_prefix, Match.PREFIX)
+        uri = checked_uri(uri_prefix, Match.PREFIX)
         return self._add(uri, Match.PREFIX, roles, publish)
 
     def wildcard_route(
@@ -195,7 +195,7 @@ class TopicRouteSet(_RouteSet[TopicRoute]):
         publish: bool | None = None,
     ) -> Callable[[F], F]:
         """Serve every topic that equals ``a..c`` but for the empty components (6.7)."""
-        uri = _checked(uri, Match.WILDCARD)
+        uri = checked_uri(uri, Match.WILDCARD)
         return self._add(uri, Match.WILDCARD, roles, publish)
 
     def regex_route(
@@ -208,7 +208,7 @@ class TopicRouteSet(_RouteSet[TopicRoute]):
 
         Expressions are tried in the order added, after every other route.
         """
-        return self._add(_compiled(uri_pattern), Match.EXACT, roles, None)
+        return self._add(checked_pattern(uri_pattern), Match.EXACT, roles, None)
 
     def declare(
         self,
@@ -219,15 +219,32 @@ class TopicRouteSet(_RouteSet[TopicRoute]):
         publish: bool | None = None,
     ) -> None:
         """Let clients subscribe to `uri` without a handler."""
-        policy = _policy(match)
+        policy = policy_of(match)
         self._routes.append(
             TopicRoute(
-                uri=_checked(uri, policy),
+                uri=checked_uri(uri, policy),
                 match=policy,
-                roles=_role_names(roles),
+                roles=role_names(roles),
                 publish=publish,
             )
         )
+
+    def on(
+        self, uri: str, *, match: Match | str = Match.EXACT, thread: bool = False
+    ) -> Callable[[F], F]:
+        """Let the decorated handler receive the events of a topic, as the application.
+
+        It is bound like a procedure, from the event's arguments; `Event` and ``event``
+        are injected. What the application itself publishes it receives only with
+        ``PublishOptions(exclude_me=False)``. Clients may not subscribe because of this:
+        that is what `route` and `declare` are for.
+        """
+
+        def decorate(handler: F) -> F:
+            self._routes.append(event_route(uri, handler, match=match, thread=thread))
+            return handler
+
+        return decorate
 
     def _add(
         self,
@@ -236,66 +253,18 @@ class TopicRouteSet(_RouteSet[TopicRoute]):
         roles: Iterable[str] | None,
         publish: bool | None,
     ) -> Callable[[F], F]:
-        role_names = _role_names(roles)
+        names = role_names(roles)
 
         def decorate(handler: F) -> F:
             self._routes.append(
                 TopicRoute(
                     uri=uri,
                     match=match,
-                    roles=role_names,
-                    handler=_callable(handler),
+                    roles=names,
+                    handler=checked_handler(handler),
                     publish=publish,
                 )
             )
             return handler
 
         return decorate
-
-
-def _checked(uri: str, match: Match) -> str:
-    if not isinstance(uri, str) or not is_valid_uri(uri, match):
-        raise ConfigurationError(
-            f"{uri!r} is no {match} URI: write components joined by dots, as "
-            f"{_EXAMPLES[match]!r}"
-        )
-    return uri
-
-
-_EXAMPLES = {
-    Match.EXACT: "cart.add",
-    Match.PREFIX: "cart.",
-    Match.WILDCARD: "cart..changed",
-}
-
-
-def _policy(match: Match | str) -> Match:
-    try:
-        return Match(match)
-    except ValueError:
-        raise ConfigurationError(
-            f'match= takes "exact", "prefix" or "wildcard", not {match!r}'
-        ) from None
-
-
-def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except (re.error, TypeError) as error:
-        raise ConfigurationError(
-            f"{pattern!r} is no regular expression: {error}"
-        ) from None
-
-
-def _role_names(roles: Iterable[str] | None) -> frozenset[str] | None:
-    if roles is None:
-        return None
-    if isinstance(roles, str):
-        raise ConfigurationError(f"write roles=[{roles!r}]: roles= takes several names")
-    return frozenset(roles)
-
-
-def _callable(handler: F) -> F:
-    if not callable(handler):
-        raise ConfigurationError(f"{handler!r} cannot be called: decorate a function")
-    return handler

@@ -154,6 +154,23 @@ class Session(MutableMapping[str, Any]):
             uri, args, kwargs, options=options, at=self.peer
         )
 
+    async def challenge(
+        self, authmethod: str, extra: Mapping[str, Any] | None = None
+    ) -> tuple[str, Mapping[str, Any]]:
+        """Challenge a joining client and return its answer: signature and extra.
+
+        For a realm's authentication handler (specification, CHALLENGE). Raises
+        `ConfigurationError` anywhere else.
+        """
+        waiter = self._realm.waiter()
+        self._wire("is not challenged").challenge(
+            authmethod,
+            dict(extra or {}),
+            lambda signature, extra: waiter.set_result((signature, extra)),
+        )
+        answer: tuple[str, Mapping[str, Any]] = await waiter.wait()
+        return answer
+
     async def close(self, reason: str = uris.KILLED, message: str = "") -> None:
         """End the session with GOODBYE (specification, 2.4).
 

@@ -37,10 +37,12 @@ class Handshake:
     """One client's way from HELLO to WELCOME."""
 
     __slots__ = (
+        "_answered_by",
         "_attempt",
         "_authenticator",
         "_deadline",
         "_details",
+        "_method",
         "_realm",
         "_session",
         "_transport",
@@ -58,7 +60,11 @@ class Handshake:
         self._transport: Iterator[Any] = iter(self._realm.transport_authenticators)
         self._authenticator: Authenticator | None = None
         self._attempt: Attempt | None = None
+        # Hears the answer to a challenge of the realm's own authentication handler.
+        self._answered_by: Callable[[str, dict[str, Any]], None] | None = None
         self._deadline: Deadline | None = None
+        # The authmethod of the realm's own authentication handler.
+        self._method = "custom"
 
     @staticmethod
     def _realm_uri(uri: str | None) -> str:
@@ -78,16 +84,43 @@ class Handshake:
         session.authid = self._details.get("authid", "")
         session.features = _announced(self._details["roles"])
         self._restart_deadline()
-        self._guarded(self._try_transport)
+        handler = self._realm.authentication_handler
+        if handler is None:
+            self._guarded(self._try_transport)
+        else:
+            ask = partial(handler, session.public())
+            self._guarded(partial(self._ask, self._handled, ask))
 
     def authenticate(self, message: Authenticate) -> None:
         """Take up the answer to a CHALLENGE."""
-        assert self._attempt is not None, (
-            "the state table admits it after CHALLENGE only"
-        )
         self._session.state = State.ESTABLISHING
+        if self._answered_by is not None:
+            answered_by, self._answered_by = self._answered_by, None
+            answered_by(message.signature, message.extra)
+            return
+        assert self._attempt is not None, "AUTHENTICATE comes after CHALLENGE only"
         verify = partial(self._attempt.verify, message.signature, message.extra)
         self._guarded(partial(self._ask, self._verified, verify))
+
+    # --- The realm's own authentication handler -------------------------------------
+
+    def challenge(
+        self,
+        method: str,
+        extra: dict[str, Any],
+        answered_by: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        """Challenge the client for the authentication handler that runs now."""
+        self._answered_by = answered_by
+        self._method = method
+        self._send_challenge(method, extra)
+
+    def _handled(self, identity: Any) -> None:
+        if not identity:
+            raise SessionRejected(uris.AUTHENTICATION_DENIED, "not let in")
+        claimed = self._session.authid or self._session.host.new_authid()
+        provided = Identity(claimed, authprovider="dynamic")
+        self._welcome(identity, self._method, provided)
 
     # --- Transport authenticators: the first truthy identity wins -----------------
 
@@ -105,12 +138,12 @@ class Handshake:
         if not identity:
             self._try_transport()
             return
-        self._welcome(
-            identity,
-            method=getattr(authenticator, "authmethod", "transport"),
-            provider=getattr(authenticator, "authprovider", "dynamic"),
-            fallback_authid="",
+        anybody = Identity(
+            self._session.host.new_authid(),
+            authprovider=getattr(authenticator, "authprovider", "dynamic"),
         )
+        method = getattr(authenticator, "authmethod", "transport")
+        self._welcome(identity, method, anybody)
 
     # --- Challenge methods, in the client's order of preference -------------------
 
@@ -147,44 +180,43 @@ class Handshake:
 
     def _challenge(self, extra: Any) -> None:
         assert self._authenticator is not None, "an attempt has its authenticator"
+        self._send_challenge(self._authenticator.authmethod, dict(extra))
+
+    def _send_challenge(self, method: str, extra: dict[str, Any]) -> None:
         self._session.state = State.AUTHENTICATING
         self._restart_deadline()
-        self._session.send(Challenge(self._authenticator.authmethod, dict(extra)))
+        self._session.send(Challenge(method, extra))
 
     def _verified(self, identity: Any) -> None:
         if not identity:
             raise SessionRejected(uris.AUTHENTICATION_DENIED, "wrong credentials")
-        assert self._authenticator is not None, "an attempt has its authenticator"
-        self._welcome(
-            identity,
-            method=self._authenticator.authmethod,
-            provider=self._authenticator.authprovider,
-            fallback_authid=self._session.authid,
-        )
+        attempt, authenticator = self._attempt, self._authenticator
+        assert attempt is not None, "only what was challenged is verified"
+        assert authenticator is not None, "an attempt has its authenticator"
+        claimed = Identity(self._session.authid, attempt.authrole, attempt.authprovider)
+        self._welcome(identity, authenticator.authmethod, claimed)
 
     # --- The end of it ------------------------------------------------------------
 
     def _welcome_anonymous(self) -> None:
         # A client's own authid is not honoured; the random one cannot be guessed
         # (REQ-AUTH-017).
-        self._welcome(
-            Identity(self._session.host.new_authid(), _ANONYMOUS, "static"),
-            method=_ANONYMOUS,
-            provider="static",
-            fallback_authid="",
-        )
+        guest = Identity(self._session.host.new_authid(), _ANONYMOUS, "static")
+        self._welcome(guest, _ANONYMOUS, guest)
 
-    def _welcome(
-        self, identity: Any, *, method: str, provider: str, fallback_authid: str
-    ) -> None:
+    def _welcome(self, found: Any, method: str, default: Identity) -> None:
+        """Welcome the client as whom an authenticator found.
+
+        A truthy value that is no `Identity` is the application's own; `default` says
+        then what the client is called.
+        """
         session = self._session
-        session.identity = identity
-        if not isinstance(identity, Identity):
-            identity = Identity(fallback_authid or session.host.new_authid())
+        session.identity = found
+        identity = found if isinstance(found, Identity) else default
         session.authid = identity.authid
         session.authrole = identity.authrole
         session.authmethod = method
-        session.authprovider = identity.authprovider or provider
+        session.authprovider = identity.authprovider or default.authprovider or ""
         session.authextra = dict(identity.authextra)
         if self._deadline is not None:
             session.deadlines.cancel(self._deadline)

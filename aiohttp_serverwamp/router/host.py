@@ -60,6 +60,10 @@ class JoinableRealm(Protocol):
         """Its live broker and dealer."""
 
     @property
+    def authentication_handler(self) -> TransportAuthenticator | None:
+        """What replaces all authenticators, or None."""
+
+    @property
     def transport_authenticators(self) -> Sequence[TransportAuthenticator]:
         """Who is asked first, in this order."""
 

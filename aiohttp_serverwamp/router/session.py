@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import (
     ApplicationError,
+    ConfigurationError,
     EncodingError,
     InvalidPayload,
     ProtocolViolation,
@@ -319,6 +320,23 @@ class RouterSession(Peer):
         """Go on with the handshake."""
         assert self._handshake is not None, "AUTHENTICATING comes after HELLO"
         self._handshake.authenticate(message)
+
+    def challenge(
+        self,
+        method: str,
+        extra: dict[str, Any],
+        answered_by: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        """Challenge the client, for the authentication handler that runs now.
+
+        Raises `ConfigurationError` when none does.
+        """
+        if self._handshake is None or self.state is not State.ESTABLISHING:
+            raise ConfigurationError(
+                "a client is challenged while it joins, by the realm's authentication "
+                "handler, and once at a time"
+            )
+        self._handshake.challenge(method, extra, answered_by)
 
     def approach(self, realm: JoinableRealm) -> None:
         """Take note of the realm that is being joined."""

@@ -10,13 +10,10 @@ import pytest
 
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.hosting.binding import Injectables, compile_binding
+from aiohttp_serverwamp.hosting.handlers import HandlerKind
 from aiohttp_serverwamp.hosting.invocation import RPCProgressReport, RPCResult
-from aiohttp_serverwamp.hosting.procedures import (
-    HandlerKind,
-    HostedProcedure,
-    result_arguments,
-)
-from aiohttp_serverwamp.hosting.routes import ProcedureRoute
+from aiohttp_serverwamp.hosting.procedures import HostedProcedure, result_arguments
+from aiohttp_serverwamp.hosting.route import ProcedureRoute
 
 
 class Point(NamedTuple):

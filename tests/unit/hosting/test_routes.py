@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.hosting.route import ProcedureRoute, TopicRoute
 from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
 from aiohttp_serverwamp.uris import Match
 
@@ -26,6 +27,7 @@ def test_a_procedure_route_records_what_was_said() -> None:
 
     (route,) = api
     assert decorated is handler
+    assert isinstance(route, ProcedureRoute)
     assert (route.uri, route.match, route.handler) == ("cart.add", Match.EXACT, handler)
     assert (route.thread, route.roles) == (True, frozenset(["user"]))
     assert route.spread_results
@@ -63,6 +65,8 @@ def test_a_topic_route_records_what_was_said() -> None:
     topics.declare("cart.", match="prefix", publish=False)
 
     news, cart = topics
+    assert isinstance(news, TopicRoute)
+    assert isinstance(cart, TopicRoute)
     assert (news.uri, news.handler, news.publish) == ("news", life, True)
     assert news.roles == frozenset(["user"])
     assert (cart.uri, cart.match, cart.handler) == ("cart.", Match.PREFIX, None)

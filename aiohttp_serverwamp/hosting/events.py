@@ -1,0 +1,188 @@
+"""The application as a subscriber: handlers of events, and the runs they make."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp.errors import ConfigurationError, InvalidArgument
+from aiohttp_serverwamp.hosting.handlers import HandlerKind, handler_kind
+from aiohttp_serverwamp.hosting.plain import plain_args, plain_kwargs
+from aiohttp_serverwamp.uris import shown
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp import messages
+    from aiohttp_serverwamp.hosting.binding import Binding
+    from aiohttp_serverwamp.hosting.route import EventRoute
+    from aiohttp_serverwamp.hosting.runtime import Runtime
+
+__all__ = ["Event", "EventHandler", "HostedSubscription", "HostedSubscriptions"]
+
+logger = logging.getLogger("aiohttp_serverwamp.hosting")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event, as the application's handlers receive it (specification, EVENT).
+
+    Ask for it with a parameter annotated `Event`, or named ``event``.
+    """
+
+    #: The topic published to; with patterns not the handler's own.
+    topic: str
+    #: The id of the publication.
+    publication: int
+    #: The positional arguments, not converted.
+    args: Sequence[Any]
+    #: The keyword arguments, not converted.
+    kwargs: Mapping[str, Any]
+    #: ``EVENT.Details``.
+    details: Mapping[str, Any]
+
+    @property
+    def publisher(self) -> int | None:
+        """The publisher's session id, if it is disclosed."""
+        return self.details.get("publisher")
+
+    @property
+    def publisher_authid(self) -> str | None:
+        """The publisher's authid, if it is disclosed."""
+        return self.details.get("publisher_authid")
+
+    @property
+    def publisher_authrole(self) -> str | None:
+        """The publisher's role, if it is disclosed."""
+        return self.details.get("publisher_authrole")
+
+
+class EventHandler:
+    """One handler with its compiled parameters.
+
+    Raises `ConfigurationError` for an async generator, which has nobody to report to.
+    """
+
+    __slots__ = ("binding", "function", "kind")
+
+    def __init__(self, route: EventRoute, binding: Binding) -> None:
+        self.function = route.handler
+        self.binding = binding
+        self.kind = handler_kind(route.handler, thread=route.thread)
+        if self.kind is HandlerKind.GENERATOR:
+            name = getattr(route.handler, "__qualname__", route.handler)
+            raise ConfigurationError(
+                f"event handler {name!r} is an async generator: an event has no caller "
+                "to report to, so write 'async def' without 'yield'"
+            )
+
+
+class HostedSubscription:
+    """A handler's subscription; `unsubscribe` ends it."""
+
+    __slots__ = ("_end", "live", "route")
+
+    def __init__(
+        self, route: EventRoute, end: Callable[[HostedSubscription], None]
+    ) -> None:
+        self.route = route
+        self._end = end
+        #: The subscription's id and compiled handler, while the realm is live.
+        self.live: tuple[int, EventHandler] | None = None
+
+    def unsubscribe(self) -> None:
+        """End the subscription; once is enough."""
+        self._end(self)
+
+
+class HostedSubscriptions:
+    """The application's subscriptions in one realm, by subscription id."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._topics: dict[int, str] = {}
+        self._handlers: dict[int, list[EventHandler]] = {}
+
+    def add(self, subscription: int, topic: str, handler: EventHandler) -> None:
+        """Let a handler receive the events of a subscription."""
+        self._topics[subscription] = topic
+        self._handlers.setdefault(subscription, []).append(handler)
+
+    def remove(self, subscription: int, handler: EventHandler) -> bool:
+        """Remove a handler; tell whether it was the last one."""
+        handlers = self._handlers[subscription]
+        handlers.remove(handler)
+        if handlers:
+            return False
+        del self._handlers[subscription], self._topics[subscription]
+        return True
+
+    def deliver(self, message: messages.Event) -> None:
+        """Run the handlers of an event, in the order they were added."""
+        handlers = self._handlers.get(message.subscription, ())
+        topic = message.details.get("topic") or self._topics.get(message.subscription)
+        if topic is None:
+            return  # unsubscribed while the event was on its way
+        for handler in [*handlers]:
+            # A copy for each: what one of them changes is no affair of the others.
+            event = Event(
+                topic,
+                message.publication,
+                plain_args(message.args) or (),
+                plain_kwargs(message.kwargs) or {},
+                message.details,
+            )
+            self._run(handler, event)
+
+    def _run(self, handler: EventHandler, event: Event) -> None:
+        if handler.kind is not HandlerKind.PLAIN or handler.binding.needs_task:
+            self._runtime.tasks.start(self._guard, handler, event, self._call)
+            return
+        try:
+            args, kwargs = handler.binding.bind(event, event.args, event.kwargs)
+            result = handler.function(*args, **kwargs)
+        except Exception as error:
+            _log(handler, event, error)
+            return
+        if isawaitable(result):
+            self._runtime.tasks.start(self._guard, handler, event, lambda *_: result)
+
+    async def _guard(
+        self,
+        handler: EventHandler,
+        event: Event,
+        call: Callable[[EventHandler, Event], Awaitable[Any]],
+    ) -> None:
+        try:
+            await call(handler, event)
+        except Exception as error:
+            _log(handler, event, error)
+
+    async def _call(self, handler: EventHandler, event: Event) -> None:
+        async with AsyncExitStack() as stack:
+            args, kwargs = await handler.binding.bind_async(
+                event, event.args, event.kwargs, stack
+            )
+            call = functools.partial(handler.function, *args, **kwargs)
+            if handler.kind is HandlerKind.THREAD:
+                await self._runtime.support.run_in_thread(call)
+            elif handler.kind is HandlerKind.COROUTINE:
+                await call()
+            else:
+                call()
+
+
+def _log(handler: EventHandler, event: Event, error: Exception) -> None:
+    name = getattr(handler.function, "__qualname__", handler.function)
+    if isinstance(error, InvalidArgument):
+        # The publisher's fault, not the handler's: no traceback.
+        logger.warning(
+            "event of %s does not fit %s: %s", shown(event.topic), name, error
+        )
+    else:
+        logger.error(
+            "%s failed for an event of %s", name, shown(event.topic), exc_info=error
+        )

@@ -1,0 +1,176 @@
+"""Class-based services: a class whose methods are procedures and topics."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.hosting.route import (
+    ProcedureRoute,
+    Route,
+    TopicRoute,
+    checked_uri,
+    policy_of,
+    role_names,
+)
+from aiohttp_serverwamp.uris import Match
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.default_args import DefaultArg
+
+__all__ = ["Service", "ServiceMethod", "procedure", "topic"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+_MARKS = "__wamp_marks__"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What a decorator says of a method; the service's prefix is still missing."""
+
+    kind: type[Route]
+    uri: str
+    match: Match
+    options: Mapping[str, Any]
+
+
+def procedure(
+    uri: str,
+    *,
+    match: Match | str = Match.EXACT,
+    thread: bool = False,
+    roles: Iterable[str] | None = None,
+) -> Callable[[F], F]:
+    """Mark a service's method as a procedure, served under the prefix and `uri`.
+
+    The other options are those of `RPCRouteSet.route`. Raises `ConfigurationError` for
+    options that make no sense.
+    """
+    options = {"thread": thread, "roles": role_names(roles)}
+    return _marked(_Mark(ProcedureRoute, uri, policy_of(match), options))
+
+
+def topic(
+    uri: str,
+    *,
+    match: Match | str = Match.EXACT,
+    roles: Iterable[str] | None = None,
+    publish: bool | None = None,
+) -> Callable[[F], F]:
+    """Mark a service's method as a subscription handler, under the prefix and `uri`.
+
+    The other options are those of `TopicRouteSet.route`. Raises `ConfigurationError`
+    for options that make no sense.
+    """
+    options = {"roles": role_names(roles), "publish": publish}
+    return _marked(_Mark(TopicRoute, uri, policy_of(match), options))
+
+
+def _marked(mark: _Mark) -> Callable[[F], F]:
+    def decorate(method: F) -> F:
+        setattr(method, _MARKS, (*getattr(method, _MARKS, ()), mark))
+        return method
+
+    return decorate
+
+
+class ServiceMethod:
+    """A method of a service that may not have been built yet; see `Service.bound`."""
+
+    def __init__(self, service: Service, name: str, function: Any) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.service = service
+        self.name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Fail: a method is called on its instance."""
+        raise TypeError(f"{self.name} was not bound to its service")
+
+
+class Service:
+    """A class, to be built when its realm starts, or an instance; and its routes.
+
+    Raises `ConfigurationError` for a class without a marked method and a malformed
+    prefix.
+    """
+
+    def __init__(self, prefix: str, target: Any, *, spread_results: bool) -> None:
+        self._prefix = prefix
+        self._target = target
+        self._spread_results = spread_results
+        if not list(self.routes()):
+            name = getattr(target, "__qualname__", type(target).__qualname__)
+            raise ConfigurationError(
+                f"service {name} offers nothing: mark its methods with "
+                "@procedure(...) or @topic(...)"
+            )
+
+    def routes(self) -> Iterator[Route]:
+        """Yield the routes of the marked methods, in the order they are defined."""
+        owner = self._target if inspect.isclass(self._target) else type(self._target)
+        for name, function in _members(owner):
+            for mark in getattr(function, _MARKS, ()):
+                uri = checked_uri(self._prefix + mark.uri, mark.match)
+                handler = ServiceMethod(self, name, function)
+                route = mark.kind(
+                    uri=uri,
+                    match=mark.match,
+                    handler=handler,
+                    **mark.options,
+                )
+                if isinstance(route, ProcedureRoute) and self._spread_results:
+                    route = dataclasses.replace(route, spread_results=True)
+                yield route
+
+    def build(self, default_args: Mapping[str, DefaultArg]) -> Any:
+        """Return the instance; a class is called with the default args it names.
+
+        Raises `ConfigurationError` for a parameter that no default arg supplies.
+        """
+        if not inspect.isclass(self._target):
+            return self._target
+        given: dict[str, Any] = {}
+        for parameter in inspect.signature(self._target).parameters.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            default = default_args.get(parameter.name)
+            if default is not None:
+                given[parameter.name] = self._value(parameter.name, default)
+            elif parameter.default is parameter.empty:
+                raise ConfigurationError(
+                    f"service {self._target.__qualname__} needs {parameter.name!r}: "
+                    f"give the realm set_default_arg({parameter.name!r}, ...), or the "
+                    "route set an instance"
+                )
+        return self._target(**given)
+
+    def _value(self, name: str, default: DefaultArg) -> Any:
+        if default.factory is None:
+            return default.value
+        value = default.factory()
+        if inspect.isawaitable(value) or hasattr(type(value), "__aenter__"):
+            if inspect.iscoroutine(value):
+                value.close()
+            raise ConfigurationError(
+                f"service {self._target.__qualname__} is built once, at start-up, "
+                f"but the default arg {name!r} is made anew for each call: give its "
+                f"methods the parameter {name!r} instead"
+            )
+        return value
+
+
+def _members(owner: type) -> Iterator[tuple[str, Any]]:
+    seen = set()
+    for base in owner.__mro__:
+        for name, member in vars(base).items():
+            if name not in seen:
+                seen.add(name)
+                yield name, getattr(member, "__func__", member)
