@@ -31,8 +31,8 @@ async def serve(
             tasks.start(connection.close, code, reason)
 
         def expire() -> None:
+            # Not the timer's name here: the two would keep each other, and the session.
             session.deadlines.expire(support.now())
-            timer.set(session.deadlines.next())
 
         session = RouterSession(host, connection, tasks, close)
         timer = support.timer(tasks, expire)

@@ -35,6 +35,9 @@ __all__ = ["Broker", "Subscription"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
+#: After the first, one in so many events that cannot be sent to a session is logged.
+_LOST_PER_LINE = 1_000
+
 
 @dataclass(slots=True, eq=False)
 class Subscription:
@@ -196,9 +199,14 @@ class Broker:
     def _log_lost(
         self, peer: Peer, subscription: Subscription, error: EncodingError
     ) -> None:
-        logger.error(
-            "session %s: an event of subscription %s cannot be sent: %s",
-            peer.id,
-            subscription.id,
-            error,
-        )
+        brokering = peer.brokering
+        brokering.lost += 1
+        # A publisher could fill the log with what some subscriber cannot be sent.
+        if brokering.lost == 1 or brokering.lost % _LOST_PER_LINE == 0:
+            logger.error(
+                "session %s: an event of subscription %s cannot be sent: %s (%s lost)",
+                peer.id,
+                subscription.id,
+                str(error),
+                brokering.lost,
+            )

@@ -24,8 +24,8 @@ class Deadline:
 class Deadlines:
     """Callbacks by due time.
 
-    The owner of a clock sets `on_earlier` to hear of a deadline that comes before all
-    others, asks `next` when to come back, and calls `expire` then.
+    The owner of a clock sets `on_earlier` to hear when to come back, and calls `expire`
+    then; `next` says the same on demand.
     """
 
     __slots__ = ("_cancelled", "_heap", "on_earlier")
@@ -37,7 +37,8 @@ class Deadlines:
     def __init__(self) -> None:
         self._heap: list[Deadline] = []
         self._cancelled = 0
-        #: Called with the new earliest time when a deadline comes before all others.
+        #: Called with the earliest time when a deadline comes before all others, and
+        #: when some have expired.
         self.on_earlier: Callable[[float], None] | None = None
 
     def add(self, when: float, callback: Callable[[], None]) -> Deadline:
@@ -73,6 +74,8 @@ class Deadlines:
             callback, deadline.callback = deadline.callback, None
             if callback is not None:
                 callback()
+        if when is not None and self.on_earlier is not None:
+            self.on_earlier(when)
 
     def clear(self) -> None:
         """Forget every deadline."""

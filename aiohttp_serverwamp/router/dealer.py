@@ -355,7 +355,7 @@ class Dealer:
             "session %s: the answer to its call %s cannot be sent: %s",
             pending.caller.id,
             pending.request,
-            error,
+            str(error),
         )
 
     def _fail(

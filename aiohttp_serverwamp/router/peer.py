@@ -25,9 +25,11 @@ __all__ = ["BrokerState", "DealerState", "Peer"]
 class BrokerState:
     """What the broker keeps about one peer."""
 
-    __slots__ = ("subscriptions",)
+    __slots__ = ("lost", "subscriptions")
 
     def __init__(self) -> None:
+        #: Events that the peer's serializer could not carry.
+        self.lost = 0
         self.subscriptions: dict[int, Subscription] = {}
 
 
