@@ -152,6 +152,9 @@ class Permissions:
         # Hot path: every CALL and PUBLISH of a client.
         if match is not Match.EXACT:
             return self._decide_pattern(authrole, action, uri, match)
+        exact = self._rules.get(uri, Match.EXACT)
+        if exact is not None and (rules := exact.get(action)) is not None:
+            return _verdict(rules, action, authrole)
         for statements in self._rules.matches(uri):
             rules = statements.get(action)
             if rules is not None:

@@ -82,10 +82,13 @@ class PendingCall:
         self.callee = callee
         #: The id in the callee's sequence; 0 until the invocation is sent.
         self.invocation = 0
-        options = call.options
-        self.receive_progress: bool = options.get("receive_progress", False)
+        self.receive_progress = False
         #: Seconds until the first answer, and between progressive ones; 0: no limit.
-        self.timeout: float = min(options.get("timeout", 0), _LONGEST_TIMEOUT) / 1000
+        self.timeout = 0.0
+        options = call.options
+        if options:
+            self.receive_progress = options.get("receive_progress", False)
+            self.timeout = min(options.get("timeout", 0), _LONGEST_TIMEOUT) / 1000
         self.deadline: Deadline | None = None
         #: Whether the caller's identity is made known to the callee.
         self.disclosed = False

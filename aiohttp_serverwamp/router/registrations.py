@@ -163,7 +163,7 @@ class Registrations:
         """Return the registration that a call of `uri` is routed to (5.8)."""
         # Hot path.
         registration = self._index.best(uri)
-        if registration is not None and is_reserved(uri) and not registration.trusted:
+        if registration is not None and not registration.trusted and is_reserved(uri):
             # Patterns of clients never capture the router's own URIs (REQ-URI-012).
             trusted = (one for one in self._index.matches(uri) if one.trusted)
             return next(trusted, None)

@@ -10,6 +10,9 @@ __all__ = ["State"]
 class State(Enum):
     """Where a session stands."""
 
+    # Looked up for every message; Enum's own hash is a Python function.
+    __hash__ = object.__hash__
+
     #: Open connection, no HELLO yet.
     CLOSED = "waiting for HELLO"
     #: HELLO received; whether to welcome the client is being decided.

@@ -309,3 +309,14 @@ def test_a_refusal_does_not_quote_what_was_sent() -> None:
 
     assert "s3cret" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_the_codec_options_stand_in_the_codecs_order() -> None:
+    """They are given by position: one out of place would change this text."""
+    message: list[Any] = [{"b": "</é&>", "a": [1.5, None]}, b"\x10\xe3"]
+
+    assert JSONSerializer().encode(message) == (
+        '[{"b":"</é&>","a":[1.5,null]},"\\u0000EOM="]'.encode()
+    )
+    with pytest.raises(EncodingError):
+        JSONSerializer().encode([float("nan")])
