@@ -14,6 +14,7 @@ from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.serve import serve
 from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
 from aiohttp_serverwamp.hosting.runtime import Runtime
+from aiohttp_serverwamp.hosting.selection import ANY, AnyValue
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.limits import Limits
 from aiohttp_serverwamp.realm import Realm
@@ -161,9 +162,9 @@ class Application(RealmMethods):
     # --- Sessions -----------------------------------------------------------------
 
     def sessions(
-        self, *, authid: str | None = None, authrole: str | None = None
+        self, *, authid: str | AnyValue = ANY, authrole: str | AnyValue = ANY
     ) -> Sequence[Session]:
-        """Return the sessions that are joined now, realm by realm."""
+        """Return the sessions that are joined now, realm by realm; see `Realm`."""
         return [
             session
             for realm in self._every_realm()
@@ -173,14 +174,16 @@ class Application(RealmMethods):
     async def close_sessions(
         self,
         *,
-        authid: str | None = None,
-        authrole: str | None = None,
+        authid: str | AnyValue = ANY,
+        authrole: str | AnyValue = ANY,
         reason: str = uris.KILLED,
         message: str = "",
     ) -> int:
         """End the sessions that match, in all realms; return how many.
 
-        They leave their realms at once and get GOODBYE; see `Session.close`.
+        They leave their realms at once and get GOODBYE; see `Session.close`. Raises
+        `ConfigurationError` for an `authid` or `authrole` that is no str, or an empty
+        one, such as the None of a visitor who is not signed in.
         """
         closed = 0
         for realm in self._every_realm():

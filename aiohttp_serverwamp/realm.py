@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
-from aiohttp_serverwamp.errors import ApplicationError, ConfigurationError
-from aiohttp_serverwamp.hosting.events import EventHandler, HostedSubscription
-from aiohttp_serverwamp.hosting.injection import (
-    compile_event_handler,
-    compile_life_handler,
-    compile_procedure,
-)
+from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.hosting.events import HostedSubscription
+from aiohttp_serverwamp.hosting.installation import Installation
 from aiohttp_serverwamp.hosting.lives import Life, LifeHandler, check_life_handler
 from aiohttp_serverwamp.hosting.local_session import LocalSession
-from aiohttp_serverwamp.hosting.procedures import HostedProcedure
 from aiohttp_serverwamp.hosting.route import (
     EventRoute,
     ProcedureRoute,
@@ -25,15 +19,13 @@ from aiohttp_serverwamp.hosting.route import (
     TopicRoute,
 )
 from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
-from aiohttp_serverwamp.hosting.services import Service, ServiceMethod
+from aiohttp_serverwamp.hosting.selection import ANY, AnyValue, selected
 from aiohttp_serverwamp.hosting.session import Session
 from aiohttp_serverwamp.hosting.topics import HostedTopics, Occasion
 from aiohttp_serverwamp.ids import random_id
-from aiohttp_serverwamp.messages import Register
 from aiohttp_serverwamp.realm_methods import RealmMethods
 from aiohttp_serverwamp.router.authorization import Permissions, Preset
 from aiohttp_serverwamp.router.disclosure import Disclosure
-from aiohttp_serverwamp.router.registrations import Callee
 from aiohttp_serverwamp.router.router import Router
 from aiohttp_serverwamp.uris import is_valid_uri
 
@@ -85,8 +77,6 @@ class Realm(RealmMethods):
         #: What handlers get by parameter name.
         self.default_args: dict[str, DefaultArg] = {}
         self._authorizer: Authorizer | None = None
-        #: The instances of class-based services, while live.
-        self._services: dict[Service, Any] = {}
         self._subscriptions: list[HostedSubscription] = []
         self._life_functions: list[Callable[..., Any]] = []
         self._life_handlers: list[LifeHandler] = []
@@ -95,7 +85,7 @@ class Realm(RealmMethods):
         self._runtime: Runtime | None = None
         self._router: Router | None = None
         self._local: LocalSession | None = None
-        self._topics: HostedTopics | None = None
+        self._installation: Installation | None = None
 
     def __repr__(self) -> str:
         return f"<Realm {self.uri!r}>"
@@ -106,38 +96,39 @@ class Realm(RealmMethods):
     # --- Setting up ---------------------------------------------------------------
 
     def install_routes(self, routes: Iterable[Route]) -> None:
-        """Add routes, and host them at once if the realm is live."""
+        """Add routes, all or none, and host them at once if the realm is live."""
+        self._check_thread("add_routes()")
+        added: dict[tuple[Any, ...], Route] = {}
+        subscriptions = []
         for route in _each_route(routes):
             if isinstance(route, EventRoute):
-                self.install_subscription(route)
+                subscriptions.append(HostedSubscription(route, self._unsubscribe))
                 continue
             kind = "procedure" if isinstance(route, ProcedureRoute) else "topic"
             key = (kind, route.uri, route.match)
-            if key in self._routes:
+            if key in self._routes or key in added:
                 raise ConfigurationError(
                     f"{self!r} serves the {kind} {route.uri!r} already: give each its "
                     "own URI, or leave one route out"
                 )
             if isinstance(route, TopicRoute) and route.handler is not None:
                 check_life_handler(route.handler, "subscription handler")
+            added[key] = route
+        if self._installation is not None:
+            self._installation.take_up(added.values(), subscriptions)
+        self._routes.update(added)
+        self._subscriptions += subscriptions
+        for route in added.values():
             self._declare(route)
-            if self._runtime is not None:
-                self._install(route)
-            self._routes[key] = route
 
     def install_subscription(self, route: EventRoute) -> HostedSubscription:
         """Subscribe as the application, at once if the realm is live."""
+        self._check_thread("subscribe()")
         subscription = HostedSubscription(route, self._unsubscribe)
+        if self._installation is not None:
+            self._installation.take_up([], [subscription])
         self._subscriptions.append(subscription)
-        if self._runtime is not None:
-            self._subscribe(subscription)
         return subscription
-
-    def _subscribe(self, subscription: HostedSubscription) -> None:
-        route = subscription.route
-        binding = compile_event_handler(route.handler, self.default_args)
-        handler = EventHandler(route, binding)
-        subscription.live = (self.local.subscribe(route, handler), handler)
 
     def _unsubscribe(self, subscription: HostedSubscription) -> None:
         if subscription in self._subscriptions:
@@ -165,9 +156,20 @@ class Realm(RealmMethods):
 
     def install_life_handler(self, handler: Callable[..., Any]) -> None:
         """Add a lifespan handler, for sessions that join from now on."""
-        if self._runtime is not None:
-            self._life_handlers.append(self._life_handler(handler))
+        if self._installation is not None:
+            self._life_handlers.append(self._installation.life_handler(handler))
         self._life_functions.append(handler)
+
+    def install_default_arg(self, name: str, supplied: DefaultArg) -> None:
+        """Supply handler parameters of one name, before any handler is compiled."""
+        if self._runtime is not None:
+            raise ConfigurationError(
+                f"set_default_arg({name!r}) comes too late, {self!r} runs and its "
+                "handlers are compiled: call it before start-up; what only start-up "
+                "makes, give by factory=, or make it in a cleanup_ctx that is appended "
+                "before setup_wamp(app)"
+            )
+        self.default_args[name] = supplied
 
     def install_authorizer(self, authorizer: Authorizer | None) -> None:
         """Set the authorizer, and forget what an earlier one decided."""
@@ -195,87 +197,30 @@ class Realm(RealmMethods):
             strict_uris=self._strict_uris,
         )
         self._router.authorizer = self._authorizer
-        self._router.hosted_topics = self._topics = HostedTopics(runtime)
+        self._router.hosted_topics = topics = HostedTopics(runtime)
         self._local = LocalSession(self._router, runtime, self.view)
+        self._installation = Installation(self._local, topics, self.default_args)
         try:
-            for route in self._routes.values():
-                self._install(route)
-            for subscription in self._subscriptions:
-                self._subscribe(subscription)
+            self._installation.take_up(self._routes.values(), self._subscriptions)
             self._life_handlers = [
-                self._life_handler(function) for function in self._life_functions
+                self._installation.life_handler(function)
+                for function in self._life_functions
             ]
-        except ConfigurationError:
+        except BaseException:
+            # Not only our own: the constructor of a service may raise anything.
             self.stop()
             raise
 
     def stop(self) -> None:
         """Be set up only, as before `start`."""
-        self._runtime = self._router = self._local = self._topics = None
+        self._runtime = self._router = self._local = self._installation = None
         self._life_handlers = []
-        self._services.clear()
         for subscription in self._subscriptions:
             subscription.live = None
 
-    def _install(self, route: Route) -> None:
-        if isinstance(route, ProcedureRoute):
-            self._install_procedure(route)
-        elif isinstance(route, TopicRoute):
-            self._install_topic(route)
-
-    def _install_procedure(self, route: ProcedureRoute) -> None:
-        route = replace(route, handler=self._bound(route.handler))
-        binding = compile_procedure(
-            route.handler, self._live(), self.default_args, whole=route.whole
-        )
-        procedure = HostedProcedure(route, binding)
-        dealer = self.router.dealer
-        if isinstance(route.uri, str):
-            message = Register(1, {"match": route.match}, route.uri)
-            try:
-                registration = dealer.register(self.local, message)
-            except ApplicationError as error:
-                raise ConfigurationError(
-                    f"{self!r} cannot host {route.uri!r}: {error}"
-                ) from error
-        else:
-            registration = dealer.registrations.add_fallback(
-                Callee(self.local), route.uri, route.roles
-            )
-        self.local.host(registration.id, procedure)
-
-    def _install_topic(self, route: TopicRoute) -> None:
-        assert self._topics is not None, "installed while live"
-        handler = None
-        if route.handler is not None:
-            function = self._bound(route.handler)
-            handler = self._life_handler(function, whole=route.whole)
-        if isinstance(route.uri, str):
-            self._topics.add(route.uri, route.match, handler)
-        else:
-            self._topics.add_fallback(route.uri, route.roles, handler)
-
-    def _bound(self, handler: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a service's method bound to its instance, others as they are."""
-        if not isinstance(handler, ServiceMethod):
-            return handler
-        service = handler.service
-        if service not in self._services:
-            self._services[service] = service.build(self.default_args)
-        method: Callable[..., Any] = getattr(self._services[service], handler.name)
-        return method
-
-    def _life_handler(
-        self, function: Callable[..., Any], *, whole: bool = False
-    ) -> LifeHandler:
-        binding = compile_life_handler(
-            function, self._live(), self.default_args, whole=whole
-        )
-        return LifeHandler(function, binding)
-
-    def _live(self) -> Runtime:
-        assert self._runtime is not None, "handlers are compiled while live"
-        return self._runtime
+    def _check_thread(self, call: str) -> None:
+        if self._runtime is not None:
+            self._runtime.check_thread(call)
 
     # --- Live ---------------------------------------------------------------------
 
@@ -302,7 +247,8 @@ class Realm(RealmMethods):
 
     def waiter(self) -> Waiter[Any]:
         """Make a waiter for the running task."""
-        return self._live().support.waiter()
+        assert self._runtime is not None, "clients are challenged while live"
+        return self._runtime.support.waiter()
 
     def view(self, peer: Peer) -> Session:
         """Return the public Session of a peer."""
@@ -320,37 +266,35 @@ class Realm(RealmMethods):
         return Life(self._runtime, session.tasks, self._life_handlers, occasion)
 
     def sessions(
-        self, *, authid: str | None = None, authrole: str | None = None
+        self, *, authid: str | AnyValue = ANY, authrole: str | AnyValue = ANY
     ) -> Sequence[Session]:
-        """Return the sessions that are joined now, in the order they joined."""
-        return [
-            peer.public() for peer in self._joined(authid=authid, authrole=authrole)
-        ]
+        """Return the sessions that are joined now, in the order they joined.
+
+        Raises `ConfigurationError` for an `authid` or `authrole` that is no str, or an
+        empty one, such as the None of a visitor who is not signed in.
+        """
+        joined = [] if self._router is None else [*self._router.sessions.values()]
+        chosen = selected(joined, authid=authid, authrole=authrole)
+        return [peer.public() for peer in chosen]
 
     async def close_sessions(
         self,
         *,
-        authid: str | None = None,
-        authrole: str | None = None,
+        authid: str | AnyValue = ANY,
+        authrole: str | AnyValue = ANY,
         reason: str = uris.KILLED,
         message: str = "",
     ) -> int:
         """End the sessions that match, all of them by default; return how many.
 
-        They leave the realm at once and get GOODBYE; see `Session.close`.
+        They leave the realm at once and get GOODBYE; see `Session.close`. Raises
+        `ConfigurationError` as `sessions` does, and in another thread than the loop's.
         """
+        self._check_thread("close_sessions()")
         chosen = self.sessions(authid=authid, authrole=authrole)
         for session in chosen:
             await session.close(reason, message)
         return len(chosen)
-
-    def _joined(
-        self, *, authid: str | None, authrole: str | None
-    ) -> Iterator[RouterSession]:
-        sessions = [] if self._router is None else [*self._router.sessions.values()]
-        for peer in sessions:
-            if authid in (None, peer.authid) and authrole in (None, peer.authrole):
-                yield peer
 
 
 def _each_route(routes: Iterable[Any]) -> Iterator[Route]:

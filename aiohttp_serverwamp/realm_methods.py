@@ -106,7 +106,7 @@ class RealmMethods:
             raise ConfigurationError(
                 f"set_default_arg({name!r}, factory={factory!r}): give a function"
             )
-        self._target().default_args[name] = DefaultArg(value, factory)
+        self._target().install_default_arg(name, DefaultArg(value, factory))
 
     def add_session_lifespan_handler(self, handler: Callable[..., Any]) -> None:
         """Let an async generator accompany every session of the realm.

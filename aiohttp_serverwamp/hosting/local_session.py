@@ -18,7 +18,6 @@ from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import (
     ApplicationError,
     Canceled,
-    ConfigurationError,
     EncodingError,
     TimedOut,
 )
@@ -400,11 +399,7 @@ class LocalSession(Peer):
         at: Peer | None = None,
     ) -> Any:
         """Call a procedure; see `Realm.call` and `Session.call`."""
-        if get_ident() != self.runtime.thread:
-            raise ConfigurationError(
-                "call() is a coroutine of the application's loop: from another thread "
-                "use asyncio.run_coroutine_threadsafe(realm.call(...), loop)"
-            )
+        self.runtime.check_thread("call()")
         given = options_dict(Call, options)
         timeout = given.pop("timeout", 0) / 1000
         request = self._requests.next()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.hosting.selection import ANY, AnyValue
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.local_session import LocalSession
@@ -53,15 +54,15 @@ class RealmAPI(Protocol):
         """Call a procedure as the application."""
 
     def sessions(
-        self, *, authid: str | None = None, authrole: str | None = None
+        self, *, authid: str | AnyValue = ANY, authrole: str | AnyValue = ANY
     ) -> Sequence[Session]:
         """Return the sessions that are joined now."""
 
     async def close_sessions(
         self,
         *,
-        authid: str | None = None,
-        authrole: str | None = None,
+        authid: str | AnyValue = ANY,
+        authrole: str | AnyValue = ANY,
         reason: str = uris.KILLED,
         message: str = "",
     ) -> int:

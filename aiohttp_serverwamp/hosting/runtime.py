@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import AsyncSupport, TaskRunner
@@ -31,3 +34,12 @@ class Runtime:
     close_timeout: float
     #: Injected types that only the server's adapter knows: type → getter(session).
     injections: Mapping[type, Callable[[Any], Any]]
+
+    def check_thread(self, call: str) -> None:
+        """Raise `ConfigurationError` unless this is the thread of the loop."""
+        if get_ident() != self.thread:
+            raise ConfigurationError(
+                f"{call} belongs to the application's loop: from another thread write "
+                "asyncio.run_coroutine_threadsafe(...) for a coroutine, "
+                "loop.call_soon_threadsafe(...) for a function"
+            )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import ConfigurationError, ConnectionClosed
 from aiohttp_serverwamp.router.session import RouterSession
+from aiohttp_serverwamp.router.states import State
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.publication import CallOptions, Publication
@@ -180,7 +181,10 @@ class Session(MutableMapping[str, Any]):
         """
         if not uris.is_valid_uri(reason):
             raise ConfigurationError(f"reason={reason!r}: give a URI, as {uris.KILLED}")
-        self._wire("cannot be closed").goodbye(reason, message)
+        peer = self._wire("cannot be closed")
+        if peer.state is not State.ENDED:
+            self._realm.local.runtime.check_thread("session.close()")
+            peer.goodbye(reason, message)
 
     def _wire(self, problem: str) -> RouterSession:
         if not isinstance(self.peer, RouterSession):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import ConfigurationError
+from aiohttp_serverwamp.router.authorization import Action, Verdict
 from tests.sites import running
 
 
@@ -185,3 +187,64 @@ async def test_a_realm_goes_live_again_with_all_it_offers() -> None:
             assert await realm.call("a") is None
         with pytest.raises(ConfigurationError):
             realm.publish("t")
+
+
+# --- While it runs --------------------------------------------------------------------
+
+
+async def test_what_is_supplied_too_late_is_refused() -> None:
+    """Handlers are compiled: the value would be ignored, and taken from callers."""
+    async with running() as realm:
+        with pytest.raises(ConfigurationError, match="too late"):
+            realm.set_default_arg("db", "given")
+    realm.set_default_arg("db", "given")
+
+
+@pytest.mark.parametrize("bad", [rpc("a"), rpc("b", needs_what_nothing_gives)])
+async def test_routes_are_added_all_or_none(bad: Any) -> None:
+    async with running(rpc("a"), open_=True) as realm:
+        with pytest.raises(ConfigurationError):
+            realm.add_routes([rpc("new"), topics("t"), *bad])
+        with pytest.raises(serverwamp.errors.NoSuchProcedure):
+            await realm.call("new")
+        realm.add_routes([rpc("new"), topics("t")])
+        assert await realm.call("new") is None
+
+
+def test_of_a_table_that_is_refused_nothing_is_permitted() -> None:
+    realm = serverwamp.Realm("r")
+    with pytest.raises(ConfigurationError, match="already"):
+        realm.add_routes([rpc("a"), rpc("a")])
+
+    assert realm.permissions.decide("anonymous", Action.CALL, "a") is Verdict.UNSAID
+
+
+async def test_a_service_that_cannot_be_built_leaves_the_realm_as_it_was() -> None:
+    routes = serverwamp.RPCRouteSet()
+
+    @routes.service()
+    class Broken:
+        def __init__(self) -> None:
+            raise LookupError("no database")
+
+        @serverwamp.procedure("a")
+        async def a(self) -> None: ...
+
+    realm = serverwamp.Realm("late")
+    realm.add_routes(routes)
+    async with running() as other:
+        wamp: Any = other.owner
+        with pytest.raises(LookupError):
+            wamp.add_realm(realm)
+        with pytest.raises(ConfigurationError, match="not running"):
+            realm.publish("t")
+
+
+async def test_sessions_are_closed_and_routes_added_in_the_thread_of_the_loop() -> None:
+    def close() -> None:
+        asyncio.run(realm.close_sessions())
+
+    async with running() as realm:
+        for act in (close, lambda: realm.add_routes(rpc("b"))):
+            with pytest.raises(ConfigurationError, match="threadsafe"):
+                await asyncio.to_thread(act)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -132,3 +133,13 @@ async def test_data_outlives_the_session_for_its_clean_up(
 
     await until(lambda: not session.is_open)
     assert session["cart"] == [1]
+
+
+async def test_it_is_closed_in_the_thread_of_the_loop(
+    joined: tuple[Session, Client],
+) -> None:
+    session, _ = joined
+
+    with pytest.raises(serverwamp.ConfigurationError, match="run_coroutine_threadsafe"):
+        await asyncio.to_thread(lambda: asyncio.run(session.close()))
+    assert session.is_open
