@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +18,7 @@ from aiohttp_serverwamp.hosting.route import (
     policy_of,
     role_names,
 )
+from aiohttp_serverwamp.hosting.signatures import read_signature
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _MARKS = "__wamp_marks__"
 class _Mark:
     """What a decorator says of a method; the service's prefix is still missing."""
 
-    kind: type[Route]
+    kind: type[ProcedureRoute] | type[TopicRoute]
     uri: str
     match: Match
     options: Mapping[str, Any]
@@ -50,8 +51,10 @@ def procedure(
 ) -> Callable[[F], F]:
     """Mark a service's method as a procedure, served under the prefix and `uri`.
 
-    The other options are those of `RPCRouteSet.route`. Raises `ConfigurationError` for
-    options that make no sense.
+    The other options are those of `RPCRouteSet.route`. A method that overrides a marked
+    one without a mark of its own serves under the marks of that one.
+
+    Raises `ConfigurationError` for options that make no sense.
     """
     options = {"thread": thread, "roles": role_names(roles)}
     return _marked(_Mark(ProcedureRoute, uri, policy_of(match), options))
@@ -74,7 +77,18 @@ def topic(
 
 
 def _marked(mark: _Mark) -> Callable[[F], F]:
+    uri: object = mark.uri
+    if not isinstance(uri, str):
+        name = "topic" if mark.kind is TopicRoute else "procedure"
+        raise ConfigurationError(
+            f"@{name} takes the URI behind the service's prefix: write "
+            f'@{name}("add"), or @{name}("") for the prefix itself'
+        )
+
     def decorate(method: F) -> F:
+        member: object = method
+        if not callable(member) and not isinstance(member, classmethod):
+            raise ConfigurationError(f"{method!r} is no method: mark a function")
         setattr(method, _MARKS, (*getattr(method, _MARKS, ()), mark))
         return method
 
@@ -116,8 +130,8 @@ class Service:
     def routes(self) -> Iterator[Route]:
         """Yield the routes of the marked methods, in the order they are defined."""
         owner = self._target if inspect.isclass(self._target) else type(self._target)
-        for name, function in _members(owner):
-            for mark in getattr(function, _MARKS, ()):
+        for name, function, marks in _members(owner):
+            for mark in marks:
                 uri = checked_uri(self._prefix + mark.uri, mark.match)
                 handler = ServiceMethod(self, name, function)
                 route = mark.kind(
@@ -137,20 +151,27 @@ class Service:
         """
         if not inspect.isclass(self._target):
             return self._target
-        given: dict[str, Any] = {}
-        for parameter in inspect.signature(self._target).parameters.values():
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for parameter in read_signature(self._target).parameters.values():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
             default = default_args.get(parameter.name)
-            if default is not None:
-                given[parameter.name] = self._value(parameter.name, default)
-            elif parameter.default is parameter.empty:
-                raise ConfigurationError(
-                    f"service {self._target.__qualname__} needs {parameter.name!r}: "
-                    f"give the realm set_default_arg({parameter.name!r}, ...), or the "
-                    "route set an instance"
-                )
-        return self._target(**given)
+            if default is None:
+                self._check_optional(parameter)
+            elif parameter.kind is parameter.POSITIONAL_ONLY:
+                args.append(self._value(parameter.name, default))
+            else:
+                kwargs[parameter.name] = self._value(parameter.name, default)
+        return self._target(*args, **kwargs)
+
+    def _check_optional(self, parameter: inspect.Parameter) -> None:
+        if parameter.default is parameter.empty:
+            raise ConfigurationError(
+                f"service {self._target.__qualname__} needs {parameter.name!r}: "
+                f"give the realm set_default_arg({parameter.name!r}, ...), or the "
+                "route set an instance"
+            )
 
     def _value(self, name: str, default: DefaultArg) -> Any:
         if default.factory is None:
@@ -167,10 +188,24 @@ class Service:
         return value
 
 
-def _members(owner: type) -> Iterator[tuple[str, Any]]:
-    seen = set()
-    for base in owner.__mro__:
-        for name, member in vars(base).items():
-            if name not in seen:
-                seen.add(name)
-                yield name, getattr(member, "__func__", member)
+def _members(owner: type) -> Iterator[tuple[str, Any, Sequence[_Mark]]]:
+    """Yield name, function and marks of what the class has, inherited or its own."""
+    for name in _names(owner):
+        found = [vars(base)[name] for base in owner.__mro__ if name in vars(base)]
+        function = getattr(found[0], "__func__", found[0])
+        if callable(function):
+            yield name, function, next(filter(None, map(_marks, found)), ())
+
+
+def _names(owner: type) -> Iterable[str]:
+    """Return the names in the order they are defined, those of base classes first."""
+    return dict.fromkeys(
+        name for base in reversed(owner.__mro__) for name in vars(base)
+    )
+
+
+def _marks(member: Any) -> Sequence[_Mark]:
+    # On a static or class method the mark is where it was written: inside or outside.
+    inside = getattr(member, "__func__", member)
+    marks: Sequence[_Mark] = getattr(member, _MARKS, ()) or getattr(inside, _MARKS, ())
+    return marks
