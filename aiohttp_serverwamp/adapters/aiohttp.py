@@ -1,8 +1,9 @@
 """WebSocket connections of an aiohttp server.
 
 Frames are written straight to the transport, joined for each turn of the event loop
-(the header is ours, RFC 6455 5.2); only clients that negotiated compression go through
-`WebSocketResponse.send_frame`. Reading is left to aiohttp.
+(the header is ours, RFC 6455 5.2). Compressed ones go through
+`WebSocketResponse.send_frame`; those and TLS are waited for, by a task for each
+connection. Reading is left to aiohttp.
 
 The closing handshake is ours: a connection whose client is still sending must not be
 closed, or the client's kernel throws away what the client has not read yet. So what
@@ -28,9 +29,11 @@ from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
 from aiohttp_serverwamp.adapters.outbox import Flusher, Outbox
 from aiohttp_serverwamp.adapters.websocket import (
+    BINARY,
     CLOSE,
     PING,
     PONG,
+    TEXT,
     answer_to_close,
     close_payload,
     codec_for,
@@ -56,8 +59,8 @@ MAX_CHECK = 0.05
 #: Stands for no limit where a transport wants a number: 2 GiB.
 UNLIMITED = 2**31
 
-#: Bytes given to TLS at once. It passes them all on, and tells of what is held back
-#: below it only when given more.
+#: Bytes given to TLS before it is waited for. It passes what it has been given on to a
+#: transport below, where nothing tells of it.
 TLS_WRITE = 65536
 
 # The outboxes keep their flusher, and with it the loop, alive; nothing else does.
@@ -66,7 +69,8 @@ _flushers: WeakValueDictionary[asyncio.AbstractEventLoop, Flusher] = (
 )
 
 
-def _flusher_for(loop: asyncio.AbstractEventLoop) -> Flusher:
+def _flusher() -> Flusher:
+    loop = asyncio.get_running_loop()
     flusher = _flushers.get(loop)
     if flusher is None:
         flusher = _flushers[loop] = Flusher(
@@ -102,7 +106,7 @@ class AiohttpConnection:
         "_shutting",
         "_support",
         "_task",
-        "_tls",
+        "_unawaited",
         "_transport",
         "_ws",
         "codec",
@@ -122,13 +126,12 @@ class AiohttpConnection:
         info = transport_info(request)
         if http_session is not None:
             info["http_session"] = dict(http_session)
-        loop = asyncio.get_running_loop()
         self.transport_info: Mapping[str, Any] = info
         self.codec = codec_for(serializer, framed=not ws.compress)
         self._request = request
         self._ws = ws
         self._transport = request.transport
-        self._tls = ws.get_extra_info("sslcontext") is not None
+        tls = ws.get_extra_info("sslcontext") is not None
         self._close_timeout = limits.close_timeout
         self._closing: asyncio.Future[None] | None = None
         self._said_close = False
@@ -140,10 +143,15 @@ class AiohttpConnection:
         self._room: asyncio.Future[None] | None = None
         self._shutting: asyncio.TimerHandle | None = None
         self._support = AsyncioAsyncSupport()
-        self._outbox = self._make_outbox(limits, label, _flusher_for(loop))
+        self._outbox = self._make_outbox(limits, label, _flusher(), tls=tls)
         self._heartbeat = Heartbeat(limits.heartbeat, self._ping, self._unresponsive)
-        # The one task that may wait for this client, where it negotiated compression.
-        self._task = self._start_writer(serializer) if ws.compress else None
+        # Bytes written since the transport was last waited for.
+        self._unawaited = 0
+        # The one task that may wait for this client, where sending has to be awaited.
+        self._task: asyncio.Task[None] | None = None
+        if ws.compress or tls:
+            send = self._send_compressed if ws.compress else self._send_over_tls
+            self._task = asyncio.create_task(self._run_writer(send))
 
     async def receive(self) -> str | bytes | None:
         """Wait for the next message: text, binary, or None once closed.
@@ -191,8 +199,7 @@ class AiohttpConnection:
         returns None. The transport has been released when it returns.
         """
         if self._closing is not None:
-            # Not awaited directly: a future that is awaited is cancelled with its
-            # waiter.
+            # Not awaited directly: a future is cancelled with who awaits it.
             await asyncio.wait([self._closing])
             return
         self._closing = asyncio.get_running_loop().create_future()
@@ -219,7 +226,7 @@ class AiohttpConnection:
             self._transport.abort()
 
     def _make_outbox(
-        self, limits: Limits, label: str | None, flusher: Flusher
+        self, limits: Limits, label: str | None, flusher: Flusher, *, tls: bool
     ) -> Outbox:
         outbox = Outbox(
             label=label or f"client {self.transport_info['peer_address']}",
@@ -228,10 +235,12 @@ class AiohttpConnection:
             write_deadline=limits.write_deadline,
             buffered=self._buffered,
             flusher=flusher,
-            sink=None if self._ws.compress else self._write_frames,
+            sink=None if tls or self._ws.compress else self._write_frames,
         )
         if self._transport is None:
             outbox.close()
+        elif tls:
+            self._transport.set_write_buffer_limits(high=TLS_WRITE)
         elif not self._ws.compress:
             high = (limits.max_pending_bytes or UNLIMITED) // 2
             self._transport.set_write_buffer_limits(high=high)
@@ -249,10 +258,6 @@ class AiohttpConnection:
         # After the close frame nothing may follow (RFC 6455 5.5.1).
         if self._transport is None or self._transport.is_closing() or self._said_close:
             self._outbox.close()
-        elif self._tls and len(data) > TLS_WRITE:
-            view = memoryview(data)
-            for start in range(0, len(data), TLS_WRITE):
-                self._transport.write(view[start : start + TLS_WRITE])
         else:
             self._transport.write(data)
 
@@ -270,6 +275,8 @@ class AiohttpConnection:
         # their answers would pile up, the transport unasked.
         if self._task is None:
             self._outbox.flush_now()
+        elif not self._outbox.is_congested:
+            return  # the transport is full, but what is queued here counts
         if self._closing is not None:
             return
         # In a task of its own, which `close` can end without ending this one.
@@ -284,17 +291,25 @@ class AiohttpConnection:
         if self._task is not None:
             await self._outbox.wait_for_room(self._support)
             return
-        # Who waits finds out by itself that the client has gone.
-        with suppress(ConnectionError):
+        with suppress(ConnectionError):  # `receive` is about to find out
             await self._request.writer.drain()
 
-    def _start_writer(self, serializer: Serializer) -> asyncio.Task[None]:
-        opcode = WSMsgType.BINARY if serializer.binary else WSMsgType.TEXT
+    async def _send_compressed(self, payload: bytes) -> None:
+        opcode = BINARY if self.codec.serializer.binary else TEXT
+        await self._ws.send_frame(payload, WSMsgType(opcode))
+        await self._wait_for_transport(len(payload))
 
-        async def send(payload: bytes) -> None:
-            await self._ws.send_frame(payload, opcode)
+    async def _send_over_tls(self, frame: bytes) -> None:
+        self._write_frames(frame)
+        await self._wait_for_transport(len(frame))
 
-        return asyncio.create_task(self._run_writer(send))
+    async def _wait_for_transport(self, written: int) -> None:
+        self._unawaited += written
+        if self._unawaited >= TLS_WRITE:
+            self._unawaited = 0
+            # uvloop looks what its transports hold back at the end of a turn only.
+            await asyncio.sleep(0)
+            await self._request.writer.drain()
 
     async def _run_writer(self, send: Callable[[bytes], Awaitable[None]]) -> None:
         try:
@@ -359,8 +374,7 @@ class AiohttpConnection:
         delay = self._close_timeout / 2
         if self._transport.can_write_eof():
             delay = min(SHUT_AFTER, delay)
-        loop = asyncio.get_running_loop()
-        self._shutting = loop.call_later(delay, self._shut)
+        self._shutting = asyncio.get_running_loop().call_later(delay, self._shut)
 
     def _shut(self) -> None:
         """Tell the client that nothing more comes; what it sends is still taken."""

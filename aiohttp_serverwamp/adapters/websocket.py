@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Serializer
 
 __all__ = [
+    "BINARY",
     "CLOSE",
     "PING",
     "PONG",
+    "TEXT",
     "answer_to_close",
     "close_payload",
     "codec_for",
