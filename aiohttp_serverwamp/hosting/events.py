@@ -103,6 +103,11 @@ class HostedSubscriptions:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        cancelled = runtime.support.cancelled
+        self._raised: tuple[type[BaseException], ...] = (
+            Exception,
+            *(cancelled if isinstance(cancelled, tuple) else (cancelled,)),
+        )
         self._topics: dict[int, str] = {}
         self._handlers: dict[int, list[EventHandler]] = {}
 
@@ -127,13 +132,15 @@ class HostedSubscriptions:
         if topic is None:
             return  # unsubscribed while the event was on its way
         for handler in [*handlers]:
+            if handler not in handlers:
+                continue  # unsubscribed by one before it
             # A copy for each: what one of them changes is no affair of the others.
             event = Event(
                 topic,
                 message.publication,
                 plain_args(message.args) or (),
                 plain_kwargs(message.kwargs) or {},
-                message.details,
+                dict(message.details),
             )
             self._run(handler, event)
 
@@ -143,9 +150,14 @@ class HostedSubscriptions:
             return
         try:
             args, kwargs = handler.binding.bind(event, event.args, event.kwargs)
+        except InvalidArgument as error:
+            _log_misfit(handler, event, error)
+            return
+        try:
             result = handler.function(*args, **kwargs)
-        except Exception as error:
-            _log(handler, event, error)
+        except self._raised as error:
+            # Cancelled is what the function asked for, not who delivers the event.
+            _log_failure(handler, event, error)
             return
         if isawaitable(result):
             self._runtime.tasks.start(self._guard, handler, event, lambda *_: result)
@@ -159,30 +171,41 @@ class HostedSubscriptions:
         try:
             await call(handler, event)
         except Exception as error:
-            _log(handler, event, error)
+            _log_failure(handler, event, error)
 
     async def _call(self, handler: EventHandler, event: Event) -> None:
         async with AsyncExitStack() as stack:
-            args, kwargs = await handler.binding.bind_async(
-                event, event.args, event.kwargs, stack
-            )
+            try:
+                args, kwargs = await handler.binding.bind_async(
+                    event, event.args, event.kwargs, stack
+                )
+            except InvalidArgument as error:
+                _log_misfit(handler, event, error)
+                return
             call = functools.partial(handler.function, *args, **kwargs)
             if handler.kind is HandlerKind.THREAD:
                 await self._runtime.support.run_in_thread(call)
-            elif handler.kind is HandlerKind.COROUTINE:
-                await call()
-            else:
-                call()
+                return
+            result = call()
+            if isawaitable(result):
+                await result
 
 
-def _log(handler: EventHandler, event: Event, error: Exception) -> None:
-    name = getattr(handler.function, "__qualname__", handler.function)
-    if isinstance(error, InvalidArgument):
-        # The publisher's fault, not the handler's: no traceback.
-        logger.warning(
-            "event of %s does not fit %s: %s", shown(event.topic), name, error
-        )
-    else:
-        logger.error(
-            "%s failed for an event of %s", name, shown(event.topic), exc_info=error
-        )
+def _log_misfit(handler: EventHandler, event: Event, error: InvalidArgument) -> None:
+    # The publisher's fault, not the handler's: no traceback.
+    logger.warning(
+        "event of %s does not fit %s: %s", shown(event.topic), _name(handler), error
+    )
+
+
+def _log_failure(handler: EventHandler, event: Event, error: BaseException) -> None:
+    logger.error(
+        "%s failed for an event of %s",
+        _name(handler),
+        shown(event.topic),
+        exc_info=error,
+    )
+
+
+def _name(handler: EventHandler) -> object:
+    return getattr(handler.function, "__qualname__", handler.function)
