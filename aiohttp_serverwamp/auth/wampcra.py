@@ -13,7 +13,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from inspect import isawaitable
 from typing import Any
@@ -23,7 +23,9 @@ from aiohttp_serverwamp.errors import ConfigurationError
 __all__ = ["CRAAuthRequirement", "CRAAuthenticator", "derive_key"]
 
 _MIN_ITERATIONS = 1_000
+_MIN_KEYLEN = 16
 _NONCE_BYTES = 24
+_NO_SALT = ("salt", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class CRAAuthRequirement:
     Raises `ConfigurationError` for values that make no challenge.
     """
 
-    secret: bytes | str
+    secret: bytes | str = field(repr=False)
     auth_role: str = "user"
     auth_provider: str = "dynamic"
     salt: str | None = None
@@ -49,12 +51,19 @@ class CRAAuthRequirement:
             raise ConfigurationError(
                 "CRAAuthRequirement(secret=...): give the shared secret, bytes or str"
             )
-        if self.salt is not None and (
-            self.iterations < _MIN_ITERATIONS or self.keylen < 16
+        for name in ("auth_role", "auth_provider", "salt"):
+            value = getattr(self, name)
+            if (not isinstance(value, str) or not value) and (name, value) != _NO_SALT:
+                raise ConfigurationError(
+                    f"CRAAuthRequirement({name}=...): give a non-empty str"
+                )
+        if not (
+            _is_at_least(self.iterations, _MIN_ITERATIONS)
+            and _is_at_least(self.keylen, _MIN_KEYLEN)
         ):
             raise ConfigurationError(
-                f"CRAAuthRequirement: at least {_MIN_ITERATIONS} iterations and 16 "
-                "bytes of key"
+                f"CRAAuthRequirement: at least {_MIN_ITERATIONS} iterations and "
+                f"{_MIN_KEYLEN} bytes of key"
             )
 
     @property
@@ -62,6 +71,10 @@ class CRAAuthRequirement:
         """The key of the HMAC."""
         secret = self.secret
         return secret.encode() if isinstance(secret, str) else secret
+
+
+def _is_at_least(value: object, least: int) -> bool:
+    return type(value) is int and value >= least
 
 
 #: ``fn(session) -> CRAAuthRequirement | None``, or an awaitable of it.
@@ -95,8 +108,9 @@ class CRAAuthenticator:
         self._requirement = requirement
         self._identity = identity
         self._server_key = secrets.token_bytes(32)
-        #: What unknown users are challenged like, so that nothing tells them apart.
-        self._typical = CRAAuthRequirement(secrets.token_bytes(32))
+        # What unknown users are challenged like: the first known one, and like that
+        # ever after, for a name whose challenges change shape is none.
+        self._typical: CRAAuthRequirement | None = None
 
     def begin(self, session: Any, details: Mapping[str, Any]) -> _CRAAttempt | None:
         """Begin an attempt; a client without an authid cannot use it (REQ-AUTH-023)."""
@@ -107,30 +121,29 @@ class CRAAuthenticator:
         found = self._requirement(session)
         if isawaitable(found):
             found = await found
+        # Made for known users as well: both are the same work.
+        fake = self._fake(session.authid)
         if isinstance(found, CRAAuthRequirement):
-            self._typical = found
+            self._typical = self._typical or found
             return found
-        if found is not None:
-            raise ConfigurationError(
-                f"a CRA requirement is a CRAAuthRequirement or None, not {found!r:.50}"
-            )
-        return self._fake(session.authid)
+        if found is None:
+            return fake
+        # Not shown: it may well be a secret.
+        raise ConfigurationError(
+            "a CRA requirement is a CRAAuthRequirement or None, not of type "
+            f"{type(found).__name__}"
+        )
 
     def _fake(self, authid: str) -> CRAAuthRequirement:
-        typical = self._typical
-        digest = hmac.digest(self._server_key, authid.encode(), "sha256")
-        salt = None
-        if typical.salt is not None:
+        name = authid.encode(errors="surrogatepass")
+        digest = hmac.digest(self._server_key, name, "sha256")
+        unknown = self._typical or CRAAuthRequirement(digest)
+        salt = unknown.salt
+        if salt is not None:
             # The same for the same name each time, as a real one would be.
-            salt = base64.b64encode(digest).decode()[: len(typical.salt)]
-        return CRAAuthRequirement(
-            secrets.token_bytes(32),
-            typical.auth_role,
-            typical.auth_provider,
-            salt,
-            typical.iterations,
-            typical.keylen,
-        )
+            text = base64.b64encode(digest).decode().rstrip("=")
+            salt = (text * (len(salt) // len(text) + 1))[: len(salt)]
+        return replace(unknown, secret=secrets.token_bytes(32), salt=salt)
 
     def identify(self, session: Any) -> Any:
         """Return who the client is, after it has proved it."""

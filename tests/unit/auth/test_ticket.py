@@ -1,0 +1,36 @@
+"""The ``ticket`` method, without a router."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from aiohttp_serverwamp.auth.ticket import TicketAuthenticator
+
+SESSION = SimpleNamespace(authid="joe")
+
+
+@pytest.mark.parametrize("details", [{}, {"authid": ""}])
+def test_a_client_without_a_name_cannot_use_tickets(details: dict[str, Any]) -> None:
+    """REQ-AUTH-019."""
+    method = TicketAuthenticator(lambda session, ticket: True)
+
+    assert method.begin(SESSION, details) is None
+
+
+def test_the_challenge_is_empty_and_the_ticket_is_judged_as_it_is_sent() -> None:
+    """REQ-AUTH-020, REQ-AUTH-021."""
+    judged: list[Any] = []
+
+    def verify(session: Any, ticket: str) -> str:
+        judged.append((session, ticket))
+        return "somebody"
+
+    attempt = TicketAuthenticator(verify).begin(SESSION, {"authid": "joe"})
+    assert attempt is not None
+
+    assert attempt.challenge() == {}
+    assert attempt.verify(" tïcket\n", {}) == "somebody"
+    assert judged == [(SESSION, " tïcket\n")]
