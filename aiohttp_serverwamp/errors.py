@@ -68,10 +68,16 @@ class InvalidPayload(ProtocolViolation):
 class SessionRejected(WAMPError):
     """A client may not join; answered by ABORT with this reason (REQ-ERR-003).
 
-    Authenticators raise it to choose the reason themselves.
+    Authenticators raise it to choose the reason themselves, a URI. Raises
+    `ConfigurationError` for what is no text.
     """
 
     def __init__(self, reason: str, message: str = "") -> None:
+        if not isinstance(reason, str) or not isinstance(message, str):
+            raise ConfigurationError(
+                f"SessionRejected({reason!r}, {message!r}): write the reason's URI and "
+                "a text, as SessionRejected('wamp.error.not_authorized', 'closed')"
+            )
         super().__init__(reason, message)
         self.reason = reason
         self.message = message
@@ -85,14 +91,31 @@ class ApplicationError(WAMPError):
 
     Raise it in a procedure and the caller receives exactly this; `realm.call` raises it
     when the callee answers with an ERROR. Predefined URIs have subclasses of their own.
+
+    The URI comes first, ``ApplicationError("shop.sold_out", sku=7)``. A subclass that
+    sets the class attribute `URI` leaves it out: ``SoldOut(sku=7)``.
+
+    Raises `ConfigurationError` when the URI is missing or no str.
     """
 
     #: The URI of a subclass; the base class takes it as its first argument.
     URI: ClassVar[str | None] = None
 
-    def __init__(self, uri: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args)
-        self.uri = uri
+    def __init__(self, /, *args: Any, **kwargs: Any) -> None:
+        uri: Any
+        if self.URI is None:
+            uri, *args_ = args or (None,)
+        else:
+            # A subclass may pass its own URI on, as it would pass any other.
+            uri, args_ = self.URI, [*args[args[:1] == (self.URI,) :]]
+        if not isinstance(uri, str):
+            raise ConfigurationError(
+                f"{type(self).__name__}: the error's URI comes first and is a str, as "
+                f"'shop.error.sold_out', not {uri!r}"
+            )
+        super().__init__(*args_)
+        #: Plain text, also where a member of an Enum was given.
+        self.uri = str.__str__(uri)
         self.kwargs: dict[str, Any] = kwargs
 
     @staticmethod
@@ -102,8 +125,8 @@ class ApplicationError(WAMPError):
         kwargs: Mapping[str, Any] | None = None,
     ) -> ApplicationError:
         """Make the error for `uri`: its predefined subclass, or the base class."""
-        cls = ERRORS_BY_URI.get(uri)
-        error = ApplicationError.__new__(cls or ApplicationError)
+        cls = ERRORS_BY_URI.get(uri, ApplicationError)
+        error = cls.__new__(cls)
         ApplicationError.__init__(error, uri, *(args or ()), **(kwargs or {}))
         return error
 
@@ -121,7 +144,12 @@ class ApplicationError(WAMPError):
         return f"{type(self).__name__}({self})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ApplicationError.from_uri, (self.uri, self.args, self.kwargs)
+        # Not by calling the class: a subclass may have an __init__ of its own.
+        return _made_again, (type(self), self.args), self.__dict__
+
+
+def _made_again(cls: type[ApplicationError], args: tuple[Any, ...]) -> ApplicationError:
+    return cls.__new__(cls, *args)
 
 
 class SubscribeError(ApplicationError):
@@ -130,10 +158,6 @@ class SubscribeError(ApplicationError):
 
 class _PredefinedError(ApplicationError):
     """A WAMP error whose URI the class fixes."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        assert self.URI is not None, "a predefined error names its URI"
-        super().__init__(self.URI, *args, **kwargs)
 
 
 class InvalidURI(_PredefinedError):

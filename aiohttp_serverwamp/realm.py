@@ -95,7 +95,9 @@ class Realm(RealmMethods):
 
     # --- Setting up ---------------------------------------------------------------
 
-    def install_routes(self, routes: Iterable[Route]) -> None:
+    def install_routes(
+        self, routes: Iterable[Route | RPCRouteSet | TopicRouteSet]
+    ) -> None:
         """Add routes, all or none, and host them at once if the realm is live."""
         self._check_thread("add_routes()")
         added: dict[tuple[Any, ...], Route] = {}

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         PublishOptions,
     )
     from aiohttp_serverwamp.hosting.route import Route
+    from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.realm import Realm
     from aiohttp_serverwamp.router.authorization import Authorizer
@@ -52,12 +53,12 @@ class RealmMethods:
 
     # --- What it offers -----------------------------------------------------------
 
-    def add_routes(self, routes: Iterable[Route]) -> None:
+    def add_routes(self, routes: Iterable[Route | RPCRouteSet | TopicRouteSet]) -> None:
         """Host procedures and topics: an `RPCRouteSet`, a `TopicRouteSet`, or any mix.
 
-        May be called while the application runs. Raises `ConfigurationError` for a
-        route that exists already, a handler that cannot serve, and anything that is no
-        route.
+        May be called while the application runs, in the thread of its loop. Raises
+        `ConfigurationError` for a route that exists already, a handler that cannot
+        serve, and anything that is no route; nothing has been added then.
         """
         self._target().install_routes(routes)
 
@@ -100,7 +101,7 @@ class RealmMethods:
 
         `factory` is called for each call, with no arguments: sync, async, or returning
         an async context manager, which is closed after the call. Callers cannot
-        override it.
+        override it. Raises `ConfigurationError` once the application runs.
         """
         if factory is not None and not callable(factory):
             raise ConfigurationError(

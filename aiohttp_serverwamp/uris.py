@@ -72,7 +72,6 @@ RUNTIME_ERROR: Final = "wamp.error.runtime_error"
 INVALID_PAYLOAD: Final = "wamp.error.invalid_payload"
 
 NO_SUCH_REALM: Final = "wamp.error.no_such_realm"
-NO_SUCH_ROLE: Final = "wamp.error.no_such_role"
 NO_MATCHING_AUTH_METHOD: Final = "wamp.error.no_matching_auth_method"
 AUTHENTICATION_REQUIRED: Final = "wamp.error.authentication_required"
 AUTHENTICATION_DENIED: Final = "wamp.error.authentication_denied"

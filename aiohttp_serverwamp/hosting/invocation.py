@@ -6,24 +6,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from aiohttp_serverwamp.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from aiohttp_serverwamp import messages
     from aiohttp_serverwamp.hosting.local_session import LocalSession
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.router.dealer import PendingCall
 
-__all__ = ["Invocation", "RPCErrorResult", "RPCProgressReport", "RPCResult"]
+__all__ = [
+    "Invocation",
+    "RPCErrorResult",
+    "RPCProgressReport",
+    "RPCResult",
+    "check_arguments",
+]
 
 
 @dataclass(slots=True)
 class RPCResult:
     """A result with exactly these positional and keyword arguments.
 
-    ``RPCResult([None])`` is one null; returning None is no argument at all.
+    ``RPCResult([None])`` is one null; returning None is no argument at all. Raises
+    `ConfigurationError` for what is no list of arguments, such as a str.
     """
 
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_arguments(type(self).__name__, self.args, self.kwargs)
 
 
 @dataclass(slots=True)
@@ -33,11 +45,37 @@ class RPCProgressReport(RPCResult):
 
 @dataclass(slots=True)
 class RPCErrorResult:
-    """An error to return instead of raising `ApplicationError`."""
+    """An error to return instead of raising `ApplicationError`.
+
+    Raises `ConfigurationError` for what is no list of arguments, such as a str.
+    """
 
     error_uri: str
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_arguments(type(self).__name__, self.args, self.kwargs)
+
+
+def check_arguments(what: str, args: object, kwargs: object) -> None:
+    """Raise `ConfigurationError` unless these are arguments for a message.
+
+    Text is a sequence, too: it would be sent letter by letter.
+    """
+    if args is not None and (
+        not isinstance(args, Sequence)
+        or isinstance(args, str | bytes | bytearray | memoryview)
+    ):
+        raise ConfigurationError(
+            f"{what} takes its positional arguments as a list: write args=[...] around "
+            f"this {type(args).__name__}"
+        )
+    if kwargs is not None and not isinstance(kwargs, Mapping):
+        raise ConfigurationError(
+            f"{what} takes its keyword arguments as a dict: write kwargs={{...}}, not "
+            f"a {type(kwargs).__name__}"
+        )
 
 
 class Invocation:

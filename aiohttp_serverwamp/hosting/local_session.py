@@ -29,6 +29,7 @@ from aiohttp_serverwamp.hosting.publication import (
     CallOptions,
     Publication,
     PublishOptions,
+    check_name,
     options_dict,
 )
 from aiohttp_serverwamp.ids import Counter, random_id
@@ -44,6 +45,7 @@ from aiohttp_serverwamp.messages import (
     Yield,
 )
 from aiohttp_serverwamp.messages import Invocation as InvocationMessage
+from aiohttp_serverwamp.router.answerable import answerable_uri
 from aiohttp_serverwamp.router.peer import Peer
 from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.uris import shown
@@ -315,10 +317,15 @@ class LocalSession(Peer):
                 unencodable,
             )
             args = kwargs = None
-        uri = error.uri
-        if not isinstance(uri, str) or not uris.is_valid_uri(uri):
-            logger.error("%r is no error URI; answered with a runtime error", uri)
-            uri = uris.RUNTIME_ERROR
+        uri = answerable_uri(
+            error.uri,
+            uris.RUNTIME_ERROR,
+            session=invocation.caller,
+            what=f"procedure {shown(invocation.uri)}",
+        )
+        if uri != error.uri:
+            # Callers are told nothing of what they were not meant to be told.
+            args = kwargs = None
         message = Error(InvocationMessage.CODE, invocation.id, {}, uri, args, kwargs)
         self.router.run(self.router.dealer.error, self, message)
 
@@ -372,6 +379,7 @@ class LocalSession(Peer):
         kwargs: Mapping[str, Any] | None,
         options: PublishOptions | None,
     ) -> Publish:
+        check_name("topic", topic)
         return Publish(
             1,
             options_dict(Publish, options),
@@ -400,6 +408,7 @@ class LocalSession(Peer):
     ) -> Any:
         """Call a procedure; see `Realm.call` and `Session.call`."""
         self.runtime.check_thread("call()")
+        check_name("procedure", procedure)
         given = options_dict(Call, options)
         timeout = given.pop("timeout", 0) / 1000
         request = self._requests.next()

@@ -9,7 +9,13 @@ from typing import Any
 from aiohttp_serverwamp.errors import ConfigurationError, ProtocolViolation
 from aiohttp_serverwamp.messages import Call, Message, Publish, check_options
 
-__all__ = ["CallOptions", "Publication", "PublishOptions"]
+__all__ = [
+    "CallOptions",
+    "Publication",
+    "PublishOptions",
+    "check_name",
+    "options_dict",
+]
 
 
 class Publication:
@@ -77,12 +83,29 @@ class CallOptions:
         options_dict(Call, self)
 
 
+def check_name(kind: str, uri: object) -> None:
+    """Raise `ConfigurationError` unless a topic or procedure is text."""
+    if not isinstance(uri, str):
+        raise ConfigurationError(
+            f"{uri!r} is no {kind}: its URI comes first, as 'cart.changed', and the "
+            "arguments follow"
+        )
+
+
 def options_dict(
     cls: type[Message], options: PublishOptions | CallOptions | None
 ) -> dict[str, Any]:
-    """Return the options as they stand in a message."""
+    """Return the options as they stand in a message.
+
+    Raises `ConfigurationError` for options of another kind of message.
+    """
     if options is None:
         return {}
+    kind = PublishOptions if cls is Publish else CallOptions
+    if not isinstance(options, kind):
+        raise ConfigurationError(
+            f"options={options!r}: write options={kind.__name__}(...)"
+        )
     given = {
         field.name: value
         for field in fields(options)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import ConfigurationError, ConnectionClosed
+from aiohttp_serverwamp.hosting.invocation import check_arguments
 from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.router.states import State
 
@@ -22,7 +23,8 @@ __all__ = ["Session"]
 class Session(MutableMapping[str, Any]):
     """One client's WAMP session.
 
-    As a mapping it holds the application's own data: ``session["cart"] = ...``.
+    As a mapping it holds the application's own data: ``session["cart"] = ...``. That of
+    the application's own session, which handlers see in its own calls, lasts as long.
     Handlers get it by a parameter annotated `Session` or named ``session``;
     authenticators get it before the client has joined, when `authid` is only what the
     client claims.
@@ -132,17 +134,24 @@ class Session(MutableMapping[str, Any]):
         """Send an event to this session only, on each of its subscriptions that match.
 
         Acts at once and never waits. Before SUBSCRIBED, in a subscription handler, the
-        event is held back and follows it.
+        event is held back and follows it. Once the session has ended nobody receives
+        it, which is no error: it may have ended a moment ago.
 
         Raises `EncodingError` for what is not plain data, whether or not it is
-        subscribed.
+        subscribed, and `ConfigurationError` for `args` that are no list.
         """
+        check_arguments("send_event()", args, kwargs)
         return self._realm.local.send_event(
             self.peer, topic, args, kwargs, trust_level=trust_level
         )
 
     async def call(
-        self, uri: str, *args: Any, options: CallOptions | None = None, **kwargs: Any
+        self,
+        uri: str,
+        /,
+        *args: Any,
+        options: CallOptions | None = None,
+        **kwargs: Any,
     ) -> Any:
         """Call a procedure that this client has registered; results as `Realm.call`.
 
@@ -176,10 +185,13 @@ class Session(MutableMapping[str, Any]):
         """End the session with GOODBYE (specification, 2.4).
 
         It leaves its realm before this returns; the connection closes when the client
-        has replied, or after `Limits.close_timeout`. Closing a session that has ended
-        does nothing. Raises `ConfigurationError` if `reason` is not a URI.
+        has replied, or after half of `Limits.close_timeout`. Closing a session that has
+        ended does nothing. Raises `ConfigurationError` if `reason` is not a URI, and in
+        another thread than the loop's.
         """
-        if not uris.is_valid_uri(reason):
+        if not isinstance(message, str):
+            raise ConfigurationError(f"message={message!r}: give a text for the client")
+        if not isinstance(reason, str) or not uris.is_valid_uri(reason):
             raise ConfigurationError(f"reason={reason!r}: give a URI, as {uris.KILLED}")
         peer = self._wire("cannot be closed")
         if peer.state is not State.ENDED:
@@ -194,7 +206,7 @@ class Session(MutableMapping[str, Any]):
     # --- The application's own data -----------------------------------------------
 
     def _data(self) -> dict[str, Any]:
-        peer = self._wire("holds no data")
+        peer = self.peer
         if peer.data is None:
             peer.data = {}
         return peer.data

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.auth.identity import Identity
-from aiohttp_serverwamp.errors import ApplicationError, EncodingError, SessionRejected
+from aiohttp_serverwamp.errors import (
+    ApplicationError,
+    ConfigurationError,
+    EncodingError,
+    SessionRejected,
+)
 from aiohttp_serverwamp.messages import Authenticate, Challenge, Hello, Welcome
 from aiohttp_serverwamp.router.features import CLIENT_FEATURES, welcome_roles
 from aiohttp_serverwamp.router.states import State
@@ -80,7 +85,6 @@ class Handshake:
         session.state = State.ESTABLISHING
         session.approach(self._realm)
         session.id = session.host.new_session_id()
-        session.realm_uri = self.realm_uri
         session.authid = self._details.get("authid", "")
         session.features = _announced(self._details["roles"])
         self._restart_deadline()
@@ -110,7 +114,15 @@ class Handshake:
         extra: dict[str, Any],
         answered_by: Callable[[str, dict[str, Any]], None],
     ) -> None:
-        """Challenge the client for the authentication handler that runs now."""
+        """Challenge the client for the authentication handler that runs now.
+
+        Raises `ConfigurationError` where the realm has none.
+        """
+        if self._realm.authentication_handler is None:
+            raise ConfigurationError(
+                "transport authenticators do not challenge: write an authentication "
+                "handler, for realm.set_authentication_handler(...)"
+            )
         self._answered_by = answered_by
         self._method = method
         self._send_challenge(method, extra)

@@ -64,6 +64,7 @@ class Peer:
         "authprovider",
         "authrole",
         "brokering",
+        "data",
         "deadlines",
         "dealing",
         "features",
@@ -88,6 +89,8 @@ class Peer:
         self.brokering = BrokerState()
         self.dealing = DealerState()
         self.deadlines = Deadlines()
+        #: The application's own data about this session; made on first use.
+        self.data: dict[str, Any] | None = None
         #: The public Session, once it was asked for.
         self.view: Any = None
         #: Owner of the tasks that hosted code runs for this peer.

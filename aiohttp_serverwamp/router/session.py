@@ -40,12 +40,13 @@ from aiohttp_serverwamp.messages import (
     marshal,
     parse,
 )
+from aiohttp_serverwamp.router.answerable import answerable_uri
 from aiohttp_serverwamp.router.handshake import Handshake
 from aiohttp_serverwamp.router.peer import Peer
 from aiohttp_serverwamp.router.request_queue import RequestQueue
 from aiohttp_serverwamp.router.requests import ANSWERS, REQUESTS
 from aiohttp_serverwamp.router.states import State
-from aiohttp_serverwamp.uris import is_valid_uri
+from aiohttp_serverwamp.uris import is_valid_uri, shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Codec, Connection, TaskRunner
@@ -75,12 +76,10 @@ class RouterSession(Peer):
         "_serializer",
         "_write",
         "connection",
-        "data",
         "host",
         "identity",
         "on_closing",
         "realm",
-        "realm_uri",
         "requests",
         "router",
         "state",
@@ -103,12 +102,7 @@ class RouterSession(Peer):
         self.on_closing = on_closing
         self.state = State.CLOSED
         self.realm: JoinableRealm | None = None
-        #: The realm that the client asked for, which the default realm serves under any
-        #: name.
-        self.realm_uri = ""
         self.identity: Any = None
-        #: The application's own data about this session; made on first use.
-        self.data: dict[str, Any] | None = None
         self._codec: Codec = connection.codec
         self._serializer = connection.codec.serializer
         self._write: Callable[[bytes], None] = connection.write
@@ -221,14 +215,11 @@ class RouterSession(Peer):
         if isinstance(message, Publish) and not message.options.get("acknowledge"):
             logger.debug("session %s: PUBLISH dropped: %s", self.id, error)
             return
-        answer = Error(
-            kind.CODE,
-            message.request,
-            {},
-            error.uri,
-            list(error.args),
-            error.kwargs,
-        )
+        what = kind.__name__.upper()
+        uri = answerable_uri(error.uri, uris.RUNTIME_ERROR, session=self.id, what=what)
+        answer = Error(kind.CODE, message.request, {}, uri)
+        if uri == error.uri:
+            answer.args, answer.kwargs = list(error.args), error.kwargs
         try:
             self.send(answer)
         except EncodingError:
@@ -405,8 +396,14 @@ class RouterSession(Peer):
 
     def reject(self, rejection: SessionRejected) -> None:
         """Refuse a joining client (REQ-ERR-003)."""
-        logger.info("session %s: rejected: %s", self.id, rejection.reason)
-        self._abort(rejection.reason, rejection.message, NORMAL_CLOSURE)
+        logger.info("session %s: rejected: %s", self.id, shown(rejection.reason))
+        reason = answerable_uri(
+            rejection.reason,
+            uris.AUTHENTICATION_FAILED,
+            session=self.id,
+            what="SessionRejected",
+        )
+        self._abort(reason, rejection.message, NORMAL_CLOSURE)
 
     def connection_lost(self) -> None:
         """Leave without a word: the connection has gone."""

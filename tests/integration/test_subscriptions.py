@@ -153,6 +153,7 @@ async def test_events_before_the_yield_follow_subscribed_in_order() -> None:
         ),
         (ApplicationError("shop.error.other"), "shop.error.other", 0),
         (ValueError("secret"), RuntimeFailure.URI, 0),
+        (SubscribeError("no uri", "secret"), RuntimeFailure.URI, 0),
     ],
 )
 async def test_raising_before_the_yield_refuses(
@@ -178,7 +179,7 @@ async def test_raising_before_the_yield_refuses(
             await client.call("nothing")
         assert not served.realm.router.broker.subscriptions
     logged = [r for r in caplog.records if r.levelno >= logging.ERROR]
-    assert len(logged) == (2 if isinstance(error, ValueError) else 0)
+    assert len(logged) == (2 if uri == RuntimeFailure.URI else 0)
     error.__traceback__ = None
     caplog.clear()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import enum
 import pickle
+from typing import Any
 
 import pytest
 
@@ -78,6 +80,76 @@ def test_a_copied_application_error_is_whole(
         error.args,
         error.kwargs,
     )
+
+
+class SoldOut(errors.ApplicationError):
+    """Sells out."""
+
+    URI = "shop.error.sold_out"
+
+
+class Late(SoldOut):
+    """Passes its own URI on, and has an __init__ of its own."""
+
+    def __init__(self, minutes: int) -> None:
+        super().__init__(self.URI, minutes, unit="min")
+        self.minutes = minutes
+
+
+class Name(enum.Enum):
+    SOLD_OUT = "shop.error.sold_out"
+
+
+class TextName(str, enum.Enum):  # noqa: UP042 - the older way to write it
+    SOLD_OUT = "shop.error.sold_out"
+
+
+def test_a_subclass_may_fix_the_uri() -> None:
+    error = SoldOut("sku-1", left=0)
+
+    assert error.uri == "shop.error.sold_out"
+    assert (error.args, error.kwargs) == (("sku-1",), {"left": 0})
+    assert SoldOut().args == ()
+    assert Late(5).args == (5,)
+
+
+@pytest.mark.parametrize("how", ["pickle", "copy"])
+@pytest.mark.parametrize("error", [SoldOut("sku-1", left=0), Late(5)])
+def test_a_copied_error_stays_of_its_class(
+    error: errors.ApplicationError, how: str
+) -> None:
+    again = pickle.loads(pickle.dumps(error)) if how == "pickle" else copy.copy(error)
+
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize("uri", [7, None, b"a.b", Name.SOLD_OUT])
+def test_an_error_has_a_uri_that_is_text(uri: Any) -> None:
+    for make in (errors.ApplicationError, errors.SubscribeError):
+        with pytest.raises(errors.ConfigurationError, match="URI comes first"):
+            make(uri, "detail")
+    with pytest.raises(errors.ConfigurationError, match="URI comes first"):
+        errors.ApplicationError()
+
+
+def test_a_uri_out_of_an_enum_of_texts_is_plain_text() -> None:
+    assert type(errors.ApplicationError(TextName.SOLD_OUT).uri) is str
+
+
+def test_an_error_may_have_keywords_of_any_name() -> None:
+    given: dict[str, Any] = {"uri": 1, "self": 2}
+
+    assert errors.ApplicationError("a.b", **given).kwargs == given
+
+
+@pytest.mark.parametrize(
+    "given", [(5,), (None,), (uris.NOT_AUTHORIZED, 5), (uris.NOT_AUTHORIZED, None)]
+)
+def test_a_rejection_is_a_uri_and_a_text(given: Any) -> None:
+    with pytest.raises(errors.ConfigurationError, match="the reason's URI"):
+        errors.SessionRejected(*given)
 
 
 def test_an_application_error_prints_its_uri_and_arguments() -> None:

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 import aiohttp_serverwamp as serverwamp
-from aiohttp_serverwamp import ApplicationError, CallOptions, Invocation, RPCResult
+from aiohttp_serverwamp import (
+    ApplicationError,
+    CallOptions,
+    Invocation,
+    PublishOptions,
+    RPCResult,
+)
 from aiohttp_serverwamp.errors import (
     Canceled,
     ConfigurationError,
@@ -136,8 +142,28 @@ async def test_an_error_of_the_handler_is_raised_and_logged_once(
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("uri", ["", "a b", 7])
+@pytest.mark.parametrize("uri", ["", "a b"])
 async def test_an_error_uri_that_is_none_is_a_runtime_error(
+    uri: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    routes = serverwamp.RPCRouteSet()
+
+    @routes.route("fail")
+    async def handler() -> None:
+        raise ApplicationError(uri, "detail", token="secret")
+
+    async with running(routes) as realm:
+        with pytest.raises(RuntimeFailure) as caught:
+            await realm.call("fail")
+        assert (caught.value.args, caught.value.kwargs) == ((), {})
+        (line,) = [each.getMessage() for each in caplog.records]
+        assert "no error URI" in line
+        assert str(realm.local.id) in line
+        assert "procedure 'fail'" in line
+
+
+@pytest.mark.parametrize("uri", [7, None, b"a.b"])
+async def test_an_error_without_a_uri_is_the_handlers_failure(
     uri: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     routes = serverwamp.RPCRouteSet()
@@ -149,7 +175,7 @@ async def test_an_error_uri_that_is_none_is_a_runtime_error(
     async with running(routes) as realm:
         with pytest.raises(RuntimeFailure):
             await realm.call("fail")
-    assert "no error URI" in caplog.text
+    assert "'shop.error.sold_out', not" in caplog.text
 
 
 async def test_error_arguments_that_are_no_plain_data_are_left_out(
@@ -193,13 +219,57 @@ async def test_the_caller_of_the_applications_call_is_trusted() -> None:
         assert session.is_open
         assert session.http_session is None
         assert session.identity is None
-        for use in (lambda: session["x"], lambda: session.connection):
-            with pytest.raises(ConfigurationError, match="own session"):
-                use()
-        return [session.id, session.authrole]
+        with pytest.raises(ConfigurationError, match="own session"):
+            assert session.connection
+        # A handler need not know who calls it: there is data as for any client.
+        session["calls"] = session.get("calls", 0) + 1
+        return [session.id, session.authrole, session["calls"]]
 
     async with running(routes) as realm:
-        assert await realm.call("who") == [realm.local.id, "trusted"]
+        assert await realm.call("who") == [realm.local.id, "trusted", 1]
+        assert await realm.call("who") == [realm.local.id, "trusted", 2]
+
+
+@pytest.mark.parametrize("uri", [5, None, b"a.b", ["a"]])
+async def test_the_uri_comes_first(uri: Any) -> None:
+    async with running() as realm:
+        session = realm.local.public()
+        for use in (realm.publish, session.send_event):
+            with pytest.raises(ConfigurationError, match="topic: its URI comes first"):
+                use(uri)
+        for call in (realm.call, session.call):
+            with pytest.raises(ConfigurationError, match="procedure: its URI"):
+                await call(uri)
+
+
+async def test_options_are_those_of_the_message() -> None:
+    async with running() as realm:
+        for wrong in ({"exclude_me": False}, CallOptions(timeout=1), 7):
+            with pytest.raises(ConfigurationError, match=r"PublishOptions\("):
+                realm.publish("t", options=wrong)  # type: ignore[arg-type]  # the mistake
+        for mistake in ({"timeout": 1}, PublishOptions(), 7):
+            with pytest.raises(ConfigurationError, match=r"CallOptions\("):
+                await realm.call("p", options=mistake)  # type: ignore[arg-type]  # the mistake
+
+
+async def test_the_arguments_of_an_event_are_a_list() -> None:
+    async with running() as realm:
+        with pytest.raises(ConfigurationError, match=r"send_event\(\).*args="):
+            realm.local.public().send_event("t", "abc")
+
+
+async def test_a_keyword_may_have_any_name() -> None:
+    routes = serverwamp.RPCRouteSet()
+
+    @routes.route("keys")
+    def keys(**given: Any) -> list[str]:
+        return sorted(given)
+
+    async with running(routes) as realm:
+        session = realm.local.public()
+        given: dict[str, Any] = {"uri": 1, "procedure": 2, "self": 3}
+        assert await session.call("keys", **given) == sorted(given)
+        assert await realm.call("keys", **given) == sorted(given)
 
 
 async def test_progress_of_the_applications_own_call_is_dropped() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aiohttp_serverwamp import OPEN, Identity, Limits, Realm
+from aiohttp_serverwamp import OPEN, Identity, Limits, Realm, SessionRejected
 from tests.conformance.harness import Client, Gate, World
 
 
@@ -102,6 +102,32 @@ def test_with_transport_authenticators_alone_a_stranger_has_to_sign_in() -> None
 
     [abort] = client.received()
     assert abort[2] == "wamp.error.authentication_required"
+
+
+@pytest.mark.parametrize(
+    ("reason", "given"),
+    [
+        ("shop.error.closed", "shop.error.closed"),
+        ("go away", "wamp.error.authentication_failed"),
+        ("", "wamp.error.authentication_failed"),
+        (5, "wamp.error.authentication_failed"),
+    ],
+)
+def test_an_authenticator_rejects_with_a_uri_or_fails(
+    reason: Any, given: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A reason that is no URI does not go out: clients end the session for it."""
+
+    def closed(session: Any) -> Identity:
+        raise SessionRejected(reason)
+
+    client = World(realm_with(closed)).connect()
+
+    client.hello()
+
+    [abort] = client.received()
+    assert abort[2] == given
+    assert bool(caplog.records) is (reason != given)
 
 
 def test_a_challenge_gives_the_client_its_own_time() -> None:
