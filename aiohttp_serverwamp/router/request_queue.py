@@ -25,6 +25,7 @@ from aiohttp_serverwamp.errors import (
 from aiohttp_serverwamp.messages import Call, Error, Message, Result
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import TaskHandle
     from aiohttp_serverwamp.router.session import RouterSession
 
 __all__ = ["RequestQueue", "Resume"]
@@ -38,16 +39,21 @@ Resume = Callable[[Any, Exception | None], None]
 class _Deferral:
     """The one thing that a session waits for."""
 
-    __slots__ = ("awaitable", "request", "resume")
+    __slots__ = ("awaitable", "request", "resume", "task")
 
     def __init__(self, request: Message | None, resume: Resume) -> None:
         #: Gets an ERROR if `resume` raises one; None while joining.
         self.request = request
         self.resume = resume
         self.awaitable: Awaitable[Any] | None = None
+        #: What awaits it for a client that is joining.
+        self.task: TaskHandle | None = None
 
     def drop(self) -> None:
         """Give up; a coroutine whose task never ran is closed without a warning."""
+        if self.task is not None:
+            # Nobody is there any more to be let in.
+            self.task.cancel()
         coroutine = self.awaitable
         if (
             inspect.iscoroutine(coroutine)
@@ -116,10 +122,13 @@ class RequestQueue:
     ) -> None:
         """Await as a task of the connection, then go on with `resume`."""
         resolve = self.defer(request, resume or _raise)
-        assert self._deferral is not None, "just made"
-        self._deferral.awaitable = awaitable
+        deferral = self._deferral
+        assert deferral is not None, "just made"
+        deferral.awaitable = awaitable
         assert self._session.tasks is not None, "a wire peer has its connection's tasks"
-        self._session.tasks.start(_wait, awaitable, resolve)
+        task = self._session.tasks.start(_wait, awaitable, resolve)
+        if request is None:
+            deferral.task = task
 
     def _resolve(
         self, deferral: _Deferral, value: Any, error: Exception | None
