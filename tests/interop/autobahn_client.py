@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from autobahn.asyncio.wamp import ApplicationRunner, ApplicationSession
+from autobahn.wamp.auth import AuthWampCra
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.serializer import JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import (
@@ -53,15 +54,23 @@ class Client(ApplicationSession):
         self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     def onConnect(self) -> None:
-        ticket = self.config.extra["ticket"]
-        if ticket is None:
+        if self.config.extra["ticket"] is None:
             self.join(self.config.realm)
         else:
-            self.join(self.config.realm, ["ticket"], "joe")
+            self.join(
+                self.config.realm,
+                [self.config.extra["method"]],
+                self.config.extra["authid"],
+            )
 
     def onChallenge(self, challenge: Any) -> str:
-        assert challenge.method == "ticket", challenge
-        return str(self.config.extra["ticket"])
+        secret = str(self.config.extra["ticket"])
+        assert challenge.method == self.config.extra["method"], challenge
+        if challenge.method == "wampcra":
+            return str(
+                AuthWampCra(authid="", secret=secret).on_challenge(None, challenge)
+            )
+        return secret
 
     def onJoin(self, details: Any) -> None:
         self.joined.set_result(details)
@@ -85,7 +94,14 @@ class Client(ApplicationSession):
         say("left")
 
 
-async def connect(url: str, realm: str, serializer: str, ticket: str | None) -> Client:
+async def connect(
+    url: str,
+    realm: str,
+    serializer: str,
+    ticket: str | None,
+    method: str = "ticket",
+    authid: str = "joe",
+) -> Client:
     opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
 
     def make(config: Any) -> Client:
@@ -93,7 +109,10 @@ async def connect(url: str, realm: str, serializer: str, ticket: str | None) -> 
         return opened.result()
 
     runner = ApplicationRunner(
-        url, realm, extra={"ticket": ticket}, serializers=[SERIALIZERS[serializer]()]
+        url,
+        realm,
+        extra={"ticket": ticket, "method": method, "authid": authid},
+        serializers=[SERIALIZERS[serializer]()],
     )
     await runner.run(make, start_loop=False)
     client = await asyncio.wait_for(opened, PATIENCE)
@@ -182,7 +201,18 @@ async def hosted_refusals(client: Client) -> None:
 
 
 async def ticket(url: str, serializer: str, secret: str | None) -> None:
-    client = await connect(url, "members", serializer, secret)
+    await sign_in(await connect(url, "members", serializer, secret))
+
+
+async def cra(url: str, serializer: str, secret: str | None) -> None:
+    await sign_in(await connect(url, "members", serializer, secret, "wampcra"))
+
+
+async def salted(url: str, serializer: str, secret: str | None) -> None:
+    await sign_in(await connect(url, "members", serializer, secret, "wampcra", "zoë"))
+
+
+async def sign_in(client: Client) -> None:
     if client.left.done():
         say("refused", reason=client.left.result())
         return
@@ -269,6 +299,8 @@ async def cancel_slow(client: Client) -> None:
 SCENARIOS: dict[str, Callable[[str, str, str | None], Awaitable[None]]] = {
     "hosted": hosted,
     "ticket": ticket,
+    "wampcra": cra,
+    "wampcra-salted": salted,
     "stay": stay,
     "callee": callee,
     "caller": caller,

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 import aiohttp_serverwamp as serverwamp
+from aiohttp_serverwamp.auth.wampcra import derive_key
 
 api = serverwamp.RPCRouteSet()
 topics = serverwamp.TopicRouteSet()
@@ -80,6 +81,19 @@ def check_ticket(
     return None
 
 
+PASSWORD = "open sesame 🎉"
+CRA_USERS = {
+    "joe": serverwamp.CRAAuthRequirement(PASSWORD, "member", "plain"),
+    "zoë": serverwamp.CRAAuthRequirement(
+        derive_key(PASSWORD, "pepper ü", iterations=1000),
+        "member",
+        "salted",
+        salt="pepper ü",
+        iterations=1000,
+    ),
+}
+
+
 async def post_news(request: web.Request) -> web.Response:
     realm = request.app[serverwamp.WAMP].realm("demo")
     realm.publish("news", await request.text(), sender="an HTTP handler")
@@ -95,6 +109,9 @@ def make_app() -> web.Application:
     demo.add_routes(topics)
     members = serverwamp.Realm("members")
     members.set_ticket_authenticator(check_ticket)
+    members.set_cra_handlers(
+        lambda session: CRA_USERS.get(session.authid), lambda session: session.authid
+    )
     members.add_routes(member_api)
     wamp.add_realm(demo)
     wamp.add_realm(members)

@@ -141,6 +141,35 @@ async def test_a_client_with_a_wrong_ticket_is_told_why_it_cannot_join(
     assert said == [{"step": "refused", "reason": "wamp.error.authentication_denied"}]
 
 
+@pytest.mark.parametrize(
+    ("scenario", "name"), [("wampcra", "joe"), ("wampcra-salted", "zoë")]
+)
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_client_signs_in_by_wamp_cra(
+    start: Start, server: Any, client: str, scenario: str, name: str
+) -> None:
+    """REQ-AUTH-027, REQ-AUTH-028: plain and salted, as deployed clients sign."""
+    # given, when
+    said = await (await start(server, client, scenario, "open sesame 🎉")).ends()
+    # then
+    assert said == [
+        {"step": "joined", "authid": name, "authmethod": "wampcra"},
+        {"step": "call", "result": name},
+        {"step": "left"},
+    ]
+
+
+@pytest.mark.parametrize("scenario", ["wampcra", "wampcra-salted"])
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_client_with_a_wrong_password_cannot_join_by_wamp_cra(
+    start: Start, server: Any, client: str, scenario: str
+) -> None:
+    # given, when
+    said = await (await start(server, client, scenario, "open barley")).ends()
+    # then
+    assert said == [{"step": "refused", "reason": "wamp.error.authentication_denied"}]
+
+
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_client_is_sent_away_when_the_server_shuts_down(
     start: Start, mortal_server: Any, client: str

@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { Wampy } from "wampy";
 import { JsonSerializer } from "wampy/JsonSerializer.js";
 import { MsgpackSerializer } from "wampy/MsgpackSerializer.js";
+import { sign } from "wampy/wampcra.js";
 import WebSocket from "ws";
 
 const PATIENCE = 15_000;
@@ -141,11 +142,14 @@ async function hostedRefusals(client) {
   await refusal("subscribe", client.subscribe("undeclared.topic", () => {}));
 }
 
-async function ticketed() {
+const ticketed = () => signIn("joe", "ticket", () => ticket);
+const cra = (authid) => () => signIn(authid, "wampcra", sign(ticket));
+
+async function signIn(authid, authmethod, onChallenge) {
   const client = newClient("members", {
-    authid: "joe",
-    authmethods: ["ticket"],
-    onChallenge: () => ticket,
+    authid,
+    authmethods: [authmethod],
+    onChallenge,
     onError: () => {},
   });
   let details;
@@ -231,7 +235,15 @@ async function cancelSlow(client) {
   say("cancelled", { answered: (await within(error)).errorUri === "wamp.error.canceled" });
 }
 
-const SCENARIOS = { hosted, ticket: ticketed, stay, callee, caller };
+const SCENARIOS = {
+  hosted,
+  ticket: ticketed,
+  wampcra: cra("joe"),
+  "wampcra-salted": cra("zoë"),
+  stay,
+  callee,
+  caller,
+};
 await SCENARIOS[scenario]();
 if (process.stdout.writableLength) await once(process.stdout, "drain");
 process.exit(0);
