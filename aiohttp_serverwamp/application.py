@@ -13,16 +13,21 @@ from aiohttp_serverwamp.adapters.aiohttp_upgrade import AiohttpHandler
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.serve import serve
 from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
+from aiohttp_serverwamp.hosting.options import (
+    checked_limits,
+    checked_request_handlers,
+    checked_support,
+)
 from aiohttp_serverwamp.hosting.runtime import Runtime
 from aiohttp_serverwamp.hosting.selection import ANY, AnyValue
 from aiohttp_serverwamp.ids import random_id
-from aiohttp_serverwamp.limits import Limits
 from aiohttp_serverwamp.realm import Realm
 from aiohttp_serverwamp.realm_methods import RealmMethods
 from aiohttp_serverwamp.serializers import serializers
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.publication import Publication, PublishOptions
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import (
         AsyncSupport,
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
         TaskRunner,
         Waiter,
     )
+    from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.messages import Message
     from aiohttp_serverwamp.router.host import RequestHandler
     from aiohttp_serverwamp.router.session import RouterSession
@@ -75,14 +81,12 @@ class Application(RealmMethods):
         synchronize_requests: bool = False,
         protocol_request_handlers: Mapping[type[Message], RequestHandler] | None = None,
     ) -> None:
-        self.limits = _limits(limits)
-        self.support: AsyncSupport = (
-            async_support() if isinstance(async_support, type) else async_support
-        )
+        self.limits = checked_limits(limits)
+        self.support = checked_support(async_support)
         self.serializers = serializers(max_depth=self.limits.max_depth)
         self.strict_request_ids = strict_request_ids
         self.synchronize_requests = synchronize_requests
-        self.request_handlers = dict(protocol_request_handlers or {})
+        self.request_handlers = checked_request_handlers(protocol_request_handlers)
         self._debug = debug
         self._cancel_on_disconnect = cancel_on_disconnect
         self._realms: dict[str, Realm] = {}
@@ -99,6 +103,7 @@ class Application(RealmMethods):
         self._session_ids: set[int] = set()
         self._all_closed: Waiter[None] | None = None
         self._logged_names: set[str] = set()
+        self._logged_deserted = False
 
     def __repr__(self) -> str:
         return f"<Application realms={[*self._realms]}>"
@@ -129,7 +134,13 @@ class Application(RealmMethods):
 
     def realm(self, uri: str) -> Realm:
         """Return an added realm; `KeyError` if there is none of this URI."""
-        return self._realms[uri]
+        try:
+            return self._realms[uri]
+        except KeyError:
+            raise KeyError(
+                f"no realm {uri!r} was added; there are {[*self._realms]}, and the "
+                "others' clients are in application.default_realm"
+            ) from None
 
     @property
     def default_realm(self) -> Realm:
@@ -150,6 +161,27 @@ class Application(RealmMethods):
     def _every_realm(self) -> Sequence[Realm]:
         default = [] if self._default_realm is None else [self._default_realm]
         return [*self._realms.values(), *default]
+
+    def publish(
+        self,
+        topic: str,
+        /,
+        *args: Any,
+        options: PublishOptions | None = None,
+        **kwargs: Any,
+    ) -> Publication:
+        """Publish an event in the default realm, and in no other; see `Realm.publish`.
+
+        Clients of an added realm get what that one publishes:
+        ``application.realm("members").publish(...)``.
+        """
+        if self._realms and self.default_realm.deserted and not self._logged_deserted:
+            self._logged_deserted = True
+            logger.warning(
+                "published to the default realm, which has neither routes nor clients: "
+                "for the clients of another write application.realm(uri).publish(...)"
+            )
+        return super().publish(topic, *args, options=options, **kwargs)
 
     def requires_http_session(self) -> bool:
         """Tell whether some realm reads the HTTP session."""
@@ -366,11 +398,3 @@ class Application(RealmMethods):
         self._session_ids.discard(session.id)
         if not self._open and self._all_closed is not None:
             self._all_closed.set_result(None)
-
-
-def _limits(limits: Limits | None) -> Limits:
-    if limits is None:
-        return Limits()
-    if not isinstance(limits, Limits):
-        raise ConfigurationError(f"limits={limits!r}: give Limits(...)")
-    return limits

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp_session
 from aiohttp import web
 
-from aiohttp_serverwamp.adapters.aiohttp_upgrade import AiohttpHandler, upgrade_request
+from aiohttp_serverwamp.adapters.aiohttp_upgrade import (
+    NO_HTTP_SESSION,
+    AiohttpHandler,
+    upgrade_request,
+)
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.errors import ConfigurationError
 
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
 
 __all__ = ["WAMP", "setup_wamp"]
+
+_RequestHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 logger = logging.getLogger("aiohttp_serverwamp.plugin")
 
@@ -61,8 +67,9 @@ def setup_wamp(
 
     `allowed_origins` lists further origins, as ``https://app.example.com``, whose pages
     may connect; ``"*"`` is every origin. `trusted_proxies` lists addresses and networks
-    whose ``X-Forwarded-Host`` and ``X-Forwarded-Proto`` count. `compress` offers
-    permessage-deflate.
+    whose ``X-Forwarded-Host`` and ``X-Forwarded-Proto`` count, and whose
+    ``X-Forwarded-For`` becomes the ``peer_address`` of ``transport_info``. `compress`
+    offers permessage-deflate.
 
     Raises `ConfigurationError` when called twice for one app, after the app was started
     or given to ``add_subapp``, and for options that make no sense.
@@ -90,8 +97,7 @@ def setup_wamp(
         trusted_proxies=trusted_proxies,
         compress=compress,
     ).__call__
-    for number, each in enumerate(_paths(path)):
-        app.router.add_get(each, handler, name=None if number else "wamp")
+    _add_paths(app, _paths(path), handler)
     application.inject(web.Request, upgrade_request)
     app[WAMP] = application
     app.cleanup_ctx.append(_running)
@@ -127,6 +133,26 @@ def _paths(path: str | Sequence[str]) -> Sequence[str]:
     return paths
 
 
+def _add_paths(
+    app: web.Application, paths: Sequence[str], handler: _RequestHandler
+) -> None:
+    """Add all paths, or none of them."""
+    if "wamp" in app.router.named_resources():
+        raise ConfigurationError(
+            "the app has a route named 'wamp', which is how the WAMP route is found: "
+            "give the other one another name"
+        )
+    # Tried out where it does no harm: each may be malformed, or there twice.
+    for router in (web.UrlDispatcher(), app.router):
+        for number, each in enumerate(paths):
+            try:
+                router.add_get(each, handler, name=None if number else "wamp")
+            except (ValueError, RuntimeError) as error:
+                raise ConfigurationError(
+                    f"path={each!r}: {error}; give paths of their own, as '/ws'"
+                ) from error
+
+
 async def _running(app: web.Application) -> AsyncIterator[None]:
     _check_workers()
     async with app[WAMP].run():
@@ -147,12 +173,9 @@ async def _check_http_session(app: web.Application) -> None:
         for middleware in app.middlewares
     )
     # A sub-application, frozen before it starts, may have the middleware from its
-    # parent.
+    # parent; if not, its first client is what brings it to light.
     if not installed and not app.pre_frozen:
-        raise ConfigurationError(
-            "a realm uses session_authenticator(), but aiohttp-session is not set up: "
-            "call aiohttp_session.setup(app, storage) where you call setup_wamp(app)"
-        )
+        raise ConfigurationError(NO_HTTP_SESSION)
 
 
 def _check_workers() -> None:

@@ -247,6 +247,11 @@ class Realm(RealmMethods):
             "setup_wamp(app) or inside 'async with application.run()'"
         )
 
+    @property
+    def deserted(self) -> bool:
+        """Whether nothing is offered here, and nobody has joined."""
+        return not self._routes and not (self._router and self._router.sessions)
+
     def waiter(self) -> Waiter[Any]:
         """Make a waiter for the running task."""
         assert self._runtime is not None, "clients are challenged while live"

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from aiohttp_serverwamp.auth.http_session import session_authenticator
 from aiohttp_serverwamp.auth.ticket import TicketAuthenticator, TicketVerifier
 from aiohttp_serverwamp.auth.wampcra import (
     CRAAuthenticator,
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RealmMethods"]
 
+_MISSING: Final = object()
+#: What one kind of handler or another is given by name.
+_INJECTED: Final = frozenset({"session", "invocation", "request", "topic_uri", "event"})
 _EVERYTHING: Final = re.compile(r"(?s:.+)")
 
 
@@ -94,7 +98,7 @@ class RealmMethods:
     def set_default_arg(
         self,
         name: str,
-        value: Any = None,
+        value: Any = _MISSING,
         factory: Callable[[], Any] | None = None,
     ) -> None:
         """Give handlers that have a parameter `name` this value.
@@ -103,11 +107,26 @@ class RealmMethods:
         an async context manager, which is closed after the call. Callers cannot
         override it. Raises `ConfigurationError` once the application runs.
         """
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ConfigurationError(
+                f"set_default_arg({name!r}): the name of a parameter comes first"
+            )
+        if name in _INJECTED:
+            raise ConfigurationError(
+                f"set_default_arg({name!r}): handlers are given another {name!r} by "
+                "that name; choose another name"
+            )
+        if (value is _MISSING) is (factory is None):
+            raise ConfigurationError(
+                f"set_default_arg({name!r}): give a value, or factory=, and not both"
+            )
         if factory is not None and not callable(factory):
             raise ConfigurationError(
                 f"set_default_arg({name!r}, factory={factory!r}): give a function"
             )
-        self._target().install_default_arg(name, DefaultArg(value, factory))
+        self._target().install_default_arg(
+            name, DefaultArg(None if value is _MISSING else value, factory)
+        )
 
     def add_session_lifespan_handler(self, handler: Callable[..., Any]) -> None:
         """Let an async generator accompany every session of the realm.
@@ -133,6 +152,11 @@ class RealmMethods:
             raise ConfigurationError(
                 f"{authenticator!r} is no transport authenticator: give a function of "
                 "one argument, the session"
+            )
+        if authenticator is session_authenticator:
+            raise ConfigurationError(
+                "session_authenticator makes an authenticator: write "
+                'add_transport_authenticator(session_authenticator("user_id"))'
             )
         self._target().transport_authenticators.append(authenticator)
 
@@ -222,8 +246,13 @@ class RealmMethods:
         """Let ``authorizer(session, action, uri, options)`` deny what the rules allow.
 
         It may be async, and returns a bool or a `Decision`. What it raises denies with
-        ``wamp.error.authorization_failed``.
+        ``wamp.error.authorization_failed``. None takes it back.
         """
+        if authorizer is not None and not callable(authorizer):
+            raise ConfigurationError(
+                f"{authorizer!r} is no authorizer: give a function of four arguments, "
+                "the session, the action, the URI and the options"
+            )
         self._target().install_authorizer(authorizer)
 
     def drop_decisions(self, session: Session | None = None) -> None:

@@ -20,6 +20,7 @@ from aiohttp_serverwamp.adapters.origin import (
     Network,
     OriginPolicy,
     Site,
+    forwarded_for,
     is_trusted,
     networks,
     site_of,
@@ -30,11 +31,16 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Connection, Serializer
     from aiohttp_serverwamp.limits import Limits
 
-__all__ = ["AiohttpHandler", "UpgradeHost", "upgrade_request"]
+__all__ = ["NO_HTTP_SESSION", "AiohttpHandler", "UpgradeHost", "upgrade_request"]
 
 logger = logging.getLogger("aiohttp_serverwamp.adapters")
 
 _REQUEST = "aiohttp_request"
+
+NO_HTTP_SESSION = (
+    "a realm uses session_authenticator(), but aiohttp-session is not set up: call "
+    "aiohttp_session.setup(app, storage) where you call setup_wamp(app)"
+)
 
 
 class UpgradeHost(Protocol):
@@ -45,6 +51,9 @@ class UpgradeHost(Protocol):
 
     def admits_connection(self) -> bool:
         """Tell whether another connection is welcome now."""
+
+    def requires_http_session(self) -> bool:
+        """Tell whether some realm reads the HTTP session."""
 
     async def serve(self, connection: Connection) -> None:
         """Serve a connection until it has closed."""
@@ -74,6 +83,7 @@ class AiohttpHandler:
         self._origins = OriginPolicy(allowed_origins)
         self._proxies = networks(trusted_proxies)
         self._compress = compress
+        self._misses_sessions = False
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Serve one client for as long as its WebSocket is open."""
@@ -81,7 +91,7 @@ class AiohttpHandler:
         if not host.admits_connection():
             raise web.HTTPServiceUnavailable(text="No more connections now.\n")
         self._check_origin(request)
-        http_session = await _http_session(request)
+        http_session = await self._http_session(request)
         ws = await accept(
             request,
             subprotocols=tuple(host.serializers),
@@ -98,13 +108,38 @@ class AiohttpHandler:
             limits=host.limits,
             http_session=http_session,
         )
-        connection.transport_info = {**connection.transport_info, _REQUEST: request}
+        connection.transport_info = {
+            **connection.transport_info,
+            "peer_address": self._peer_address(request, connection),
+            _REQUEST: request,
+        }
         try:
             await host.serve(connection)
         finally:
             # Served to its end it is closed by now; otherwise this releases it.
             await connection.close(1011, "")
         return ws
+
+    def _peer_address(
+        self, request: web.Request, connection: AiohttpConnection
+    ) -> object:
+        """Return who the client is: as the socket says, or a trusted proxy."""
+        if is_trusted(request.remote, self._proxies):
+            headers = request.headers.getall("X-Forwarded-For", [])
+            client = forwarded_for(headers, self._proxies)
+            if client is not None:
+                return (client, 0)  # its port is not told
+        return connection.transport_info["peer_address"]
+
+    async def _http_session(self, request: web.Request) -> Mapping[str, Any] | None:
+        """Return a copy of the request's HTTP session, None where there are none."""
+        if aiohttp_session.STORAGE_KEY in request:
+            return dict(await aiohttp_session.get_session(request))
+        if not self._misses_sessions and self._host.requires_http_session():
+            # Set-up cannot see what middlewares the parent of a sub-application has.
+            self._misses_sessions = True
+            logger.error("%s", NO_HTTP_SESSION)
+        return None
 
     # --- Origin -------------------------------------------------------------------
 
@@ -134,11 +169,3 @@ class AiohttpHandler:
 def _first(request: web.Request, header: str) -> str:
     # The first entry is the one that the client's own proxy wrote.
     return request.headers.get(header, "").partition(",")[0].strip()
-
-
-async def _http_session(request: web.Request) -> Mapping[str, Any] | None:
-    """Return a copy of the request's HTTP session, None where there are none."""
-    if aiohttp_session.STORAGE_KEY not in request:
-        return None
-    session = await aiohttp_session.get_session(request)
-    return dict(session)

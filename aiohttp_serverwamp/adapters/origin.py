@@ -14,7 +14,15 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from aiohttp_serverwamp.errors import ConfigurationError
 
-__all__ = ["Network", "OriginPolicy", "Site", "is_trusted", "networks", "site_of"]
+__all__ = [
+    "Network",
+    "OriginPolicy",
+    "Site",
+    "forwarded_for",
+    "is_trusted",
+    "networks",
+    "site_of",
+]
 
 Network = IPv4Network | IPv6Network
 
@@ -68,6 +76,11 @@ class OriginPolicy:
             raise ConfigurationError(
                 f"allowed_origins={allowed!r}: give a list, as [{allowed!r}]"
             )
+        if allowed is not None and not isinstance(allowed, Iterable):
+            raise ConfigurationError(
+                f"allowed_origins={allowed!r}: give a list of origins, or ['*'] for "
+                "every origin"
+            )
         listed = [] if allowed is None else [*allowed]
         self._any = "*" in listed
         self._sites = frozenset(_listed(origin) for origin in listed if origin != "*")
@@ -91,16 +104,41 @@ class OriginPolicy:
 
 def networks(trusted_proxies: Iterable[str | Network]) -> tuple[Network, ...]:
     """Return the networks meant; raise `ConfigurationError` for what is none."""
-    if isinstance(trusted_proxies, str):
+    if isinstance(trusted_proxies, str) or not isinstance(trusted_proxies, Iterable):
         raise ConfigurationError(
-            f"trusted_proxies={trusted_proxies!r}: give a list of networks"
+            f"trusted_proxies={trusted_proxies!r}: give a list of addresses or "
+            "networks, as ['10.0.0.0/8']"
         )
     try:
-        return tuple(ip_network(network) for network in trusted_proxies)
+        return tuple(_network(network) for network in trusted_proxies)
     except ValueError as error:
         raise ConfigurationError(
             f"trusted_proxies: {error}; give addresses or networks, as '10.0.0.0/8'"
         ) from None
+
+
+def _network(given: str | Network) -> Network:
+    # A number would be an address as well, and nobody's proxy.
+    if not isinstance(given, str | Network):
+        raise ValueError(f"{given!r} is no address")
+    return ip_network(given)
+
+
+def forwarded_for(headers: Sequence[str], trusted: Sequence[Network]) -> str | None:
+    """Return the client that ``X-Forwarded-For`` names, or None.
+
+    Each proxy adds whom it has heard from at the right end, so the last entry that is
+    no trusted proxy is the client; what stands before that a client may have made up.
+    """
+    client = None
+    for entry in reversed(",".join(headers).split(",")):
+        try:
+            client = str(ip_address(entry.strip()))
+        except ValueError:
+            break
+        if not is_trusted(client, trusted):
+            break
+    return client
 
 
 def is_trusted(address: str | None, trusted: Sequence[Network]) -> bool:
@@ -116,7 +154,7 @@ def is_trusted(address: str | None, trusted: Sequence[Network]) -> bool:
 
 
 def _listed(origin: str) -> Site:
-    site = site_of(origin)
+    site = site_of(origin) if isinstance(origin, str) else None
     if site is None:
         raise ConfigurationError(
             f"allowed_origins: {origin!r} is no origin; give scheme, host and port, as "

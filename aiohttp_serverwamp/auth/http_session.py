@@ -119,6 +119,16 @@ def session_authenticator(
         raise ConfigurationError(
             "session_authenticator(role=...) takes a non-empty str"
         )
+    if role_key is not None and (not isinstance(role_key, str) or not role_key):
+        raise ConfigurationError(
+            "session_authenticator(role_key=...) takes the HTTP session's key that "
+            "holds the user's role, a non-empty str"
+        )
+    if load is not None and not callable(load):
+        raise ConfigurationError(
+            "session_authenticator(load=...) takes a function: what the HTTP session "
+            "holds goes in, an Identity comes out"
+        )
     if load is not None and (role_key is not None or role != _DEFAULT_ROLE):
         raise ConfigurationError(
             "session_authenticator takes load= or role=/role_key=, not both: return "

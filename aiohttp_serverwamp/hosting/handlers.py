@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp_serverwamp.errors import ConfigurationError
 
-__all__ = ["HandlerKind", "handler_kind"]
+__all__ = ["HandlerKind", "handler_kind", "is_async"]
 
 
 class HandlerKind(Enum):
@@ -50,3 +50,14 @@ def handler_kind(handler: Callable[..., Any], *, thread: bool) -> HandlerKind:
             "as a task"
         )
     return kind
+
+
+def is_async(function: object) -> bool:
+    """Tell whether calling `function` returns a coroutine."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not callable(function):
+        return False
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        type(function).__call__
+    )

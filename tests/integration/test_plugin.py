@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -244,6 +245,39 @@ async def test_a_sub_application_may_have_the_http_session_from_its_parent() -> 
     async with serving(parent) as http, connect(http, "/sub/ws", realm=None) as client:
         await client.send([1, "members", {"roles": {"caller": {}}}])
         assert (await client.receive())[2] == "wamp.error.authentication_required"
+
+
+async def test_a_sub_application_without_http_sessions_says_so_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It starts, as its parent may have them; then nobody could ever sign in."""
+    parent, sub = web.Application(), web.Application()
+    members(sub)
+    parent.add_subapp("/sub", sub)
+
+    async with serving(parent) as http:
+        for _ in range(2):
+            async with connect(http, "/sub/ws", realm=None):
+                pass
+
+    (line,) = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert "aiohttp_session.setup" in line.getMessage()
+
+
+# --- Behind a proxy -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("proxies", "address"), [(["127.0.0.0/8"], "203.0.113.9"), ([], "127.0.0.1")]
+)
+async def test_a_trusted_proxy_says_whose_address_it_is(
+    proxies: list[str], address: str
+) -> None:
+    async with site(setup={"trusted_proxies": proxies}) as served:
+        headers = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+        async with served.client(headers=headers):
+            (session,) = served.wamp.sessions()
+            assert session.connection.transport_info["peer_address"][0] == address
 
 
 # --- Stopping -------------------------------------------------------------------------

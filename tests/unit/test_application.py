@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from typing import Any
 
 import pytest
 
 import aiohttp_serverwamp as serverwamp
-from aiohttp_serverwamp import Application, ConfigurationError, Limits, Realm
+from aiohttp_serverwamp import Application, ConfigurationError, Limits, Realm, messages
 from aiohttp_serverwamp.adapters.trio import TrioAsyncSupport
 
 
@@ -16,7 +18,7 @@ def test_realms_are_found_by_uri() -> None:
     wamp.add_realm(realm)
 
     assert wamp.realm("members") is realm
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"no realm 'default' .*\['members'\]"):
         wamp.realm("default")
     assert "members" in repr(wamp)
 
@@ -67,6 +69,69 @@ def test_the_default_realm_can_be_switched_off() -> None:
 def test_limits_are_limits(limits: Any) -> None:
     with pytest.raises(ConfigurationError, match="limits="):
         Application(limits=limits)
+
+
+@pytest.mark.parametrize("support", ["trio", asyncio, None, 7, int])
+def test_an_async_library_is_one_of_the_adapters(support: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"trio\.TrioAsyncSupport"):
+        Application(async_support=support)
+
+
+def test_the_adapters_are_found_where_the_advice_says() -> None:
+    adapters = serverwamp.adapters
+
+    assert adapters.trio.TrioAsyncSupport is TrioAsyncSupport
+    assert adapters.asyncio.AsyncioAsyncSupport.name == "asyncio"
+    assert adapters.anyio.AnyioAsyncSupport.name == "anyio"
+
+
+async def on_call(message: Any, session: Any) -> None: ...
+
+
+class OnCall:
+    async def __call__(self, message: Any, session: Any) -> None: ...
+
+
+def plain(message: Any, session: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handlers", "advice"),
+    [
+        ([messages.Call], "give a dict"),
+        ({"call": on_call}, "classes such as messages.Call"),
+        ({messages.Hello: on_call}, "of a joined client"),
+        ({messages.Call: None}, "async def handler"),
+        ({messages.Call: plain}, "async def handler"),
+    ],
+)
+def test_request_handlers_are_for_what_joined_clients_send(
+    handlers: Any, advice: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=advice):
+        Application(protocol_request_handlers=handlers)
+
+
+@pytest.mark.parametrize("handler", [on_call, OnCall(), functools.partial(on_call)])
+def test_any_async_function_handles_requests(handler: Any) -> None:
+    wamp = Application(protocol_request_handlers={messages.Call: handler})
+
+    assert wamp.request_handlers == {messages.Call: handler}
+
+
+async def test_publishing_where_nobody_can_be_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wamp = Application()
+    async with wamp.run():
+        wamp.publish("t")
+        assert not caplog.records
+        wamp.add_realm(Realm("members"))
+        for _ in range(2):
+            wamp.publish("t")
+        assert wamp.realm("members").publish("t")
+    assert len(caplog.records) == 1
+    assert "application.realm(uri).publish" in caplog.text
 
 
 def test_aiohttp_runs_on_asyncio() -> None:

@@ -34,7 +34,16 @@ def test_the_key_is_an_app_key() -> None:
         ("trusted_proxies", "10.0.0.0/8"),
         ("trusted_proxies", ["proxy.example"]),
         ("limits", {"max_sessions": 3}),
+        ("allowed_origins", True),
+        ("allowed_origins", [5]),
+        ("trusted_proxies", None),
+        ("trusted_proxies", True),
+        ("trusted_proxies", [5]),
         ("path", []),
+        ("path", "ws"),
+        ("path", ["/ws", "b"]),
+        ("path", ["/live", "/ws", "/ws"]),
+        ("path", "/{ws"),
     ],
 )
 def test_a_wrong_option_leaves_the_app_untouched(option: str, value: Any) -> None:
@@ -57,5 +66,6 @@ def test_another_route_may_not_be_called_wamp() -> None:
     app = web.Application()
     app.router.add_get("/other", handler, name="wamp")
 
-    with pytest.raises(ValueError, match="wamp"):
+    with pytest.raises(serverwamp.ConfigurationError, match="another name"):
         serverwamp.setup_wamp(app)
+    assert len(app.router.routes()) == 2  # GET and HEAD of the other

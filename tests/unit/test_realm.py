@@ -248,3 +248,54 @@ async def test_sessions_are_closed_and_routes_added_in_the_thread_of_the_loop() 
         for act in (close, lambda: realm.add_routes(rpc("b"))):
             with pytest.raises(ConfigurationError, match="threadsafe"):
                 await asyncio.to_thread(act)
+
+
+class Pool: ...
+
+
+async def test_what_no_caller_can_send_may_be_a_default_arg() -> None:
+    async def uses(db: Pool) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"set_default_arg\('db', \.\.\.\)"):
+        async with running(rpc(function=uses)):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        (("session", 1), "another name"),
+        (("request", 1), "another name"),
+        (("db",), "give a value, or factory="),
+        (("db", 1, dict), "not both"),
+        ((7, 1), "name of a parameter"),
+        (("d b", 1), "name of a parameter"),
+    ],
+)
+def test_a_default_arg_is_a_name_and_a_value(given: Any, advice: str) -> None:
+    with pytest.raises(ConfigurationError, match=advice):
+        serverwamp.Realm("r").set_default_arg(*given)
+
+
+async def test_a_default_arg_may_be_none() -> None:
+    async def uses(db: str) -> str:
+        return repr(db)
+
+    realm = serverwamp.Realm("r")
+    realm.set_default_arg("db", None)
+    async with running(rpc("a", uses), realm=realm):
+        assert await realm.call("a") == "None"
+
+
+@pytest.mark.parametrize("authorizer", [True, serverwamp.Decision(allow=True), 7])
+def test_an_authorizer_is_a_function(authorizer: Any) -> None:
+    realm = serverwamp.Realm("r")
+    with pytest.raises(ConfigurationError, match="four arguments"):
+        realm.set_authorizer(authorizer)
+    realm.set_authorizer(None)
+
+
+def test_session_authenticator_is_called_and_not_given() -> None:
+    maker: Any = serverwamp.session_authenticator
+    with pytest.raises(ConfigurationError, match=r'session_authenticator\("user_id"\)'):
+        serverwamp.Realm("r").add_transport_authenticator(maker)

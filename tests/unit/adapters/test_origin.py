@@ -10,6 +10,7 @@ import pytest
 from aiohttp_serverwamp.adapters.origin import (
     OriginPolicy,
     Site,
+    forwarded_for,
     is_trusted,
     networks,
     site_of,
@@ -184,3 +185,24 @@ def test_nobody_is_trusted_by_default() -> None:
 def test_what_is_no_network_is_refused(proxies: Any) -> None:
     with pytest.raises(ConfigurationError, match="trusted_proxies"):
         networks(proxies)
+
+
+@pytest.mark.parametrize(
+    ("headers", "client"),
+    [
+        ([], None),
+        (["203.0.113.9"], "203.0.113.9"),
+        (["203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+        (["203.0.113.9", "10.0.0.2"], "203.0.113.9"),
+        # Whatever the client itself wrote stands to the left of it.
+        (["198.51.100.1, 203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+        (["2001:db8::1"], "2001:db8::1"),
+        (["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        (["unknown, 10.0.0.2"], "10.0.0.2"),
+        (["unknown"], None),
+    ],
+)
+def test_the_last_that_is_no_trusted_proxy_is_the_client(
+    headers: list[str], client: str | None
+) -> None:
+    assert forwarded_for(headers, networks(["10.0.0.0/8"])) == client
