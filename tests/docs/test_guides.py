@@ -1,0 +1,253 @@
+"""What the pages beside docs/getting_started.rst say is what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import pytest
+
+from aiohttp_serverwamp.errors import (
+    ApplicationError,
+    ConfigurationError,
+    NotAuthorized,
+)
+from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
+from tests.code_blocks import code_blocks, run_blocks
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def names_of(page: str) -> Any:
+    """Run a page and return what it defines."""
+    blocks = code_blocks(DOCS / f"{page}.rst")
+    return SimpleNamespace(**run_blocks(blocks, {"__name__": "__main__"}))
+
+
+# --- docs/handlers.rst ----------------------------------------------------------------
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[tuple[Any, aiohttp.ClientSession, WAMPClient]]:
+    names = names_of("handlers")
+    async with serving(names.app) as http, connect(http, realm="shop") as client:
+        yield names, http, client
+
+
+async def test_handlers_get_default_args_of_every_kind(shop: Any) -> None:
+    _, _, client = shop
+
+    assert await client.call("price.of", "tea") == "9.50 EUR"
+    assert await client.call("stock.count") == "counted over a connection"
+    with pytest.raises(ApplicationError, match="currency"):
+        await client.call("price.of", "tea", currency="XXX")
+
+
+async def test_the_annotation_decides_which_request_is_meant(shop: Any) -> None:
+    _, _, client = shop
+
+    assert await client.call("where.am.i") == "/ws"
+    assert await client.call("what.did.i.call") == "what.did.i.call"
+
+
+async def test_the_service_keeps_its_cart_and_its_roles(shop: Any) -> None:
+    names, _, client = shop
+
+    await client.subscribe("cart.changed")
+    await client.call("cart.add", "tea", 2)
+    assert await client.call("cart.add", "tea") == 3
+    with pytest.raises(NotAuthorized):
+        await client.call("cart.total")
+    assert await names.realm.call("cart.total") == "28.50 EUR"
+    assert names.realm.sessions()[0]["sees_cart"] is True
+
+
+async def test_a_thread_publishes(shop: Any) -> None:
+    _, _, client = shop
+
+    assert await client.call("report.size", 3) == 3000
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda realm: asyncio.run(realm.call("price.of", "tea")),
+        lambda realm: asyncio.run(realm.close_sessions()),
+        lambda realm: asyncio.run(realm.sessions()[0].close()),
+        lambda realm: realm.subscribe("chat.garden", lambda: None),
+    ],
+)
+async def test_a_thread_cannot_wait_or_change_sessions(
+    shop: Any, attempt: Callable[[Any], Any]
+) -> None:
+    names, _, _ = shop
+
+    with pytest.raises(ConfigurationError):
+        await asyncio.to_thread(attempt, names.realm)
+
+
+async def test_presence_follows_the_session(shop: Any) -> None:
+    names, http, client = shop
+
+    async with connect(http, realm="shop") as other:
+        await other.call("price.of", "tea")
+        assert len(names.online) == 2
+    await client.call("price.of", "tea")
+    await names.wamp.close_sessions()
+    await client.close_code()
+    assert names.online == set()
+
+
+async def test_the_application_hears_the_chat_and_opens_none(shop: Any) -> None:
+    names, _, client = shop
+
+    await client.publish("chat.garden", "hello")
+    with pytest.raises(NotAuthorized):
+        await client.publish("chat.cellar", "hello")
+    await client.call("price.of", "tea")
+
+    assert names.heard == ["chat.garden: hello"]
+
+
+async def test_one_client_is_told_and_asked(shop: Any) -> None:
+    _, http, client = shop
+
+    async with connect(http, realm="shop") as other:
+        for each, title in ((client, "mine"), (other, "theirs")):
+            await each.register("window.title", lambda title=title: title)
+        flashes = await client.subscribe("window.flash")
+        others = await other.subscribe("window.flash")
+
+        assert await client.call("greet.me") == "Hello, mine"
+        assert (await flashes.next()).args == ["gently"]
+        assert await other.call("greet.me") == "Hello, theirs"
+        await others.next()
+        assert others.empty()
+
+
+# --- docs/sign_in.rst -----------------------------------------------------------------
+
+
+def answer_to(challenge: list[Any], password: str) -> str:
+    extra = challenge[2]
+    key = hashlib.pbkdf2_hmac(
+        "sha256",
+        password.encode(),
+        extra["salt"].encode(),
+        extra["iterations"],
+        extra["keylen"],
+    )
+    signed = hmac.new(base64.b64encode(key), extra["challenge"].encode(), "sha256")
+    return base64.b64encode(signed.digest()).decode()
+
+
+async def exchange(client: WAMPClient, *message: Any) -> list[Any]:
+    await client.send(message)
+    return await client.receive()
+
+
+async def test_the_lamp_signs_in_with_its_ticket_and_is_signed_out() -> None:
+    names = names_of("sign_in")
+    names.TICKETS["5"] = "five"
+    async with serving(names.app) as http:
+        with pytest.raises(JoinRejected, match="denied"):
+            async with connect(http, realm="devices", authid="lamp-1", ticket="?"):
+                pass
+        async with connect(http, realm="devices", authid="5", ticket="five") as lamp:
+            assert lamp.welcome["authrole"] == "device"
+
+            async with http.post("/sign-out/5") as response:
+                assert await response.json() == {"ended": 1}
+            await lamp.close_code()
+            assert lamp.ended == "wamp.close.killed"
+        for nobody in (5, None):
+            with pytest.raises(ConfigurationError):
+                await names.wamp.close_sessions(authid=nobody)
+
+
+async def test_ann_signs_a_challenge_and_nobody_else_can() -> None:
+    names = names_of("sign_in")
+    seen = []
+    async with serving(names.app) as http:
+        for authid in ("ann", "nobody"):
+            async with connect(http, realm=None) as client:
+                details: dict[str, Any] = {
+                    "authid": authid,
+                    "authmethods": ["wampcra"],
+                    "roles": {"caller": {}},
+                }
+                challenge = await exchange(client, 1, "devices", details)
+                answer = answer_to(challenge, "open sesame")
+                reply = await exchange(client, 5, answer, {})
+                seen.append((challenge[2].keys(), reply[0], reply[2]))
+
+    assert seen[0][0] == seen[1][0]
+    assert (seen[0][1], seen[0][2]["authrole"]) == (2, "person")
+    assert seen[1][1:] == (3, "wamp.error.authentication_denied")
+
+
+@pytest.mark.parametrize(("code", "kind"), [("1234", 2), ("4321", 3)])
+async def test_the_lab_asks_twice(code: str, kind: int) -> None:
+    async with (
+        serving(names_of("sign_in").app) as http,
+        connect(http, realm=None) as client,
+    ):
+        first = await exchange(client, 1, "lab", {"roles": {"caller": {}}})
+        second = await exchange(client, 5, "bob", {})
+        reply = await exchange(client, 5, code, {})
+
+    assert [first[1], second[1]] == ["name", "code"]
+    assert second[2] == {"hint": "four digits"}
+    assert reply[0] == kind
+
+
+# --- docs/permissions.rst -------------------------------------------------------------
+
+
+async def test_rules_come_first_and_then_the_authorizer() -> None:
+    names = names_of("permissions")
+    async with serving(names.app) as http, connect(http, realm="editors") as client:
+        await client.publish("page.7", "text")
+        for locked_away in ("page.front", "page.12"):
+            with pytest.raises(NotAuthorized):
+                await client.publish(locked_away, "text")
+        names.lock("page.7")
+        with pytest.raises(NotAuthorized):
+            await client.publish("page.7", "text")
+
+
+async def test_listed_origins_may_connect_and_others_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving(names_of("permissions").app) as http:
+        listed = {"Origin": "https://app.example.com"}
+        async with connect(http, realm="editors", headers=listed) as client:
+            assert client.id
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with connect(http, realm=None, headers={"Origin": "https://e.vil"}):
+                pass
+
+    assert refused.value.status == 403
+    assert "allowed_origins" in caplog.text
+
+
+# --- docs/testing.rst -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_sums_are_made_known",
+        "test_other_realms_are_refused",
+        "test_without_a_server",
+    ],
+)
+async def test_the_tests_of_the_page_on_testing_pass(name: str) -> None:
+    await getattr(names_of("testing"), name)()
