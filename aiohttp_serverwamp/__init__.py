@@ -28,13 +28,14 @@ from aiohttp_serverwamp.hosting.publication import (
     Publication,
     PublishOptions,
 )
+from aiohttp_serverwamp.hosting.realm_api import RealmAPI
 from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
 from aiohttp_serverwamp.hosting.services import procedure, topic
 from aiohttp_serverwamp.hosting.session import Session
 from aiohttp_serverwamp.limits import Limits
 from aiohttp_serverwamp.plugin import WAMP, setup_wamp
 from aiohttp_serverwamp.realm import Realm
-from aiohttp_serverwamp.router.authorization import OPEN, Decision
+from aiohttp_serverwamp.router.authorization import OPEN, Action, Decision
 
 #: The name that serverwamp uses.
 RPCRequest = Invocation
@@ -44,6 +45,7 @@ __version__ = "0.1.0"
 __all__ = [
     "OPEN",
     "WAMP",
+    "Action",
     "Application",
     "ApplicationError",
     "CRAAuthRequirement",
@@ -64,6 +66,7 @@ __all__ = [
     "RPCResult",
     "RPCRouteSet",
     "Realm",
+    "RealmAPI",
     "Session",
     "SessionRejected",
     "SubscribeError",

@@ -1,6 +1,7 @@
 """The limits and deadlines of an Application, validated once.
 
-Zero or ``None`` switches a limit off. Times are seconds, sizes are bytes.
+Zero or ``None`` switches a limit off; `Limits.close_timeout` says what zero means
+there. Times are seconds, sizes are bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Limits:
     #: connection.
     heartbeat: float | None = 20.0
     #: Seconds a leaving client, and the clean-up code of handlers, are waited for
-    #: (REQ-SES-039).
+    #: (REQ-SES-039): half of it for the answer to GOODBYE, all of it for clean-up code.
+    #: Zero: the client is not waited for, clean-up code for as long as it takes.
     close_timeout: float = 2.0
     #: Seconds that `Application.shutdown` may take in all.
     shutdown_timeout: float = 5.0

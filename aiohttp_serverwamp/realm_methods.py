@@ -21,6 +21,7 @@ from aiohttp_serverwamp.hosting.route import (
     TopicRoute,
     checked_handler,
     event_route,
+    warn_of_pattern,
 )
 from aiohttp_serverwamp.uris import Match
 
@@ -241,6 +242,7 @@ class RealmMethods:
             subscribe=subscribe,
             roles=roles,
         )
+        warn_of_pattern(uri)
 
     def set_authorizer(self, authorizer: Authorizer | None) -> None:
         """Let ``authorizer(session, action, uri, options)`` deny what the rules allow.

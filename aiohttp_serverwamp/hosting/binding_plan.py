@@ -176,8 +176,8 @@ class BindingPlan:
                 name,
                 f"cannot be converted to {inspect.formatannotation(annotation)} "
                 f"({error}); use plain types, dataclasses, msgspec.Struct or pydantic "
-                "models (several of them in one union: tagged msgspec.Structs), or Any; if "
-                "the realm is to supply it and not the caller, use "
+                "models (several of them in one union: tagged msgspec.Structs), or "
+                "Any; if the realm is to supply it and not the caller, use "
                 f"set_default_arg({name!r}, ...)",
             )
 

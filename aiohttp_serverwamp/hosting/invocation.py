@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import ConfigurationError
@@ -133,7 +134,10 @@ class Invocation:
 
     @property
     def timeout(self) -> float:
-        """Seconds the caller waits for an answer, and for the next one; 0: for ever."""
+        """Seconds the caller waits for an answer, and for the next one; 0: for ever.
+
+        `CallOptions.timeout`, as on the wire, is in milliseconds.
+        """
         return self._pending.timeout
 
     @property
@@ -141,11 +145,21 @@ class Invocation:
         """Whether the caller wants progressive results."""
         return self._pending.receive_progress
 
-    async def progress(self, *args: Any, **kwargs: Any) -> None:
+    def progress(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, None]:
         """Send a progressive result; nothing if the caller did not ask for any (5.2).
 
-        Lets other tasks run, so that a loop that reports progress blocks nobody. Raises
-        `EncodingError` for what is not plain data.
+        To be awaited, by async handlers; it lets other tasks run, so that a loop that
+        reports progress blocks nobody. Raises `EncodingError` for what is not plain
+        data, and `ConfigurationError` in a worker thread.
         """
-        self._local.send_progress(self, RPCProgressReport(args, kwargs))
+        if get_ident() != self._local.runtime.thread:
+            raise ConfigurationError(
+                "a handler with thread=True reports no progress: write 'async def', "
+                "'await invocation.progress(...)', and run what blocks by "
+                "'await asyncio.to_thread(...)'"
+            )
+        return self._progress(RPCProgressReport(args, kwargs))
+
+    async def _progress(self, report: RPCProgressReport) -> None:
+        self._local.send_progress(self, report)
         await self._local.runtime.support.sleep(0)

@@ -74,7 +74,8 @@ class CallOptions:
     Raises `ConfigurationError` for a value of the wrong type.
     """
 
-    #: Milliseconds until `TimedOut` is raised; 0: none.
+    #: Milliseconds, not seconds, until `TimedOut` is raised, as in ``CALL.Options``;
+    #: 0: never. `Invocation.timeout` is in seconds.
     timeout: int | None = None
     #: Make the caller's identity known to the callee.
     disclose_me: bool | None = None

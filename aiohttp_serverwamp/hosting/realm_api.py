@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.hosting.selection import ANY, AnyValue
+from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.events import HostedSubscription
     from aiohttp_serverwamp.hosting.local_session import LocalSession
     from aiohttp_serverwamp.hosting.publication import (
         CallOptions,
@@ -17,12 +19,13 @@ if TYPE_CHECKING:
     )
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import Waiter
+    from aiohttp_serverwamp.router.rules import Flag
 
 __all__ = ["RealmAPI"]
 
 
 class RealmAPI(Protocol):
-    """A live realm."""
+    """A live realm, as handlers meet it in ``session.realm``; a `Realm` is one."""
 
     uri: str
 
@@ -67,3 +70,29 @@ class RealmAPI(Protocol):
         message: str = "",
     ) -> int:
         """End sessions with GOODBYE; return how many."""
+
+    def subscribe(
+        self,
+        uri: str,
+        handler: Callable[..., Any],
+        *,
+        match: Match | str = Match.EXACT,
+        thread: bool = False,
+    ) -> HostedSubscription:
+        """Receive the events of a topic as the application."""
+
+    def permit(
+        self,
+        uri: str,
+        *,
+        match: Match | str = Match.EXACT,
+        call: bool | None = None,
+        register: Flag | None = None,
+        publish: bool | None = None,
+        subscribe: bool | None = None,
+        roles: Iterable[str] | None = None,
+    ) -> None:
+        """Say what clients may do with a URI."""
+
+    def drop_decisions(self, session: Session | None = None) -> None:
+        """Forget the authorizer's remembered decisions: of one session, or all."""

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiohttp_serverwamp.errors import ConfigurationError
-from aiohttp_serverwamp.uris import Match, is_valid_uri
+from aiohttp_serverwamp.uris import Match, is_valid_uri, shown
 
 __all__ = [
     "EventRoute",
     "ProcedureRoute",
     "Route",
     "TopicRoute",
+    "check_text",
     "checked_handler",
     "checked_pattern",
     "checked_uri",
     "event_route",
     "policy_of",
-    "role_names",
+    "warn_of_pattern",
 ]
+
+logger = logging.getLogger("aiohttp_serverwamp.hosting")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,6 +54,9 @@ class ProcedureRoute(Route):
     #: Give the handler its `Invocation` and nothing else.
     whole: bool = False
 
+    def __post_init__(self) -> None:
+        _check_thread_flag(self.thread)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicRoute(Route):
@@ -69,6 +77,14 @@ class EventRoute(Route):
     handler: Callable[..., Any]
     #: Run the handler, a plain function, in a worker thread.
     thread: bool = False
+
+    def __post_init__(self) -> None:
+        _check_thread_flag(self.thread)
+
+
+def _check_thread_flag(thread: object) -> None:
+    if not isinstance(thread, bool):
+        raise ConfigurationError(f"thread={thread!r}: give True or False")
 
 
 def event_route(
@@ -94,13 +110,26 @@ def policy_of(match: Match | str) -> Match:
         ) from None
 
 
+def check_text(uri: object) -> None:
+    """Raise `ConfigurationError` for what is given where a URI belongs."""
+    if callable(uri):
+        raise ConfigurationError(
+            "a decorator is called with its URI first: write @api.route('cart.add'), "
+            "@api.service('cart.'), @procedure('add')"
+        )
+    if not isinstance(uri, str):
+        raise ConfigurationError(f"{uri!r} is no URI: write a str, as 'cart.add'")
+
+
 def checked_uri(uri: str, match: Match) -> str:
     """Return `uri` if it is well-formed for `match`; raise `ConfigurationError`."""
-    if not isinstance(uri, str) or not is_valid_uri(uri, match):
+    check_text(uri)
+    if not is_valid_uri(uri, match):
         raise ConfigurationError(
             f"{uri!r} is no {match} URI: write components joined by dots, as "
             f"{_EXAMPLES[match]!r}"
         )
+    warn_of_pattern(uri)
     return uri
 
 
@@ -113,25 +142,40 @@ _EXAMPLES = {
 
 def checked_pattern(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     """Return the expression, compiled; raise `ConfigurationError`."""
+    given: object = pattern
+    if callable(given):
+        check_text(given)
     try:
-        return re.compile(pattern)
+        compiled: re.Pattern[Any] = re.compile(pattern)
     except (re.error, TypeError) as error:
         raise ConfigurationError(
             f"{pattern!r} is no regular expression: {error}"
         ) from None
-
-
-def role_names(roles: Iterable[str] | None) -> frozenset[str] | None:
-    """Return the roles named, None for everybody; raise `ConfigurationError`."""
-    if roles is None:
-        return None
-    if isinstance(roles, str):
-        raise ConfigurationError(f"write roles=[{roles!r}]: roles= takes several names")
-    return frozenset(roles)
+    if not isinstance(compiled.pattern, str):
+        raise ConfigurationError(
+            f"{pattern!r} is for bytes, and URIs are text: write a str"
+        )
+    return compiled
 
 
 def checked_handler(handler: F) -> F:
     """Return `handler` if it can be called; raise `ConfigurationError`."""
+    if inspect.isclass(handler):
+        raise ConfigurationError(
+            f"{handler.__qualname__} is a class: mark its methods with @procedure(...) "
+            "or @topic(...), and write @api.service('prefix.') above it"
+        )
     if not callable(handler):
         raise ConfigurationError(f"{handler!r} cannot be called: decorate a function")
     return handler
+
+
+def warn_of_pattern(uri: str) -> None:
+    """Log that a URI which looks like a pattern is none; it is legal all the same."""
+    if "*" in uri or "{" in uri or uri.startswith(("/", "^")):
+        logger.warning(
+            "%s is compared as it stands, it is no pattern: write prefix_route('chat.')"
+            " or match='prefix' for all that begins so, wildcard_route('chat..add') or "
+            "match='wildcard' for any one component",
+            shown(uri),
+        )

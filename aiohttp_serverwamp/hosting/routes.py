@@ -14,14 +14,15 @@ from aiohttp_serverwamp.hosting.route import (
     ProcedureRoute,
     Route,
     TopicRoute,
+    check_text,
     checked_handler,
     checked_pattern,
     checked_uri,
     event_route,
     policy_of,
-    role_names,
 )
 from aiohttp_serverwamp.hosting.services import Service
+from aiohttp_serverwamp.router.rules import role_names
 from aiohttp_serverwamp.uris import Match
 
 __all__ = ["RPCRouteSet", "TopicRouteSet"]
@@ -121,6 +122,8 @@ class RPCRouteSet(_RouteSet[Route]):
         realm with this set starts, with the realm's default args as arguments; an
         instance, given as ``api.service("cart.")(CartService(db))``, serves as it is.
         """
+
+        check_text(prefix)
 
         def decorate(target: T) -> T:
             service = Service(prefix, target, spread_results=self._spread_results)
@@ -239,6 +242,8 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         ``PublishOptions(exclude_me=False)``. Clients may not subscribe because of this:
         that is what `route` and `declare` are for.
         """
+
+        check_text(uri)
 
         def decorate(handler: F) -> F:
             self._routes.append(event_route(uri, handler, match=match, thread=thread))

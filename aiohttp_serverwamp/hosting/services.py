@@ -16,9 +16,9 @@ from aiohttp_serverwamp.hosting.route import (
     TopicRoute,
     checked_uri,
     policy_of,
-    role_names,
 )
 from aiohttp_serverwamp.hosting.signatures import read_signature
+from aiohttp_serverwamp.router.rules import role_names
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:

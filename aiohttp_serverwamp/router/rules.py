@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.uris import Match, is_valid_uri
 
-__all__ = ["Action", "Flag", "Rule", "make_rule"]
+__all__ = ["Action", "Flag", "Rule", "make_rule", "role_names"]
 
 #: What a rule says: yes, no or, of REGISTER, only privately.
 Flag: TypeAlias = "bool | Literal['own']"
@@ -67,7 +67,7 @@ def make_rule(
             f"the rule for {uri!r} says nothing: give at least one of call=, "
             "register=, publish=, subscribe="
         )
-    names = None if roles is None else _role_names(roles)
+    names = role_names(roles)
     if names is not None and not any(said.values()):
         raise ConfigurationError(
             f"the rule for {uri!r} grants nothing to roles={sorted(names)}: roles "
@@ -99,7 +99,10 @@ def _policy(match: Match | str) -> Match:
         ) from None
 
 
-def _role_names(roles: Iterable[str]) -> frozenset[str]:
+def role_names(roles: Iterable[str] | None) -> frozenset[str] | None:
+    """Return the roles named, None for everybody; raise `ConfigurationError`."""
+    if roles is None:
+        return None
     if isinstance(roles, str) or not isinstance(roles, Iterable):
         raise ConfigurationError(
             f"roles= takes a collection of names: write roles=[{roles!r}]"
@@ -107,7 +110,7 @@ def _role_names(roles: Iterable[str]) -> frozenset[str]:
     names = frozenset(roles)
     if not names or not all(isinstance(name, str) and name for name in names):
         raise ConfigurationError(
-            'roles= takes names of roles, such as roles=["admin"]; to deny everybody '
-            "write False for the action and no roles"
+            'roles= takes names of roles, such as roles=["admin"]; leave it out for '
+            "everybody, and to deny everybody use permit() with False for the action"
         )
     return names

@@ -7,7 +7,7 @@ import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -48,6 +48,10 @@ def undocumented(name: str, value: object) -> list[str]:
     return found
 
 
+def is_protocol(cls: type) -> bool:
+    return Protocol in cls.__bases__
+
+
 SELF = ("self", "cls")
 
 
@@ -62,7 +66,8 @@ def untyped(name: str, value: object) -> list[str]:
         function = each.fget if isinstance(each, property) else each
         if function is not None:
             found += _unannotated(f"{name}.{member}", function)
-    init = vars(value).get("__init__")
+    # That of a Protocol is Python's own.
+    init = None if is_protocol(value) else vars(value).get("__init__")
     return found + (_unannotated(f"{name}.__init__", init) if init else [])
 
 

@@ -415,6 +415,22 @@ async def test_calling_from_a_thread_says_what_to_do_instead() -> None:
         assert "run_coroutine_threadsafe" in await client.call("thread")
 
 
+async def test_progress_from_a_thread_fails_loudly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A coroutine that nobody awaits would report nothing, and say nothing."""
+    api = serverwamp.RPCRouteSet()
+
+    @api.route("thread", thread=True)
+    def thread(invocation: Invocation) -> None:
+        invocation.progress(1)  # type: ignore[unused-coroutine]  # the mistake
+
+    async with site(api) as served, served.client() as client:
+        with pytest.raises(RuntimeFailure):
+            await client.call("thread")
+    assert "thread=True reports no progress" in caplog.text
+
+
 # --- Cancelling -----------------------------------------------------------------------
 
 

@@ -299,3 +299,16 @@ def test_session_authenticator_is_called_and_not_given() -> None:
     maker: Any = serverwamp.session_authenticator
     with pytest.raises(ConfigurationError, match=r'session_authenticator\("user_id"\)'):
         serverwamp.Realm("r").add_transport_authenticator(maker)
+
+
+async def test_a_handler_reaches_the_permissions_through_its_session() -> None:
+    async def open_(session: serverwamp.Session) -> None:
+        realm: serverwamp.RealmAPI = session.realm
+        realm.permit("late", call=True)
+        realm.drop_decisions()
+        realm.subscribe("t", handler).unsubscribe()
+
+    async with running(rpc("open", open_)) as realm:
+        await realm.call("open")
+        decided = realm.permissions.decide("user", serverwamp.Action.CALL, "late")
+        assert decided is Verdict.ALLOWED

@@ -10,6 +10,7 @@ import pytest
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.hosting.route import ProcedureRoute, TopicRoute
 from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
+from aiohttp_serverwamp.realm import Realm
 from aiohttp_serverwamp.uris import Match
 
 
@@ -118,3 +119,87 @@ def test_what_cannot_be_called_is_no_handler() -> None:
 def test_an_unknown_match_policy_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="fuzzy"):
         TopicRouteSet().declare("a", match="fuzzy")
+
+
+@pytest.mark.parametrize("table", [RPCRouteSet, TopicRouteSet])
+@pytest.mark.parametrize("roles", ["admin", 5, [], [1], [""]])
+def test_roles_are_names_on_every_route(table: Any, roles: Any) -> None:
+    routes = table()
+    for add in (
+        routes.route,
+        routes.prefix_route,
+        routes.wildcard_route,
+        routes.regex_route,
+    ):
+        with pytest.raises(ConfigurationError, match="roles="):
+            add("a", roles=roles)
+
+
+@pytest.mark.parametrize("pattern", [rb"a\.b", re.compile(rb"a")])
+def test_an_expression_is_text(pattern: Any) -> None:
+    for table in (RPCRouteSet(), TopicRouteSet()):
+        with pytest.raises(ConfigurationError, match="URIs are text"):
+            table.regex_route(pattern)
+
+
+@pytest.mark.parametrize("thread", ["no", 1, None])
+def test_thread_is_yes_or_no(thread: Any) -> None:
+    with pytest.raises(ConfigurationError, match="give True or False"):
+        RPCRouteSet().route("a", thread=thread)(handler)
+    with pytest.raises(ConfigurationError, match="give True or False"):
+        TopicRouteSet().on("a", thread=thread)(handler)
+
+
+def test_a_class_is_a_service() -> None:
+    class Cart: ...
+
+    for table in (RPCRouteSet(), TopicRouteSet()):
+        with pytest.raises(ConfigurationError, match=r"@api\.service"):
+            table.route("cart")(Cart)
+
+
+@pytest.mark.parametrize(
+    "decorator",
+    [
+        RPCRouteSet().route,
+        RPCRouteSet().prefix_route,
+        RPCRouteSet().regex_route,
+        RPCRouteSet().service,
+        TopicRouteSet().route,
+        TopicRouteSet().regex_route,
+        TopicRouteSet().on,
+    ],
+)
+def test_a_decorator_without_its_uri_says_what_to_write(decorator: Any) -> None:
+    """``@api.route`` above a function gives the function where the URI belongs."""
+    with pytest.raises(ConfigurationError, match=r"write @api\.route\('cart\.add'\)"):
+        decorator(handler)
+
+
+@pytest.mark.parametrize("uri", ["chat.*", "/cart/{id}", "a.{b}", "^a"])
+def test_what_looks_like_a_pattern_and_is_none_is_said(
+    uri: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    uses: list[Any] = [
+        lambda: RPCRouteSet().route(uri),
+        lambda: TopicRouteSet().prefix_route(uri),
+        lambda: Realm("r").permit(uri, call=True),
+    ]
+    for use in uses:
+        caplog.clear()
+        use()
+        (line,) = caplog.messages
+        assert "match='prefix'" in line
+
+
+def test_patterns_as_they_should_be_are_not_remarked_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    api = RPCRouteSet()
+    api.route("cart.add")
+    api.prefix_route("cart.")
+    api.wildcard_route("cart..changed")
+    api.regex_route(r"^cart\.{1}.*")
+    Realm("r").permit("cart.", match="prefix", call=True)
+
+    assert not caplog.messages
