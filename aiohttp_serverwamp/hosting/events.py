@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from inspect import isawaitable
+from inspect import CORO_CREATED, getcoroutinestate, isawaitable, iscoroutine
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import ConfigurationError, InvalidArgument
@@ -160,7 +160,8 @@ class HostedSubscriptions:
             _log_failure(handler, event, error)
             return
         if isawaitable(result):
-            self._runtime.tasks.start(self._guard, handler, event, lambda *_: result)
+            returned = _Returned(result)
+            self._runtime.tasks.start(self._guard, handler, event, returned)
 
     async def _guard(
         self,
@@ -189,6 +190,27 @@ class HostedSubscriptions:
             result = call()
             if isawaitable(result):
                 await result
+
+
+class _Returned:
+    """What a plain function has returned to be awaited.
+
+    A task that is cancelled before its first step never gets to it: it is closed then,
+    rather than complain that nobody awaited it.
+    """
+
+    __slots__ = ("_awaitable",)
+
+    def __init__(self, awaitable: Awaitable[Any]) -> None:
+        self._awaitable = awaitable
+
+    def __call__(self, handler: EventHandler, event: Event) -> Awaitable[Any]:
+        return self._awaitable
+
+    def __del__(self) -> None:
+        coroutine = self._awaitable
+        if iscoroutine(coroutine) and getcoroutinestate(coroutine) == CORO_CREATED:
+            coroutine.close()
 
 
 def _log_misfit(handler: EventHandler, event: Event, error: InvalidArgument) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -419,3 +420,20 @@ async def test_a_handler_outlives_the_publisher() -> None:
         await until(lambda: not server.realm.sessions())
         go_on.set()
         await asyncio.wait_for(finished.wait(), 5)
+
+
+async def test_what_was_to_be_awaited_when_all_stops_is_closed_silently() -> None:
+    """Warnings are errors here, also those of coroutines that nobody awaited."""
+    returned: list[Coroutine[Any, Any, None]] = []
+
+    async def work() -> None: ...
+
+    def hand_over() -> Any:
+        returned.append(work())
+        return returned[0]
+
+    async with running() as realm:
+        realm.subscribe("t", hand_over)
+        realm.publish("t", options=ALOUD)
+
+    assert inspect.getcoroutinestate(returned[0]) == inspect.CORO_CLOSED
