@@ -132,6 +132,16 @@ async def test_one_client_is_told_and_asked(shop: Any) -> None:
         assert others.empty()
 
 
+async def test_the_rest_is_served_as_well(shop: Any) -> None:
+    _, _, client = shop
+
+    assert await client.call("no.such") == "no.such is not here yet"
+    await client.subscribe("room.blue")
+    with pytest.raises(ApplicationError) as refused:
+        await client.subscribe("cellar")
+    assert refused.value.uri == "shop.error.no_such_room"
+
+
 # --- docs/sign_in.rst -----------------------------------------------------------------
 
 
