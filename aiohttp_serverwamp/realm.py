@@ -189,7 +189,6 @@ class Realm(RealmMethods):
         """
         self._runtime = runtime
         self._router = Router(
-            self.uri,
             limits=limits,
             permissions=self.permissions,
             now=runtime.support.now,

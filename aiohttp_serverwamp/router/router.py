@@ -40,7 +40,6 @@ class Router:
 
     def __init__(
         self,
-        realm: str,
         *,
         limits: Limits,
         permissions: Permissions,
@@ -50,12 +49,9 @@ class Router:
         disclosure: Disclosure = Disclosure.DENY,
         strict_uris: bool = False,
     ) -> None:
-        self.realm = realm
-        self.limits = limits
         self.permissions = permissions
         self.authorizer: Authorizer | None = None
         self.decisions = DecisionCache()
-        self.now = now
         uri_rules = URIRules(limits, strict=strict_uris)
         self.broker = Broker(limits, uri_rules, disclosure, new_id=new_id)
         self.dealer = Dealer(limits, uri_rules, disclosure, now=now, choose=choose)

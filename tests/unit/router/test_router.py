@@ -12,7 +12,6 @@ from aiohttp_serverwamp.router.router import Router
 @pytest.fixture
 def router() -> Router:
     return Router(
-        "realm1",
         limits=Limits(),
         permissions=Permissions(),
         now=lambda: 0.0,
