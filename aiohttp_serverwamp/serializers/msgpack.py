@@ -4,7 +4,8 @@ msgspec reads maps with any key, timestamps and extensions. A decoder for a *typ
 refuses all three while it reads, at no cost, but such a type is finite and cannot hold
 both text and byte strings. So there are two ways: the ordinary message is read by a
 type eight levels deep; a message that does not fit it (deeper, with byte strings, with
-wampy's ``undefined``, or wrong) is read again with every type admitted, then walked.
+wampy's ``undefined``, or wrong) is read again with every type admitted, but only after
+a look at its map keys, and then walked.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 
 from aiohttp_serverwamp.errors import EncodingError, InvalidPayload
 from aiohttp_serverwamp.serializers.fence import MAX_DEPTH, check_plain
+from aiohttp_serverwamp.serializers.map_keys import check_map_keys
 
 __all__ = ["MsgPackSerializer"]
 
@@ -66,6 +68,8 @@ class MsgPackSerializer:
             try:
                 return self._decode_ordinary(data)
             except msgspec.ValidationError:
+                assert not isinstance(data, str), "the decoder has refused text"
+                check_map_keys(data, self._max_depth)
                 message = self._decode_any(data)
         except (ValueError, TypeError, OverflowError, RecursionError):
             raise InvalidPayload("not valid MessagePack") from None

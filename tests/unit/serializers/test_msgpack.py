@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -177,6 +178,83 @@ def test_what_is_no_wamp_value_is_refused_anywhere(wrapper: str, data: bytes) ->
 
     with pytest.raises(InvalidPayload):
         serializer.decode(prefix + data)
+
+
+#: What may stand in front of a key: each way to write a value.
+VALUES: dict[str, list[bytes]] = {
+    "fixint": [b"\x7f", b"\xe0"],
+    "nil and booleans": [b"\xc0", b"\xc2", b"\xc3"],
+    "floats": [b"\xca" + b"\1" * 4, b"\xcb" + b"\1" * 8],
+    "unsigned": [bytes([0xCC + power]) + b"\1" * 2**power for power in range(4)],
+    "signed": [bytes([0xD0 + power]) + b"\1" * 2**power for power in range(4)],
+    "fixstr": [bytes([0xA0 + length]) + b"k" * length for length in range(32)][-12:],
+    "str": [b"\xd9\1k", b"\xda\0\1k", b"\xdb\0\0\0\2kk"],
+    "bin": [b"\xc4\1k", b"\xc5\0\1k", b"\xc6\0\0\0\2kk"],
+    "ext": [b"\xc7\1\0k", b"\xc8\0\1\0k", b"\xc9\0\0\0\1\0k"],
+    "fixext": [bytes([0xD4 + power, 0]) + b"k" * 2**power for power in range(5)],
+    "arrays": [b"\x90", b"\x91\1", b"\xdc\0\1\1", b"\xdd\0\0\0\1\1"],
+    "maps": [
+        b"\x80",
+        b"\x81\xa1k\1",
+        b"\xde\0\1\xd9\1k\1",
+        b"\xdf\0\0\0\1\xda\0\1k\x91\1",
+    ],
+}
+KEYS: dict[str, bytes] = {
+    "array": b"\x92\1\2",
+    "long array": b"\xdc\0\1\1",
+    "integer": b"\xcf" + struct.pack(">Q", 2**61 - 1),
+    "fixint": b"\1",
+    "double": b"\xcb" + b"\0" * 8,
+    "bytes": b"\xc4\1k",
+    "extension": b"\xd4\0k",
+    "map": b"\x80",
+}
+
+
+@pytest.fixture
+def without_decoding(monkeypatch: pytest.MonkeyPatch) -> MsgPackSerializer:
+    """Return a serializer whose decoder of all types must not be asked."""
+
+    def decode(data: bytes) -> Any:
+        raise AssertionError("a dict would have been built")
+
+    strict = MsgPackSerializer()
+    monkeypatch.setattr(strict, "_decode_any", decode)
+    return strict
+
+
+@pytest.mark.parametrize("values", VALUES)
+@pytest.mark.parametrize("opening", [b"\x82", b"\xde\0\2", b"\xdf\0\0\0\2"])
+@pytest.mark.parametrize("key", KEYS)
+def test_a_map_with_other_keys_than_text_is_refused_before_it_is_built(
+    values: str, opening: bytes, key: str, without_decoding: MsgPackSerializer
+) -> None:
+    """REQ-SER-012: its keys could be chosen to have one hash, all of them."""
+    items = bytes([0x90 + len(VALUES[values])]) + b"".join(VALUES[values])
+    data = opening + b"\xa1k" + items + KEYS[key] + b"\1"
+
+    with pytest.raises(InvalidPayload, match="key that is not a string"):
+        without_decoding.decode(b"\x92\xc4\1x" + data)
+
+
+@pytest.mark.parametrize("values", VALUES)
+def test_values_of_every_kind_may_stand_before_text_as_key(values: str) -> None:
+    """REQ-SER-012: the look at the keys does not lose its place."""
+    items = bytes([0x90 + len(VALUES[values])]) + b"".join(VALUES[values])
+    data = b"\x93\xc4\1x\x82\xa1k" + items + b"\xdb\0\0\0\1l\1\x02"
+
+    decoded = serializer.decode(data)
+
+    assert (decoded[0], decoded[1]["l"], decoded[2]) == (b"x", 1, 2)
+
+
+def test_the_decoder_for_all_types_is_asked_only_behind_that_look(
+    without_decoding: MsgPackSerializer,
+) -> None:
+    """The test above would pass as well with a decoder that is never asked."""
+    with pytest.raises(AssertionError, match="built"):
+        without_decoding.decode(b"\x81\xa1k\xc4\1x")
 
 
 @pytest.mark.parametrize("data", [b"", b"\x90\x90", b"\xc1", '["text"]', ""])
