@@ -19,6 +19,7 @@ import msgspec
 from msgspec import inspect
 
 from aiohttp_serverwamp.errors import InvalidArgument
+from aiohttp_serverwamp.hosting.hashed import has_long_integer, hashes_integers
 from aiohttp_serverwamp.hosting.integral import (
     Repair,
     Unsupported,
@@ -55,7 +56,7 @@ class Conversion:
     Raises `Unsupported` when nothing that a call carries could be converted to it.
     """
 
-    __slots__ = ("_convert", "_repair", "exact")
+    __slots__ = ("_convert", "_hashes_integers", "_repair", "exact")
 
     #: Values of exactly these types need no conversion.
     exact: frozenset[type]
@@ -63,6 +64,7 @@ class Conversion:
     def __init__(self, annotation: Any) -> None:
         info, cell, self._repair = _compile(annotation)
         self.exact = _exact_types(info)
+        self._hashes_integers = hashes_integers(info)
         self._convert = functools.partial(msgspec.convert, type=cell, **_options(info))
 
     def convert(self, value: Any, label: str) -> Any:
@@ -76,6 +78,8 @@ class Conversion:
             value = self._repair(value)
         if type(value) in self.exact:
             return value
+        if self._hashes_integers and has_long_integer(value):
+            raise InvalidArgument(f"parameter {label}: integer beyond 64 bits")
         try:
             try:
                 return self._convert([value]).value

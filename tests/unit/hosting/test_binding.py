@@ -672,6 +672,16 @@ class TestTypes:
             (Annotated[int, msgspec.Meta(ge=1)], 0, ": expected int >= 1"),
             (Annotated[int, msgspec.Meta(ge=1)], 0.0, ": expected int >= 1"),
             (set[Any], [[1]], ": not hashable"),
+            (set[int], [7, 2**64], ": integer beyond 64 bits"),
+            (frozenset[int], [-(2**63) - 1], ": integer beyond 64 bits"),
+            (set[Any], [2**64], ": integer beyond 64 bits"),
+            (set[tuple[int, str]], [[2**64, ""]], ": integer beyond 64 bits"),
+            (set[int | str], [2**64], ": integer beyond 64 bits"),
+            (list[set[int]] | None, [[2**64]], ": integer beyond 64 bits"),
+            (dict[str, set[int]], {"a": [2**64]}, ": integer beyond 64 bits"),
+            (dict[int, str], {"177" * 7: "a"}, ": integer beyond 64 bits"),
+            (dict[int, str], {"-" + "1" * 20: "a"}, ": integer beyond 64 bits"),
+            (dict[int | float, str], {"9" * 40: "a"}, ": integer beyond 64 bits"),
         ],
     )
     def test_what_does_not_fit_is_named_by_type_never_by_value(
@@ -681,6 +691,25 @@ class TestTypes:
         assert message.startswith("parameter 'it'" + problem)
         assert "secret" not in message
         assert "77" not in message
+
+    @pytest.mark.parametrize(
+        ("annotation", "value", "expected"),
+        [
+            (set[int], [2**64 - 1, -(2**63)], {2**64 - 1, -(2**63)}),
+            (dict[int, int], {str(2**64 - 1): 1}, {2**64 - 1: 1}),
+            (dict[int, int], {str(-(2**63)): 1}, {-(2**63): 1}),
+            (dict[int, str], {"1": "1" * 40}, {1: "1" * 40}),
+            (list[int], [2**70], [2**70]),
+            (dict[str, int], {"1" * 40: 2**70}, {"1" * 40: 2**70}),
+            (dict[str, Any], {"1" * 40: 2**70}, {"1" * 40: 2**70}),
+            (set[str], ["1" * 40], {"1" * 40}),
+            (set[float], [2**70], {2.0**70}),
+        ],
+    )
+    def test_only_what_is_hashed_as_integer_is_bounded(
+        self, annotation: Any, value: Any, expected: Any
+    ) -> None:
+        assert converted(annotation, value) == expected
 
     def test_an_application_error_of_post_init_goes_through(self) -> None:
         message = conversion_refusal(Interval, {"start": 0, "end": 0})
