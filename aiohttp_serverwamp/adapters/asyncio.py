@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from aiohttp_serverwamp.adapters.blocking import call_blocking
 from aiohttp_serverwamp.adapters.failure_log import log_failure, name_of
 from aiohttp_serverwamp.errors import ConfigurationError
 
@@ -70,7 +71,7 @@ class AsyncioAsyncSupport:
 
     async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
         """Run `func` in the loop's thread pool, with a copy of the context."""
-        return await asyncio.to_thread(func, *args)
+        return await asyncio.to_thread(call_blocking, func, *args)
 
     def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
         """Return a function that runs its argument in this loop, from any thread."""

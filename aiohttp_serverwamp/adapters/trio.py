@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from aiohttp_serverwamp.adapters.blocking import call_blocking
 from aiohttp_serverwamp.adapters.failure_log import log_failure, name_of
 from aiohttp_serverwamp.adapters.nursery import (
     EventWaiter,
@@ -75,7 +76,9 @@ class TrioAsyncSupport:
 
     async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
         """Run `func` in a worker thread, with a copy of the context."""
-        return await self._trio.to_thread.run_sync(func, *args, abandon_on_cancel=True)
+        return await self._trio.to_thread.run_sync(
+            call_blocking, func, *args, abandon_on_cancel=True
+        )
 
     def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
         """Return a function that runs its argument in this loop, from any thread."""

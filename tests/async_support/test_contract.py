@@ -566,6 +566,22 @@ def test_what_a_thread_raises_is_raised_to_the_waiting_task(run: Run) -> None:
     run(body)
 
 
+def test_a_thread_that_runs_out_of_items_ends_the_waiting_with_an_error(
+    run: Run,
+) -> None:
+    """A future takes no StopIteration: asyncio would wait for ever."""
+
+    async def body(support: AsyncSupport) -> None:
+        async def work() -> None:
+            with pytest.raises(RuntimeError, match="a function raised") as caught:
+                await support.run_in_thread(next, iter([]))
+            assert isinstance(caught.value.__cause__, StopIteration)
+
+        assert await support.wait_at_most(LONG, work)
+
+    run(body)
+
+
 def test_cancelling_does_not_wait_for_the_thread(run: Run) -> None:
     async def body(support: AsyncSupport) -> None:
         release = threading.Event()
