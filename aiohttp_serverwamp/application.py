@@ -101,7 +101,8 @@ class Application(RealmMethods):
         self._open: set[RouterSession] = set()
         self._joining: set[RouterSession] = set()
         self._session_ids: set[int] = set()
-        self._all_closed: Waiter[None] | None = None
+        #: Those who wait for the last connection to close.
+        self._all_closed: list[Waiter[None]] = []
         self._logged_names: set[str] = set()
         self._logged_deserted = False
 
@@ -243,13 +244,17 @@ class Application(RealmMethods):
                 "the Application runs already: it can be attached once, so make one "
                 "for each setup_wamp(...)"
             )
-        async with self.support.task_group() as tasks:
-            try:
-                self._start(tasks)
-                yield self
-            finally:
-                await self.shutdown()
-                self._stop()
+        try:
+            async with self.support.task_group() as tasks:
+                try:
+                    self._start(tasks)
+                    yield self
+                finally:
+                    await self.shutdown()
+                    # What still runs may publish and call until it has ended.
+                    await tasks.join(self.limits.close_timeout)
+        finally:
+            self._stop()
 
     def _start(self, tasks: TaskRunner) -> None:
         self._runtime = Runtime(
@@ -284,10 +289,10 @@ class Application(RealmMethods):
             session.shut_down()
         if not self._open:
             return
-        self._all_closed = self.support.waiter()
+        all_closed = self.support.waiter()
+        self._all_closed.append(all_closed)
         timeout = self.limits.shutdown_timeout or None
-        await self.support.wait_at_most(timeout, self._all_closed.wait)
-        self._all_closed = None
+        await self.support.wait_at_most(timeout, all_closed.wait)
         for session in [*self._open]:
             logger.warning("session %s: still open at shutdown; dropped", session.id)
             session.connection.abort()
@@ -396,5 +401,7 @@ class Application(RealmMethods):
         """Take note of a session whose connection is closed and whose tasks ended."""
         self._open.discard(session)
         self._session_ids.discard(session.id)
-        if not self._open and self._all_closed is not None:
-            self._all_closed.set_result(None)
+        if not self._open:
+            for all_closed in self._all_closed:
+                all_closed.set_result(None)
+            self._all_closed.clear()

@@ -12,7 +12,11 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from aiohttp_serverwamp.errors import ApplicationError, ConfigurationError
+from aiohttp_serverwamp.errors import (
+    ApplicationError,
+    ConfigurationError,
+    RuntimeFailure,
+)
 from aiohttp_serverwamp.hosting.services import ServiceMethod
 
 if TYPE_CHECKING:
@@ -122,6 +126,10 @@ class Life:
                 return
             except BaseException:
                 await self._close(running)
+                if not self._ended:
+                    # It is not the session that ends: what the handler waited for was
+                    # cancelled by somebody else, and nobody but us knows.
+                    started(RuntimeFailure())
                 raise
             self._started = True
             started(None)

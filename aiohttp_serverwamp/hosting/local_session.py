@@ -19,6 +19,7 @@ from aiohttp_serverwamp.errors import (
     ApplicationError,
     Canceled,
     EncodingError,
+    RuntimeFailure,
     TimedOut,
 )
 from aiohttp_serverwamp.hosting.events import HostedSubscriptions
@@ -203,7 +204,7 @@ class LocalSession(Peer):
         run.cancel()
         if not run.started:
             # A task that is cancelled before its first step never gets to answer.
-            del self._running[message.request]
+            self._ended(run)
             self._send_error(run.invocation, Canceled("the call was cancelled"))
 
     def _returned(self, message: Result) -> None:
@@ -239,11 +240,18 @@ class LocalSession(Peer):
             run.cancel()
             return
         self._running[invocation.id] = run
+        pending.caller.dealing.running += 1
         run.task = owner.start(self._run, procedure, run)
 
+    def _ended(self, run: _Run) -> None:
+        if self._running.pop(run.invocation.id, None) is run:
+            run.pending.caller.dealing.running -= 1
+
     async def _run(self, procedure: HostedProcedure, run: _Run) -> None:
-        run.started = True
         invocation = run.invocation
+        if self._running.get(invocation.id) is not run:
+            return  # cancelled, and answered, before its first step
+        run.started = True
         awaitable = run.awaitable
         if awaitable is None:
             support = self.runtime.support
@@ -258,7 +266,7 @@ class LocalSession(Peer):
         else:
             self._answer(procedure, invocation, result)
         finally:
-            self._running.pop(invocation.id, None)
+            self._ended(run)
 
     # --- Answering ----------------------------------------------------------------
 
@@ -292,7 +300,20 @@ class LocalSession(Peer):
         self.router.run(self.router.dealer.yield_, self, message)
 
     def _failed(self, invocation: Invocation, error: Exception) -> None:
-        """Answer with what a handler raised; only `ApplicationError` tells more."""
+        """Answer with what a handler raised, whatever state that is in."""
+        try:
+            self._explain(invocation, error)
+        except Exception:
+            # An error of the application's own making, without what errors have.
+            logger.exception(
+                "session %s: the error of procedure %s cannot be told",
+                invocation.caller,
+                shown(invocation.uri),
+            )
+            self._send_error(invocation, RuntimeFailure())
+
+    def _explain(self, invocation: Invocation, error: Exception) -> None:
+        """Answer with an error; only `ApplicationError` tells more than its URI."""
         # What cannot be encoded is the handler's fault, not an answer to its caller.
         if not isinstance(error, ApplicationError) or isinstance(error, EncodingError):
             logger.error(

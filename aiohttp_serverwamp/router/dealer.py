@@ -161,7 +161,9 @@ class Dealer:
         # Hot path.
         if call.request in caller.dealing.calls:
             raise ProtocolViolation("CALL.request is the id of a call in flight")
-        if len(caller.dealing.calls) >= self._max_pending and not caller.trusted:
+        dealing = caller.dealing
+        in_flight = max(len(dealing.calls), dealing.running)
+        if in_flight >= self._max_pending and not caller.trusted:
             raise Unavailable("too many calls in flight")
         options = call.options
         if options and (options.get("progress") or options.get("ppt_scheme")):

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.auth.identity import Identity
@@ -37,6 +37,11 @@ logger = logging.getLogger("aiohttp_serverwamp.router")
 
 _ANONYMOUS = "anonymous"
 
+_KEPT: Final = ("authextra", "authid", "authmethods", "authrole")
+
+#: Characters of an authid that a client claims; it goes into logs and disclosures.
+_MAX_AUTHID: Final = 256
+
 
 class Handshake:
     """One client's way from HELLO to WELCOME."""
@@ -57,9 +62,12 @@ class Handshake:
     def __init__(self, session: RouterSession, hello: Hello) -> None:
         """Look up the realm; raise `SessionRejected` when there is none."""
         self._session = session
-        self._details = hello.details
-        # What a client says of its transport is not to be believed (REQ-SES-023).
-        self._details.pop("transport", None)
+        # No more is kept than is looked at: what a client says of its transport is not
+        # to be believed (REQ-SES-023), and the rest may be large.
+        self._details: dict[str, Any] = {
+            key: hello.details[key] for key in _KEPT if key in hello.details
+        }
+        session.features = _announced(hello.details["roles"])
         self.realm_uri = self._realm_uri(hello.realm)
         self._realm: JoinableRealm = session.host.realm_of(self.realm_uri)
         self._transport: Iterator[Any] = iter(self._realm.transport_authenticators)
@@ -86,7 +94,8 @@ class Handshake:
         session.approach(self._realm)
         session.id = session.host.new_session_id()
         session.authid = self._details.get("authid", "")
-        session.features = _announced(self._details["roles"])
+        if len(session.authid) > _MAX_AUTHID:
+            raise SessionRejected(uris.AUTHENTICATION_DENIED, "the authid is too long")
         self._restart_deadline()
         handler = self._realm.authentication_handler
         if handler is None:

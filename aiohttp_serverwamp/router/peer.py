@@ -36,7 +36,14 @@ class BrokerState:
 class DealerState:
     """What the dealer keeps about one peer."""
 
-    __slots__ = ("calls", "invocation_ids", "invocations", "own", "registrations")
+    __slots__ = (
+        "calls",
+        "invocation_ids",
+        "invocations",
+        "own",
+        "registrations",
+        "running",
+    )
 
     def __init__(self) -> None:
         #: Calls made, by the caller's request id.
@@ -45,6 +52,8 @@ class DealerState:
         self.invocations: dict[int, PendingCall] = {}
         self.invocation_ids = Counter()
         self.registrations: dict[int, Registration] = {}
+        #: Hosted handlers that run for this caller, also for calls it has given up.
+        self.running = 0
         #: Private registrations, which only the application can call; by URI.
         self.own: dict[str, Registration] = {}
 

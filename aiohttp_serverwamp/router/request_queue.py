@@ -11,7 +11,7 @@ import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
 from aiohttp_serverwamp.errors import (
@@ -26,9 +26,13 @@ from aiohttp_serverwamp.messages import Call, Error, Message, Result
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import TaskHandle
+    from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.session import RouterSession
 
 __all__ = ["RequestQueue", "Resume"]
+
+#: How many times its size on the wire a decoded message is taken to need.
+_DECODED: Final = 8
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
@@ -65,15 +69,29 @@ class _Deferral:
 class RequestQueue:
     """What a session waits for, and the requests behind it."""
 
-    __slots__ = ("_deferral", "_limit", "_reference", "_waiting", "_working_off")
+    __slots__ = (
+        "_bytes",
+        "_deferral",
+        "_limit",
+        "_max_bytes",
+        "_reference",
+        "_refusing",
+        "_waiting",
+        "_working_off",
+    )
 
-    def __init__(self, session: RouterSession, limit: int | None) -> None:
+    def __init__(self, session: RouterSession, limits: Limits) -> None:
         # The session owns the queue; the other way round a strong reference would leave
         # every session that has ended to the garbage collector.
         self._reference = ref(session)
-        self._limit = limit or float("inf")
+        self._limit = limits.max_pending_calls or float("inf")
+        # What waits is decoded already, and takes several times its size on the wire.
+        self._max_bytes = (limits.max_pending_bytes or float("inf")) / _DECODED
         self._deferral: _Deferral | None = None
-        self._waiting: deque[Message] = deque()
+        #: Requests with their sizes on the wire.
+        self._waiting: deque[tuple[Message, int]] = deque()
+        self._bytes = 0
+        self._refusing = False
         self._working_off = False
 
     @property
@@ -87,13 +105,28 @@ class RequestQueue:
         """Whether a request has to wait."""
         return self._deferral is not None
 
-    def put(self, message: Message) -> None:
-        """Queue a request; refuse it when too many wait."""
-        if len(self._waiting) >= self._limit:
+    def put(self, message: Message, size: int) -> None:
+        """Queue a request of so many bytes; refuse it when too many wait.
+
+        The first one always finds room.
+        """
+        count = len(self._waiting)
+        if count >= self._limit or (count and self._bytes + size > self._max_bytes):
+            self._log_refusing()
             error = Unavailable("too many requests wait for a decision")
             self._session.refuse(message, error)
-        else:
-            self._waiting.append(message)
+            return
+        self._waiting.append((message, size))
+        self._bytes += size
+
+    def _log_refusing(self) -> None:
+        # Once a session: a PUBLISH that nobody acknowledges is lost without a word.
+        if not self._refusing:
+            self._refusing = True
+            logger.warning(
+                "session %s: too many requests wait for a decision; more are refused",
+                self._session.id,
+            )
 
     def drop(self) -> None:
         """Forget everything: the session has ended."""
@@ -101,6 +134,7 @@ class RequestQueue:
         if deferral is not None:
             deferral.drop()
         self._waiting.clear()
+        self._bytes = 0
 
     # --- Waiting ------------------------------------------------------------------
 
@@ -133,10 +167,10 @@ class RequestQueue:
     def _resolve(
         self, deferral: _Deferral, value: Any, error: Exception | None
     ) -> None:
-        if deferral is not self._deferral:
+        session = self._reference()
+        if session is None or deferral is not self._deferral:
             return
         self._deferral = None
-        session = self._session
         try:
             if session.joined:
                 session.router.run(self._resume, deferral, value, error)
@@ -171,7 +205,9 @@ class RequestQueue:
         self._working_off = True
         try:
             while self._waiting and self._deferral is None and session.joined:
-                session.router.run(session.perform, self._waiting.popleft())
+                message, size = self._waiting.popleft()
+                self._bytes -= size
+                session.router.run(session.perform, message)
         except (ProtocolViolation, SessionRejected) as failure:
             session.fail(failure)
         finally:
@@ -203,14 +239,19 @@ class RequestQueue:
             waiting = deferral.request
             self._session.router.later(self._work_off)
         else:
-            calls = (message for message in self._waiting if _is_call(message, request))
-            waiting = next(calls, None)
-            if waiting is not None:
-                self._waiting.remove(waiting)
+            waiting = self._take_call(request)
         if waiting is None:
             return False
         self._session.refuse(waiting, Canceled("the caller cancelled"))
         return True
+
+    def _take_call(self, request: int) -> Message | None:
+        for entry in self._waiting:
+            if _is_call(entry[0], request):
+                self._waiting.remove(entry)
+                self._bytes -= entry[1]
+                return entry[0]
+        return None
 
     # --- With synchronize_requests, a call in flight holds up what is behind it ---
 
@@ -241,6 +282,13 @@ async def _wait(awaitable: Awaitable[Any], resolve: Resume) -> None:
         value = await awaitable
     except Exception as error:
         resolve(None, error)
+    except GeneratorExit:
+        raise  # the loop has ended, and everything with it
+    except BaseException:
+        # Cancelled: with the session, which hears nothing any more, or because what was
+        # awaited was cancelled by somebody else. Then nobody but us knows.
+        resolve(None, RuntimeError("what was awaited has been cancelled"))
+        raise
     else:
         resolve(value, None)
 

@@ -9,6 +9,7 @@ broker is still looping would give two receivers two orders.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.session import RouterSession
 
 __all__ = ["Router"]
+
+logger = logging.getLogger("aiohttp_serverwamp.router")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,16 +78,26 @@ class Router:
             return operation(*args, **kwargs)
         finally:
             try:
-                while self._run_queue:
-                    deliver, arguments = self._run_queue.popleft()
-                    deliver(*arguments)
+                self._deliver()
             finally:
                 self._running = False
+
+    def _deliver(self) -> None:
+        # Hot path.
+        queue = self._run_queue
+        while queue:
+            deliver, arguments = queue.popleft()
+            try:
+                deliver(*arguments)
+            except Exception:
+                # Not the fault of whoever's operation this is, and no reason to leave
+                # undelivered what is queued behind it.
+                logger.exception("realm code failed outside of its handlers")
 
     def later(self, deliver: Callable[..., object], *args: Any) -> None:
         """Deliver to hosted code once the running operation is over.
 
-        At once when none is running. `deliver` must not raise.
+        At once when none is running. What `deliver` raises is logged.
         """
         self._run_queue.append((deliver, args))
         if not self._running:

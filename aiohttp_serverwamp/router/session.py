@@ -58,10 +58,24 @@ __all__ = ["HANDLERS", "RouterSession"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
+#: Bytes of a message before WELCOME. Decoded it takes many times as much, and the
+#: client may be anybody; nginx admits 8 KiB for all headers of a request.
+MAX_JOINING_SIZE: Final = 64 * 2**10
+
 NORMAL_CLOSURE: Final = 1000
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 INTERNAL_ERROR: Final = 1011
+
+
+class _HeldEvents:
+    """The events of one subscription that wait for SUBSCRIBED."""
+
+    __slots__ = ("frames", "size")
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.size = 0
 
 
 class RouterSession(Peer):
@@ -108,8 +122,8 @@ class RouterSession(Peer):
         self._write: Callable[[bytes], None] = connection.write
         self._handshake: Handshake | None = None
         #: Requests that wait for a decision, or behind one that does.
-        self.requests = RequestQueue(self, host.limits.max_pending_calls)
-        self._held_events: dict[int, list[bytes]] = {}
+        self.requests = RequestQueue(self, host.limits)
+        self._held_events: dict[int, _HeldEvents] = {}
         self._lives: dict[int, HostedLife] = {}
         #: Counts along with the client's requests where they have to be consecutive.
         self._request_ids = Counter()
@@ -142,7 +156,10 @@ class RouterSession(Peer):
         try:
             if isinstance(data, bytes) is not self._serializer.binary:
                 raise InvalidPayload("a frame of the wrong kind for the subprotocol")
-            self._dispatch(parse(self._serializer.decode(data)))
+            size = len(data)
+            if size > MAX_JOINING_SIZE and self.state is not State.ESTABLISHED:
+                raise InvalidPayload("a message too large for a client that is joining")
+            self._dispatch(parse(self._serializer.decode(data)), size)
         except Exception as error:
             self.fail(error)
 
@@ -156,7 +173,7 @@ class RouterSession(Peer):
             logger.error("session %s: failed", self.id, exc_info=error)
             self._abort(uris.RUNTIME_ERROR, "", INTERNAL_ERROR)
 
-    def _dispatch(self, message: Message) -> None:
+    def _dispatch(self, message: Message, size: int) -> None:
         # Hot path.
         kind = type(message)
         handler = HANDLERS[self.state].get(kind)
@@ -170,7 +187,7 @@ class RouterSession(Peer):
         if kind in REQUESTS:
             self._check_request(message)
             if self.requests.busy:
-                self.requests.put(message)
+                self.requests.put(message, size)
                 return
         self.router.run(self.perform, message)
 
@@ -243,8 +260,7 @@ class RouterSession(Peer):
             event: Any = frame.message
             held = self._held_events.get(event.subscription)
             if held is not None:
-                held.append(data)
-                self._check_held(held)
+                self._hold(held, data)
                 return
         self._write(data)
 
@@ -281,22 +297,27 @@ class RouterSession(Peer):
 
     def hold_events(self, subscription: int) -> None:
         """Keep the events of a subscription back until `release_events`."""
-        self._held_events[subscription] = []
+        self._held_events[subscription] = _HeldEvents()
 
     def release_events(self, subscription: int) -> None:
         """Send what was held back."""
-        for data in self._held_events.pop(subscription, ()):
+        held = self._held_events.pop(subscription, None)
+        for data in held.frames if held is not None else ():
             self._write(data)
 
     def drop_events(self, subscription: int) -> None:
         """Forget what was held back."""
         self._held_events.pop(subscription, None)
 
-    def _check_held(self, held: list[bytes]) -> None:
-        limit = self.host.limits.max_pending_bytes
-        # The sum is taken now and then only: it costs as much as there are events.
-        if limit and len(held) % 64 == 0 and sum(map(len, held)) > limit:
+    def _hold(self, held: _HeldEvents, data: bytes) -> None:
+        limit = self.host.limits.max_pending_bytes or float("inf")
+        if held.size > limit:
+            return  # the client has been cut
+        held.frames.append(data)
+        held.size += len(data)
+        if held.size > limit:
             logger.warning("session %s: too many events are held back; cut", self.id)
+            held.frames.clear()
             self.connection.abort()
 
     # --- Joining ------------------------------------------------------------------
@@ -380,9 +401,13 @@ class RouterSession(Peer):
             return
         self._say_goodbye(reason, message)
         grace = self.host.limits.close_timeout / 2
-        self.deadlines.add(
-            self.host.now() + grace, lambda: self._end(NORMAL_CLOSURE, "goodbye")
-        )
+
+        def unanswered() -> None:
+            self._end(NORMAL_CLOSURE, "goodbye")
+            # Of the time to close, half is gone.
+            self.deadlines.add(self.host.now() + grace, self.connection.abort)
+
+        self.deadlines.add(self.host.now() + grace, unanswered)
 
     def shut_down(self) -> None:
         """End the session because the server stops: GOODBYE, then close at once."""

@@ -10,7 +10,10 @@ import pytest
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import Application, ConfigurationError, Limits, Realm, messages
+from aiohttp_serverwamp.adapters.memory import linked_connections
 from aiohttp_serverwamp.adapters.trio import TrioAsyncSupport
+from aiohttp_serverwamp.serializers import SUBPROTOCOLS
+from aiohttp_serverwamp.serializers.frame import SerializerCodec
 
 
 def test_realms_are_found_by_uri() -> None:
@@ -233,3 +236,45 @@ async def test_shutting_down_twice_or_before_the_start_does_nothing() -> None:
         assert not wamp.admits_connection()
     async with wamp.run():
         assert wamp.admits_connection()
+
+
+async def test_handlers_that_outlive_their_callers_may_publish_until_they_end() -> None:
+    """The application stops when what it runs has ended, not before."""
+    api, log = serverwamp.RPCRouteSet(), []
+
+    @api.route("slow")
+    async def slow(session: serverwamp.Session) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            session.realm.publish("done")
+            log.append("published")
+
+    wamp = Application(cancel_on_disconnect=False, limits=Limits(close_timeout=0.01))
+    wamp.add_routes(api)
+    wamp.default_realm.permit("done", subscribe=True)
+    codec = SerializerCodec(SUBPROTOCOLS["wamp.2.json"])
+    async with wamp.run(), wamp.support.task_group() as tasks:
+        server, client = linked_connections(wamp.support, codec)
+        tasks.start(wamp.serve, server)
+        client.write(b'[1,"r",{"roles":{"caller":{}}}]')
+        await client.receive()
+        client.write(b'[48,1,{},"slow"]')
+        await asyncio.sleep(0.01)
+
+    assert log == ["published"]
+
+
+async def test_two_may_wait_for_the_shutdown() -> None:
+    wamp = Application()
+    codec = SerializerCodec(SUBPROTOCOLS["wamp.2.json"])
+    async with wamp.run(), wamp.support.task_group() as tasks:
+        server, client = linked_connections(wamp.support, codec)
+        tasks.start(wamp.serve, server)
+        client.write(b'[1,"r",{"roles":{"caller":{}}}]')
+        await client.receive()
+
+        async with asyncio.timeout(5):
+            await asyncio.gather(wamp.shutdown(), wamp.shutdown())
+
+        assert wamp.sessions() == []

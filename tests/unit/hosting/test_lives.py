@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
-from aiohttp_serverwamp.errors import ConfigurationError, SubscribeError
+from aiohttp_serverwamp.errors import ConfigurationError, RuntimeFailure, SubscribeError
 from aiohttp_serverwamp.hosting.binding import Injectables, compile_binding
 from aiohttp_serverwamp.hosting.default_args import DefaultArg
 from aiohttp_serverwamp.hosting.lives import Life, LifeHandler, check_life_handler
@@ -319,3 +319,20 @@ def decorated(*args: Any) -> Any:
 )
 def test_any_callable_that_makes_one_will_do(handler: Any) -> None:
     check_life_handler(handler, "subscription handler")
+
+
+async def test_what_is_cancelled_by_somebody_else_has_failed_to_start() -> None:
+    """Or the request that waits for it would wait for ever."""
+
+    async def waits_for_a_task_of_others() -> AsyncIterator[None]:
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+        yield
+
+    async with stage() as on:
+        life = on.life(waits_for_a_task_of_others)
+        life.start(on.heard.append)
+        await some_turns()
+        (failure,) = on.heard
+        assert isinstance(failure, RuntimeFailure)

@@ -76,3 +76,24 @@ def test_an_operation_that_raises_delivers_all_the_same(router: Router) -> None:
     router.run(log.append, "next")
 
     assert log == ["delivered", "next"]
+
+
+def test_a_delivery_that_raises_is_nobody_elses_fault(
+    router: Router, caplog: pytest.LogCaptureFixture
+) -> None:
+    log: list[str] = []
+
+    def broken() -> None:
+        raise ValueError("hosted")
+
+    def operation() -> str:
+        router.later(broken)
+        router.later(log.append, "delivered")
+        return "result"
+
+    assert router.run(operation) == "result"
+
+    assert log == ["delivered"]
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], ValueError)
