@@ -100,6 +100,8 @@ class Application(RealmMethods):
         #: Sessions by connection, joined or not, until their tasks have ended.
         self._open: set[RouterSession] = set()
         self._joining: set[RouterSession] = set()
+        #: Connections that have a place and no session yet.
+        self._admitted = 0
         self._session_ids: set[int] = set()
         #: Those who wait for the last connection to close.
         self._all_closed: list[Waiter[None]] = []
@@ -326,14 +328,23 @@ class Application(RealmMethods):
     def admits_connection(self) -> bool:
         """Tell whether another connection is welcome: not stopping, not full."""
         limits = self.limits
+        here = len(self._open) + self._admitted
+        joining = len(self._joining) + self._admitted
         return not (
             self._stopping
-            or (limits.max_sessions and len(self._open) >= limits.max_sessions)
-            or (
-                limits.max_unauthenticated
-                and len(self._joining) >= limits.max_unauthenticated
-            )
+            or (limits.max_sessions and here >= limits.max_sessions)
+            or (limits.max_unauthenticated and joining >= limits.max_unauthenticated)
         )
+
+    def admit(self) -> bool:
+        """Keep a place for a connection until `release`; False if there is none."""
+        admitted = self.admits_connection()
+        self._admitted += admitted
+        return admitted
+
+    def release(self) -> None:
+        """Give back the place of a connection that is served from now on, or never."""
+        self._admitted -= 1
 
     async def serve(self, connection: Connection) -> None:
         """Serve one client's connection until it has closed."""

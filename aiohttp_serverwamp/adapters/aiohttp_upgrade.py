@@ -15,7 +15,7 @@ import aiohttp_session
 from aiohttp import web
 
 from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
-from aiohttp_serverwamp.adapters.aiohttp_socket import accept
+from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket, accept
 from aiohttp_serverwamp.adapters.origin import (
     Network,
     OriginPolicy,
@@ -49,8 +49,11 @@ class UpgradeHost(Protocol):
     limits: Limits
     serializers: Mapping[str, Serializer]
 
-    def admits_connection(self) -> bool:
-        """Tell whether another connection is welcome now."""
+    def admit(self) -> bool:
+        """Keep a place for a connection until `release`; False if there is none."""
+
+    def release(self) -> None:
+        """Give back the place of a connection that is served from now on, or never."""
 
     def requires_http_session(self) -> bool:
         """Tell whether some realm reads the HTTP session."""
@@ -88,8 +91,27 @@ class AiohttpHandler:
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Serve one client for as long as its WebSocket is open."""
         host = self._host
-        if not host.admits_connection():
+        if not host.admit():
             raise web.HTTPServiceUnavailable(text="No more connections now.\n")
+        # Others ask for places while this one waits for its HTTP session.
+        try:
+            ws, connection = await self._connect(request)
+        finally:
+            host.release()
+        if ws is None or connection is None:
+            return web.Response(status=499, reason="Client Closed Request")
+        try:
+            await host.serve(connection)
+        finally:
+            # Served to its end it is closed by now; otherwise this releases it.
+            await connection.close(1011, "")
+        return ws
+
+    async def _connect(
+        self, request: web.Request
+    ) -> tuple[UpgradedSocket, AiohttpConnection] | tuple[None, None]:
+        """Upgrade a request, unless its client has gone meanwhile."""
+        host = self._host
         self._check_origin(request)
         http_session = await self._http_session(request)
         ws = await accept(
@@ -99,7 +121,7 @@ class AiohttpHandler:
             compress=self._compress,
         )
         if ws is None:
-            return web.Response(status=499, reason="Client Closed Request")
+            return None, None
         assert ws.ws_protocol is not None, "accept agreed on a subprotocol"
         connection = AiohttpConnection(
             request,
@@ -113,12 +135,7 @@ class AiohttpHandler:
             "peer_address": self._peer_address(request, connection),
             _REQUEST: request,
         }
-        try:
-            await host.serve(connection)
-        finally:
-            # Served to its end it is closed by now; otherwise this releases it.
-            await connection.close(1011, "")
-        return ws
+        return ws, connection
 
     def _peer_address(
         self, request: web.Request, connection: AiohttpConnection

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
+import aiohttp_session
 import pytest
+from aiohttp import web
 
 import aiohttp_serverwamp as serverwamp
-from aiohttp_serverwamp.testing import PATIENCE, WAMPClient, connect
+from aiohttp_serverwamp.testing import PATIENCE, WAMPClient, connect, serving
 from tests.leaks import open_descriptors
 from tests.sites import Site, site, until
 
@@ -179,6 +181,68 @@ async def test_a_full_server_answers_503_until_somebody_leaves() -> None:
         await until(lambda: len(served.wamp._open) == 1)
         async with served.client() as client:
             assert client.id
+
+
+class SlowStorage(aiohttp_session.SimpleCookieStorage):
+    """Sessions from a store that answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.answer = asyncio.Event()
+
+    async def load_session(self, request: web.Request) -> aiohttp_session.Session:
+        self.asked += 1
+        await self.answer.wait()
+        return await super().load_session(request)
+
+
+@pytest.mark.parametrize("limit", ["max_sessions", "max_unauthenticated"])
+async def test_clients_that_come_at_the_same_time_do_not_overfill_the_server(
+    limit: str,
+) -> None:
+    """Their places are kept while their HTTP sessions are loaded."""
+    storage = SlowStorage()
+    app = web.Application()
+    aiohttp_session.setup(app, storage)
+    limits = serverwamp.Limits(**{limit: 2})
+    wamp = serverwamp.setup_wamp(app, limits=limits)
+
+    async def come(http: aiohttp.ClientSession) -> int:
+        try:
+            ws = await http.ws_connect("/ws", protocols=["wamp.2.json"])
+        except aiohttp.WSServerHandshakeError as refusal:
+            return refusal.status
+        opened.append(ws)
+        return 101
+
+    opened: list[Any] = []
+    async with serving(app) as http:
+        coming = [asyncio.create_task(come(http)) for _ in range(6)]
+        await until(lambda: sum(each.done() for each in coming) == 4)
+        storage.answer.set()
+
+        assert sorted(await asyncio.gather(*coming)) == [101, 101, 503, 503, 503, 503]
+        assert storage.asked == 2
+
+        for ws in opened:
+            await ws.close()
+        await until(lambda: not wamp._open)
+        assert [await come(http), await come(http), await come(http)] == [101, 101, 503]
+        for ws in opened:
+            await ws.close()
+
+
+async def test_a_refused_upgrade_gives_its_place_back() -> None:
+    limits = serverwamp.Limits(max_sessions=1)
+    async with site(limits=limits) as served:
+        for _ in range(3):
+            assert await refused(served, Origin="https://evil.example") == 403
+            async with served.http.get("/ws") as response:
+                assert response.status == 426
+        async with served.client() as client:
+            assert client.id
+            assert await refused(served) == 503
 
 
 async def test_too_many_that_have_not_joined_are_503_but_members_do_not_count() -> None:
