@@ -35,7 +35,9 @@ from aiohttp_serverwamp.hosting.session import Session
 from aiohttp_serverwamp.limits import Limits
 from aiohttp_serverwamp.plugin import WAMP, setup_wamp
 from aiohttp_serverwamp.realm import Realm
-from aiohttp_serverwamp.router.authorization import OPEN, Action, Decision
+from aiohttp_serverwamp.router.authorization import OPEN
+from aiohttp_serverwamp.router.decisions import Decision
+from aiohttp_serverwamp.router.rules import Action
 
 #: The name that serverwamp uses.
 RPCRequest = Invocation

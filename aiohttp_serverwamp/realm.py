@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.interfaces import Waiter
     from aiohttp_serverwamp.limits import Limits
-    from aiohttp_serverwamp.router.authorization import Authorizer
+    from aiohttp_serverwamp.router.decisions import Authorizer
     from aiohttp_serverwamp.router.host import TransportAuthenticator
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.session import RouterSession

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.realm import Realm
-    from aiohttp_serverwamp.router.authorization import Authorizer
+    from aiohttp_serverwamp.router.decisions import Authorizer
     from aiohttp_serverwamp.router.host import TransportAuthenticator
     from aiohttp_serverwamp.router.rules import Flag
 

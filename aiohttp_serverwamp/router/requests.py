@@ -39,12 +39,9 @@ from aiohttp_serverwamp.messages import (
     Unsubscribed,
     Yield,
 )
-from aiohttp_serverwamp.router.authorization import (
-    Action,
-    Decision,
-    Verdict,
-    decision_from,
-)
+from aiohttp_serverwamp.router.authorization import Verdict
+from aiohttp_serverwamp.router.decisions import Decision, decision_from
+from aiohttp_serverwamp.router.rules import Action
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:

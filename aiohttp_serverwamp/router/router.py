@@ -14,15 +14,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from aiohttp_serverwamp.router.authorization import DecisionCache, Permissions
 from aiohttp_serverwamp.router.broker import Broker
 from aiohttp_serverwamp.router.dealer import Dealer
+from aiohttp_serverwamp.router.decisions import DecisionCache
 from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.uri_rules import URIRules
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
-    from aiohttp_serverwamp.router.authorization import Authorizer
+    from aiohttp_serverwamp.router.authorization import Permissions
+    from aiohttp_serverwamp.router.decisions import Authorizer
     from aiohttp_serverwamp.router.host import HostedTopics
     from aiohttp_serverwamp.router.registrations import Choose
     from aiohttp_serverwamp.router.session import RouterSession
