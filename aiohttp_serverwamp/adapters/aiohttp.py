@@ -166,9 +166,8 @@ class AiohttpConnection:
         try:
             ws = self._ws
             outbox = self._outbox
-            protocol = self._request.protocol
             while not self._ended:
-                if protocol.writing_paused or outbox.is_congested:
+                if outbox.is_congested:
                     await self._wait_for_room()
                 message = await ws.receive()
                 self._heartbeat.heard = True
@@ -262,7 +261,9 @@ class AiohttpConnection:
             self._transport.write(data)
 
     def _write_control(self, opcode: int, payload: bytes) -> None:
-        self._write_frames(websocket_frame(payload, opcode))
+        frame = websocket_frame(payload, opcode)
+        self._write_frames(frame)
+        self._outbox.wrote_beside(len(frame))
 
     def _ping(self) -> None:
         self._write_control(PING, b"")
@@ -275,8 +276,6 @@ class AiohttpConnection:
         # their answers would pile up, the transport unasked.
         if self._task is None:
             self._outbox.flush_now()
-        elif not self._outbox.is_congested:
-            return  # the transport is full, but what is queued here counts
         if self._closing is not None:
             return
         # In a task of its own, which `close` can end without ending this one.
@@ -290,7 +289,6 @@ class AiohttpConnection:
     async def _room_is_made(self) -> None:
         if self._task is not None:
             await self._outbox.wait_for_room(self._support)
-            return
         with suppress(ConnectionError):  # `receive` is about to find out
             await self._request.writer.drain()
 

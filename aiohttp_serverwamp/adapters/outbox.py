@@ -18,6 +18,7 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -256,12 +257,22 @@ class Outbox:
         self._queued = 0
         try:
             self._sink(data)
+            self.bytes_written += len(data)
+            self._note_buffered()
         except Exception as error:
             # One broken transport must not keep the others from being flushed.
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        try:
             self.cut_off(f"its transport failed: {error!r}")
-            return
-        self.bytes_written += len(data)
-        self._note_buffered()
+        except Exception:
+            # It cannot even be asked how much it holds back.
+            logger.exception("%s: its transport failed", self._label)
+            self.cut = True
+            self.close()
+            with suppress(Exception):
+                self._abort()
 
     async def run_writer(
         self, send: Callable[[bytes], Awaitable[object]], support: AsyncSupport
@@ -282,8 +293,8 @@ class Outbox:
             self.close()
 
     async def wait_for_room(self, support: AsyncSupport) -> None:
-        """Wait while congested; for connections that have a writer, by one task."""
-        while self.is_congested and not self.closed:
+        """Wait while what is queued congests; with a writer, by one task at a time."""
+        while self._queued and self.is_congested and not self.closed:
             self._relief = support.waiter()
             await self._relief.wait()
 
@@ -316,8 +327,15 @@ class Outbox:
         self._queued = max(self._queued - size, 0)
         self.bytes_written += size
         self._note_buffered()
-        if self._relief is not None and not self.is_congested:
+        # Nobody tells of what the transport holds back once the queue is empty.
+        if self._relief is not None and not (self._queued and self.is_congested):
             self._relieve()
+
+    def wrote_beside(self, size: int) -> None:
+        """Take note of bytes that went past the queue, right into the transport."""
+        if not self.closed:
+            self.bytes_written += size
+            self._note_buffered()
 
     def _note_buffered(self) -> None:
         self._still_buffered = self._buffered()

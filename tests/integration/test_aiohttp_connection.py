@@ -909,6 +909,31 @@ async def test_a_client_that_does_not_read_is_not_read_from() -> None:
         assert alive(served)
 
 
+async def test_a_client_that_pings_and_does_not_read_is_cut_at_the_deadline(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Pongs go past the queue: the client is not read from, and then not kept."""
+    written = 0
+
+    async with (
+        site(echo, max_pending_bytes=200_000, write_deadline=0.5) as served,
+        stopped_reader(served) as (reader, writer),
+    ):
+        (connection,) = served.connections
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # not public
+        pings = masked(0x9, b"x" * 125) * 500
+        with suppress(ConnectionError, TimeoutError):
+            while alive(served):
+                writer.write(pings)
+                written += len(pings)
+                async with asyncio.timeout(0.2):
+                    await writer.drain()
+        await until(lambda: not served.connections)
+        assert connection._outbox.cut
+
+    assert "no byte was taken" in caplog.text
+
+
 @pytest.mark.parametrize("compress", [0, 15])
 async def test_reading_goes_on_when_the_client_has_caught_up(compress: int) -> None:
     async def serve(connection: AiohttpConnection) -> None:

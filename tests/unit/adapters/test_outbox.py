@@ -251,6 +251,62 @@ def test_a_transport_that_raises_is_cut_and_the_others_are_flushed(
     assert healthy.writes == [b"a"]
 
 
+def test_a_transport_that_cannot_be_asked_does_not_keep_the_others_from_theirs(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    broken, healthy = FakeTransport(), FakeTransport()
+
+    def fail() -> int:
+        raise RuntimeError("the handle is closed")
+
+    outbox = Outbox(
+        label="broken",
+        abort=broken.abort,
+        buffered=fail,
+        flusher=flusher,
+        sink=broken.write,
+    )
+    behind = outbox_for(healthy, flusher)
+    outbox.put(b"a")
+    behind.put(b"a")
+    loop.turn()
+    behind.put(b"b")
+    loop.turn()
+
+    assert outbox.cut
+    assert broken.aborted == 1
+    assert healthy.writes == [b"a", b"b"]
+
+
+def test_what_is_written_beside_the_queue_is_held_to_the_deadline(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transport = FakeTransport(reads=False)
+    outbox = outbox_for(transport, flusher)
+    transport.write(bytes(60))
+    outbox.wrote_beside(60)
+
+    assert outbox.is_congested
+    loop.advance(20.0)
+
+    assert outbox.cut
+    assert loop.timers == 0
+
+
+def test_a_client_that_takes_what_was_written_beside_the_queue_is_kept(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transport = FakeTransport(reads=False)
+    outbox = outbox_for(transport, flusher)
+    transport.write(bytes(60))
+    outbox.wrote_beside(60)
+    transport.read(60)
+    loop.advance(20.0)
+
+    assert not outbox.closed
+    assert loop.timers == 0
+
+
 def test_without_limits_nobody_is_cut(loop: FakeLoop, flusher: Flusher) -> None:
     for off in (None, 0):
         transport = FakeTransport(reads=False)
@@ -545,3 +601,20 @@ async def test_who_waits_for_room_goes_on_when_the_client_is_cut() -> None:
     await reader
 
     assert outbox.cut
+
+
+async def test_room_is_not_waited_for_here_when_nothing_is_queued() -> None:
+    """What only the transport holds back leaves without a word to the outbox."""
+    transport = FakeTransport(reads=False)
+    outbox = Outbox(
+        label="client 7",
+        abort=transport.abort,
+        max_pending_bytes=100,
+        buffered=transport.buffered,
+    )
+    transport.write(bytes(60))
+    outbox.wrote_beside(60)
+    assert outbox.is_congested
+
+    async with asyncio.timeout(10):
+        await outbox.wait_for_room(AsyncioAsyncSupport())
