@@ -88,7 +88,7 @@ class Installation:
                 registration = dealer.registrations.add_fallback(
                     Callee(self._local), pattern, route.roles
                 )
-                self._local.host(registration.id, procedure)
+                self._local.procedures.add(registration.id, procedure)
 
             return act
         message = Register(1, {"match": route.match}, uri)
@@ -100,7 +100,7 @@ class Installation:
 
         def register() -> None:
             registration = dealer.register(self._local, message)
-            self._local.host(registration.id, procedure)
+            self._local.procedures.add(registration.id, procedure)
 
         return register
 

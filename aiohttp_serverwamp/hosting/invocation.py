@@ -161,5 +161,5 @@ class Invocation:
         return self._progress(RPCProgressReport(args, kwargs))
 
     async def _progress(self, report: RPCProgressReport) -> None:
-        self._local.send_progress(self, report)
+        self._local.procedures.send_progress(self, report)
         await self._local.runtime.support.sleep(0)

@@ -610,7 +610,7 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(
         assert not router.sessions
         assert not router.broker.subscriptions
         assert not local.dealing.invocations
-        assert not local._running
+        assert not local.procedures.running
         assert not local.dealing.calls
         with pytest.raises(serverwamp.ApplicationError, match="no_such_procedure"):
             await served.realm.call("theirs")

@@ -310,7 +310,7 @@ async def test_callers_get_an_answer_before_the_server_stops() -> None:
         async with site(api) as served:
             client = await stack.enter_async_context(served.client())
             call = await client.begin_call("wait")
-            await until(lambda: served.realm.local._running)
+            await until(lambda: served.realm.local.procedures.running)
 
         with pytest.raises(serverwamp.ApplicationError, match="canceled"):
             await call.result()
@@ -377,7 +377,7 @@ async def test_what_the_application_needs_outlives_its_handlers() -> None:
     async with AsyncExitStack() as stack, serving(app) as http:
         client = await stack.enter_async_context(connect(http, realm="r"))
         await client.begin_call("wait")
-        await until(lambda: app["wamp"].default_realm.local._running)
+        await until(lambda: app["wamp"].default_realm.local.procedures.running)
     assert log == ["handler ended", "database closed"]
 
 

@@ -208,7 +208,7 @@ async def test_a_timeout_cancels_the_handler_before_the_call_returns() -> None:
         with pytest.raises(TimedOut):
             await realm.call("hang", options=CallOptions(timeout=20))
         assert log == ["ended"]
-        assert not realm.local._running
+        assert not realm.local.procedures.running
 
 
 async def test_the_caller_of_the_applications_call_is_trusted() -> None:
@@ -366,7 +366,7 @@ async def test_a_plain_handler_may_send_its_own_caller_away(wait: bool) -> None:
         assert caller.received == []
         assert rest == []
         assert not realm.local.dealing.invocations
-        assert not realm.local._running
+        assert not realm.local.procedures.running
 
 
 @pytest.mark.parametrize("uri", ["later", "awaitable"])
@@ -381,7 +381,7 @@ async def test_a_call_cancelled_before_its_task_began_is_answered(uri: str) -> N
         (answer,) = caller.received
         assert isinstance(answer, serverwamp.messages.Error)
         assert answer.error == "wamp.error.canceled"
-        assert not realm.local._running
+        assert not realm.local.procedures.running
 
 
 async def test_a_plain_function_that_raises_cancelled_is_a_cancelled_call() -> None:

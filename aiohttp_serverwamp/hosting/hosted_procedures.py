@@ -1,0 +1,259 @@
+"""The hosted procedures of one realm: invocations become runs of handlers.
+
+What a handler returns or raises becomes YIELD or ERROR, exactly once for each
+invocation, whatever state the handler leaves things in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Mapping
+from inspect import isawaitable, iscoroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.errors import (
+    ApplicationError,
+    Canceled,
+    EncodingError,
+    RuntimeFailure,
+)
+from aiohttp_serverwamp.hosting.invocation import Invocation, RPCErrorResult
+from aiohttp_serverwamp.hosting.plain import plain_args, plain_kwargs
+from aiohttp_serverwamp.hosting.procedures import HostedProcedure, result_arguments
+from aiohttp_serverwamp.messages import Error, Interrupt, Yield
+from aiohttp_serverwamp.messages import Invocation as InvocationMessage
+from aiohttp_serverwamp.router.answerable import answerable_uri
+from aiohttp_serverwamp.router.session import RouterSession
+from aiohttp_serverwamp.uris import shown
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.local_session import LocalSession
+    from aiohttp_serverwamp.interfaces import TaskHandle
+    from aiohttp_serverwamp.router.dealer import PendingCall
+
+__all__ = ["HostedProcedures"]
+
+logger = logging.getLogger("aiohttp_serverwamp.hosting")
+
+#: What a plain function's result cannot be awaited for; asked first because it is
+#: cheap.
+_PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple})
+_NO_KWARGS: Final[Mapping[str, Any]] = {}
+
+
+class _Run:
+    """A handler that runs as a task, or is about to."""
+
+    __slots__ = ("awaitable", "invocation", "pending", "started", "task")
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        pending: PendingCall,
+        awaitable: Awaitable[Any] | None,
+    ) -> None:
+        self.invocation = invocation
+        self.pending = pending
+        #: What a plain function has returned to be awaited.
+        self.awaitable = awaitable
+        self.started = False
+        self.task: TaskHandle | None = None
+
+    def cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+        if not self.started and iscoroutine(self.awaitable):
+            # It never will be, and would say so in a warning.
+            self.awaitable.close()
+
+
+class HostedProcedures:
+    """The procedures that a realm's `LocalSession` has registered, and their runs."""
+
+    __slots__ = ("_local", "_procedures", "running")
+
+    def __init__(self, local: LocalSession) -> None:
+        self._local = local
+        self._procedures: dict[int, HostedProcedure] = {}
+        #: Handlers that run as tasks, by invocation id.
+        self.running: dict[int, _Run] = {}
+
+    def add(self, registration: int, procedure: HostedProcedure) -> None:
+        """Let `procedure` answer the invocations of a registration."""
+        self._procedures[registration] = procedure
+
+    def invoke(self, message: InvocationMessage) -> None:
+        """Run the handler of an invocation: at once, or as a task."""
+        # Hot path.
+        pending = self._local.dealing.invocations.get(message.request)
+        if pending is None:
+            return  # cancelled before hosted code saw it
+        procedure = self._procedures[message.registration]
+        invocation = Invocation(self._local, pending, message)
+        if not procedure.inline:
+            self._start(procedure, invocation, pending)
+            return
+        try:
+            args, kwargs = procedure.binding.bind(
+                invocation, message.args or (), message.kwargs or _NO_KWARGS
+            )
+            result = procedure.function(*args, **kwargs)
+        except self._local.runtime.support.cancelled:
+            # Of something that the function asked for, not of the connection.
+            self._send_error(invocation, Canceled("the call was cancelled"))
+            return
+        except Exception as error:
+            self._failed(invocation, error)
+            return
+        if type(result) not in _PLAIN and isawaitable(result):
+            # A plain function may hand back a coroutine, as functools.partial-like
+            # wrappers do; it is waited for like an async handler.
+            self._start(procedure, invocation, pending, result)
+        else:
+            self._answer(procedure, invocation, result)
+
+    def interrupt(self, message: Interrupt) -> None:
+        """Cancel the handler of an invocation, if it runs."""
+        run = self.running.get(message.request)
+        if run is None:
+            return
+        caller = run.pending.caller
+        left = isinstance(caller, RouterSession) and not caller.joined
+        if left and not self._local.runtime.cancel_on_disconnect:
+            return
+        run.cancel()
+        if not run.started:
+            # A task that is cancelled before its first step never gets to answer.
+            self._ended(run)
+            self._send_error(run.invocation, Canceled("the call was cancelled"))
+
+    # --- Running handlers as tasks ------------------------------------------------
+
+    def _start(
+        self,
+        procedure: HostedProcedure,
+        invocation: Invocation,
+        pending: PendingCall,
+        awaitable: Awaitable[Any] | None = None,
+    ) -> None:
+        run = _Run(invocation, pending, awaitable)
+        owner = pending.tasks
+        if owner is None or not self._local.runtime.cancel_on_disconnect:
+            owner = self._local.runtime.tasks
+        elif invocation.id not in self._local.dealing.invocations:
+            # A plain function has sent its own caller away.
+            run.cancel()
+            return
+        self.running[invocation.id] = run
+        pending.caller.dealing.running += 1
+        run.task = owner.start(self._run, procedure, run)
+
+    def _ended(self, run: _Run) -> None:
+        if self.running.pop(run.invocation.id, None) is run:
+            run.pending.caller.dealing.running -= 1
+
+    async def _run(self, procedure: HostedProcedure, run: _Run) -> None:
+        invocation = run.invocation
+        if self.running.get(invocation.id) is not run:
+            return  # cancelled, and answered, before its first step
+        run.started = True
+        awaitable = run.awaitable
+        if awaitable is None:
+            support = self._local.runtime.support
+            awaitable = procedure.run(support, invocation, self.send_progress)
+        try:
+            result = await awaitable
+        except self._local.runtime.support.cancelled:
+            self._send_error(invocation, Canceled("the call was cancelled"))
+            raise
+        except Exception as error:
+            self._failed(invocation, error)
+        else:
+            self._answer(procedure, invocation, result)
+        finally:
+            self._ended(run)
+
+    # --- Answering ----------------------------------------------------------------
+
+    def _answer(
+        self, procedure: HostedProcedure, invocation: Invocation, result: Any
+    ) -> None:
+        # Hot path.
+        try:
+            if isinstance(result, RPCErrorResult):
+                raise ApplicationError.from_uri(
+                    result.error_uri, result.args, result.kwargs
+                )
+            args, kwargs = result_arguments(result, spread=procedure.spread_results)
+            answer = Yield(invocation.id, {}, plain_args(args), plain_kwargs(kwargs))
+        except Exception as error:
+            self._failed(invocation, error)
+        else:
+            self._local.router.run(
+                self._local.router.dealer.yield_, self._local, answer
+            )
+
+    def send_progress(self, invocation: Invocation, item: Any) -> None:
+        """Send one progressive result, if the caller asked for progress.
+
+        Raises `EncodingError` for what is not plain data.
+        """
+        if not invocation.receive_progress:
+            return
+        args, kwargs = result_arguments(item, spread=False)
+        message = Yield(
+            invocation.id, {"progress": True}, plain_args(args), plain_kwargs(kwargs)
+        )
+        self._local.router.run(self._local.router.dealer.yield_, self._local, message)
+
+    def _failed(self, invocation: Invocation, error: Exception) -> None:
+        """Answer with what a handler raised, whatever state that is in."""
+        try:
+            self._explain(invocation, error)
+        except Exception:
+            # An error of the application's own making, without what errors have.
+            logger.exception(
+                "session %s: the error of procedure %s cannot be told",
+                invocation.caller,
+                shown(invocation.uri),
+            )
+            self._send_error(invocation, RuntimeFailure())
+
+    def _explain(self, invocation: Invocation, error: Exception) -> None:
+        """Answer with an error; only `ApplicationError` tells more than its URI."""
+        # What cannot be encoded is the handler's fault, not an answer to its caller.
+        if not isinstance(error, ApplicationError) or isinstance(error, EncodingError):
+            logger.error(
+                "session %s: procedure %s failed",
+                invocation.caller,
+                shown(invocation.uri),
+                exc_info=error,
+            )
+            uri = error.uri if isinstance(error, EncodingError) else None
+            details = (str(error) or repr(error),) if self._local.runtime.debug else ()
+            error = ApplicationError.from_uri(uri or uris.RUNTIME_ERROR, details)
+        self._send_error(invocation, error)
+
+    def _send_error(self, invocation: Invocation, error: ApplicationError) -> None:
+        try:
+            args, kwargs = plain_args(error.args), plain_kwargs(error.kwargs)
+        except EncodingError as unencodable:
+            logger.error(
+                "session %s: the error of procedure %s cannot be sent whole: %s",
+                invocation.caller,
+                shown(invocation.uri),
+                unencodable,
+            )
+            args = kwargs = None
+        uri = answerable_uri(
+            error.uri,
+            uris.RUNTIME_ERROR,
+            session=invocation.caller,
+            what=f"procedure {shown(invocation.uri)}",
+        )
+        if uri != error.uri:
+            # Callers are told nothing of what they were not meant to be told.
+            args = kwargs = None
+        message = Error(InvocationMessage.CODE, invocation.id, {}, uri, args, kwargs)
+        self._local.router.run(self._local.router.dealer.error, self._local, message)
