@@ -42,6 +42,7 @@ from aiohttp_serverwamp.messages import (
 )
 from aiohttp_serverwamp.router.answerable import answerable_uri
 from aiohttp_serverwamp.router.handshake import Handshake
+from aiohttp_serverwamp.router.held_events import HeldEvents
 from aiohttp_serverwamp.router.peer import Peer
 from aiohttp_serverwamp.router.request_queue import RequestQueue
 from aiohttp_serverwamp.router.requests import ANSWERS, REQUESTS
@@ -66,16 +67,6 @@ NORMAL_CLOSURE: Final = 1000
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 INTERNAL_ERROR: Final = 1011
-
-
-class _HeldEvents:
-    """The events of one subscription that wait for SUBSCRIBED."""
-
-    __slots__ = ("frames", "size")
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-        self.size = 0
 
 
 class RouterSession(Peer):
@@ -123,7 +114,7 @@ class RouterSession(Peer):
         self._handshake: Handshake | None = None
         #: Requests that wait for a decision, or behind one that does.
         self.requests = RequestQueue(self, host.limits)
-        self._held_events: dict[int, _HeldEvents] = {}
+        self._held_events = HeldEvents(host.limits.max_pending_bytes)
         self._lives: dict[int, HostedLife] = {}
         #: Counts along with the client's requests where they have to be consecutive.
         self._request_ids = Counter()
@@ -258,9 +249,9 @@ class RouterSession(Peer):
         data = frame.wire(self._codec)
         if self._held_events:
             event: Any = frame.message
-            held = self._held_events.get(event.subscription)
-            if held is not None:
-                self._hold(held, data)
+            if self._held_events.keep(event.subscription, data):
+                if self._held_events.overflowed:
+                    self._cut()
                 return
         self._write(data)
 
@@ -297,28 +288,21 @@ class RouterSession(Peer):
 
     def hold_events(self, subscription: int) -> None:
         """Keep the events of a subscription back until `release_events`."""
-        self._held_events[subscription] = _HeldEvents()
+        self._held_events.hold(subscription)
 
     def release_events(self, subscription: int) -> None:
         """Send what was held back."""
-        held = self._held_events.pop(subscription, None)
-        for data in held.frames if held is not None else ():
+        for data in self._held_events.release(subscription):
             self._write(data)
 
     def drop_events(self, subscription: int) -> None:
         """Forget what was held back."""
-        self._held_events.pop(subscription, None)
+        self._held_events.release(subscription)
 
-    def _hold(self, held: _HeldEvents, data: bytes) -> None:
-        limit = self.host.limits.max_pending_bytes or float("inf")
-        if held.size > limit:
-            return  # the client has been cut
-        held.frames.append(data)
-        held.size += len(data)
-        if held.size > limit:
-            logger.warning("session %s: too many events are held back; cut", self.id)
-            held.frames.clear()
-            self.connection.abort()
+    def _cut(self) -> None:
+        self._held_events.overflowed = False
+        logger.warning("session %s: too many events are held back; cut", self.id)
+        self.connection.abort()
 
     # --- Joining ------------------------------------------------------------------
 
