@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from aiohttp_serverwamp.serializers.frame import SerializerCodec
 
@@ -75,8 +76,10 @@ def _binary_frame(payload: bytes) -> bytes:
 
 
 # One for each serializer and framing: connections that share a codec share encoded
-# bytes.
-_codecs: dict[tuple[Serializer, Callable[[bytes], bytes] | None], SerializerCodec] = {}
+# bytes. It goes with the last of them, and so does what it keeps of its application.
+_codecs: WeakValueDictionary[
+    tuple[Serializer, Callable[[bytes], bytes] | None], SerializerCodec
+] = WeakValueDictionary()
 
 
 def codec_for(serializer: Serializer, *, framed: bool) -> SerializerCodec:

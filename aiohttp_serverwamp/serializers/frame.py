@@ -23,7 +23,7 @@ class SerializerCodec:
     for each kind of connection, not one for each connection.
     """
 
-    __slots__ = ("framing", "serializer")
+    __slots__ = ("__weakref__", "framing", "serializer")
 
     def __init__(self, serializer: Serializer, framing: Framing | None = None) -> None:
         self.serializer = serializer
