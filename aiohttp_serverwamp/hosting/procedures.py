@@ -51,24 +51,34 @@ class HostedProcedure:
         are closed before this returns, so that a transaction is committed before its
         result is sent.
         """
-        async with AsyncExitStack() as stack:
-            args, kwargs = (
-                await self.binding.bind_async(
-                    invocation, invocation.args, invocation.kwargs, stack
-                )
-                if self.binding.needs_task
-                else self.binding.bind(invocation, invocation.args, invocation.kwargs)
-            )
-            if self.kind is HandlerKind.COROUTINE:
+        binding = self.binding
+        given, named = invocation.args, invocation.kwargs
+        if not binding.needs_task:
+            args, kwargs = binding.bind(invocation, given, named)
+            if self.kind is HandlerKind.COROUTINE:  # the usual kind, at once
                 return await self.function(*args, **kwargs)
-            if self.kind is HandlerKind.THREAD:
-                call = functools.partial(self.function, *args, **kwargs)
-                return await support.run_in_thread(call)
-            if self.kind is HandlerKind.PLAIN:
-                return self.function(*args, **kwargs)
-            return await self._exhaust(
-                self.function(*args, **kwargs), support, invocation, report
-            )
+            return await self._call(args, kwargs, support, invocation, report)
+        async with AsyncExitStack() as stack:
+            args, kwargs = await binding.bind_async(invocation, given, named, stack)
+            return await self._call(args, kwargs, support, invocation, report)
+
+    async def _call(
+        self,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        support: AsyncSupport,
+        invocation: Invocation,
+        report: Callable[[Invocation, Any], None],
+    ) -> Any:
+        if self.kind is HandlerKind.COROUTINE:
+            return await self.function(*args, **kwargs)
+        if self.kind is HandlerKind.THREAD:
+            call = functools.partial(self.function, *args, **kwargs)
+            return await support.run_in_thread(call)
+        if self.kind is HandlerKind.PLAIN:
+            return self.function(*args, **kwargs)
+        generator = self.function(*args, **kwargs)
+        return await self._exhaust(generator, support, invocation, report)
 
     @staticmethod
     async def _exhaust(
