@@ -54,7 +54,8 @@ class JSONSerializer:
         Its values are plain data with string keys, made by a decoder or by
         `msgspec.to_builtins`: that is not checked here, and ujson would turn other keys
         into text and ask foreign objects for their ``toDict()``. What it cannot encode
-        at all, NaN and infinities included, raises `EncodingError` (REQ-SER-002).
+        at all, NaN, infinities and integers of more than 4,300 digits (Python's bound)
+        included, raises `EncodingError` (REQ-SER-002).
         """
         # Hot path.
         try:
@@ -63,7 +64,7 @@ class JSONSerializer:
             # A lone surrogate, which JavaScript may send: no UTF-8, but an escape.
             return ujson.dumps(message, True, *_OPTIONS).encode()
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise EncodingError(f"not for JSON: {error}") from None
+            raise EncodingError(f"not for JSON: {_reason(error)}") from None
 
     def decode(self, data: str | bytes) -> Any:
         """Return the value of a JSON text; raise `InvalidPayload` for anything else."""
@@ -80,6 +81,11 @@ class JSONSerializer:
         if self._max_depth:
             check_plain(message, self._max_depth)
         return message
+
+
+def _reason(error: Exception) -> str:
+    # Python's own text tells the client of a setting of the server.
+    return "integer too long" if "set_int_max_str_digits" in str(error) else str(error)
 
 
 def _with_bytes(message: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import logging
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.interfaces import AsyncSupport
 
@@ -632,3 +634,36 @@ def test_calling_into_a_loop_that_has_ended_is_a_configuration_error(run: Run) -
 
     with pytest.raises(ConfigurationError, match="ended"):
         callers[0](lambda: None)
+
+
+async def test_an_owner_cancelled_while_it_leaves_cancels_its_tasks_again() -> None:
+    """A task that has shrugged off the first cancellation must not hold it for ever."""
+    support = AsyncioAsyncSupport()
+    seen: list[str] = []
+
+    async def stubborn() -> None:
+        try:
+            await support.sleep(LONG)
+        except asyncio.CancelledError:
+            seen.append("first")
+        try:
+            await support.sleep(LONG)
+        except asyncio.CancelledError:
+            seen.append("second")
+            raise
+
+    async def own() -> None:
+        async with support.task_group() as tasks:
+            tasks.start(stubborn)
+            await support.sleep(0)
+
+    owner = asyncio.create_task(own())
+    async with asyncio.timeout(10):
+        while not seen:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        await let_others_run(support)
+        owner.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await owner
+
+    assert seen == ["first", "second"]

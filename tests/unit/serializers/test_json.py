@@ -82,7 +82,7 @@ def test_what_contains_itself_cannot_be_encoded() -> None:
 
 
 def test_an_integer_beyond_pythons_bound_for_text_cannot_be_encoded() -> None:
-    with pytest.raises(EncodingError):
+    with pytest.raises(EncodingError, match="for JSON: integer too long"):
         serializer.encode([10**5_000])
 
 
