@@ -49,7 +49,8 @@ def test_no_file_holds_a_path_of_one_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"see /home/someone/src", b"/work/main/setup.py", b"C:\\Users\\me"]
+    "text",
+    [b"see /" + b"home/someone/src", b"/" + b"work/x/setup.py", b"C:\\Users\\me"],
 )
 def test_the_check_finds_a_machine_path(text: bytes) -> None:
     assert machine_paths(text)
