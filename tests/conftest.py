@@ -7,6 +7,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,9 @@ def pytest_runtest_makereport(
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Spare the leak check thousands of collected tests to look through each time."""
+    # Its entry points ask for referrers, which are not found among frozen objects; its
+    # pytest plugin imports it at the end of every run.
+    import_module("hypothesis")
     gc.collect()
     gc.freeze()
 
