@@ -264,14 +264,18 @@ def test_the_board_can_be_used_with_the_keyboard_alone(new_person: NewPerson) ->
     ada = new_person()
     keyboard = ada.page.keyboard
     ada.visit()
+    # A key pressed before the page has given the focus to its first field is lost.
+    expect(ada.page.get_by_label("Name")).to_be_focused()
     keyboard.type("ada")
     keyboard.press("Tab")
+    expect(ada.page.get_by_label("Password")).to_be_focused()
     keyboard.type("taskboard")
     keyboard.press("Enter")
     ada.sees_state("Live")
 
     keyboard.press("Tab")  # Sign out
     keyboard.press("Tab")
+    expect(ada.page.get_by_label("What needs doing?")).to_be_focused()
     for title in ("one", "two"):
         keyboard.type(title)
         keyboard.press("Enter")
