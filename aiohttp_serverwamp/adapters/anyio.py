@@ -6,31 +6,25 @@ Importing this module does not need anyio; `AnyioAsyncSupport` does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from aiohttp_serverwamp.adapters.asyncio import call_from_thread_in
-from aiohttp_serverwamp.adapters.blocking import call_blocking
 from aiohttp_serverwamp.adapters.nursery import (
-    EventWaiter,
     NurseryRunner,
-    ScopeTimer,
+    NurserySupport,
     open_runner,
-    wait_at_most,
 )
 from aiohttp_serverwamp.adapters.trio import call_from_thread_in_trio
 from aiohttp_serverwamp.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from aiohttp_serverwamp.interfaces import TaskRunner
 
 __all__ = ["AnyioAsyncSupport"]
 
 T = TypeVar("T")
 
 
-class AnyioAsyncSupport:
+class AnyioAsyncSupport(NurserySupport):
     """The anyio side of `AsyncSupport`.
 
     Raises `ConfigurationError` where anyio is not installed.
@@ -46,42 +40,14 @@ class AnyioAsyncSupport:
             raise ConfigurationError(
                 "AnyioAsyncSupport needs anyio: pip install aiohttp-serverwamp[anyio]"
             ) from error
-        self._anyio = anyio
+        super().__init__(anyio)
         self.cancelled: type[BaseException] | tuple[type[BaseException], ...] = (
             _cancelled_on_any_backend()
         )
 
-    def now(self) -> float:
-        """Return the backend's time in seconds; only within `anyio.run`."""
-        return self._anyio.current_time()
-
     def task_group(self) -> AbstractAsyncContextManager[NurseryRunner]:
         """Open an owner of tasks; leaving it cancels and awaits what still runs."""
-        return open_runner(self._anyio.create_task_group(), self._anyio)
-
-    def timer(self, tasks: TaskRunner, callback: Callable[[], None]) -> ScopeTimer:
-        """Make a disarmed timer, disarmed for good when `tasks` is left."""
-        return ScopeTimer(tasks, self._anyio, callback)
-
-    def waiter(self) -> EventWaiter:
-        """Make a waiter for the running task."""
-        return EventWaiter(self._anyio)
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await self._anyio.sleep(seconds)
-
-    async def wait_at_most(
-        self, seconds: float | None, func: Callable[..., Awaitable[Any]], *args: Any
-    ) -> bool:
-        """Await ``func(*args)``; cancel it and return False after `seconds`."""
-        return await wait_at_most(self._anyio, seconds, func, *args)
-
-    async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
-        """Run `func` in a worker thread, with a copy of the context."""
-        return await self._anyio.to_thread.run_sync(
-            call_blocking, func, *args, abandon_on_cancel=True
-        )
+        return open_runner(self._library.create_task_group(), self._library)
 
     def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
         """Return a function that runs its argument in this loop, from any thread."""

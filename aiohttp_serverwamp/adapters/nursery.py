@@ -12,14 +12,24 @@ from contextlib import (
     asynccontextmanager,
 )
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from aiohttp_serverwamp.adapters.blocking import call_blocking
 from aiohttp_serverwamp.adapters.failure_log import log_failure, name_of
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import TaskHandle, TaskRunner
 
-__all__ = ["EventWaiter", "NurseryRunner", "ScopeTimer", "open_runner", "wait_at_most"]
+__all__ = [
+    "EventWaiter",
+    "NurseryRunner",
+    "NurserySupport",
+    "ScopeTimer",
+    "open_runner",
+    "wait_at_most",
+]
+
+T = TypeVar("T")
 
 
 class Scope(AbstractContextManager[Any], Protocol):
@@ -253,3 +263,41 @@ async def wait_at_most(
     with scope:
         await func(*args)
     return not scope.cancelled_caught
+
+
+class NurserySupport:
+    """What the two sides of `AsyncSupport` have in common."""
+
+    def __init__(self, library: Any) -> None:
+        #: The module ``trio`` or ``anyio``.
+        self._library = library
+
+    def now(self) -> float:
+        """Return the library's time in seconds; only while it runs."""
+        time: float = self._library.current_time()
+        return time
+
+    def timer(self, tasks: TaskRunner, callback: Callable[[], None]) -> ScopeTimer:
+        """Make a disarmed timer, disarmed for good when `tasks` is left."""
+        return ScopeTimer(tasks, self._library, callback)
+
+    def waiter(self) -> EventWaiter:
+        """Make a waiter for the running task."""
+        return EventWaiter(self._library)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await self._library.sleep(seconds)
+
+    async def wait_at_most(
+        self, seconds: float | None, func: Callable[..., Awaitable[Any]], *args: Any
+    ) -> bool:
+        """Await ``func(*args)``; cancel it and return False after `seconds`."""
+        return await wait_at_most(self._library, seconds, func, *args)
+
+    async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
+        """Run `func` in a worker thread, with a copy of the context."""
+        result: T = await self._library.to_thread.run_sync(
+            call_blocking, func, *args, abandon_on_cancel=True
+        )
+        return result

@@ -5,30 +5,24 @@ Importing this module does not need trio; `TrioAsyncSupport` does.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
-from aiohttp_serverwamp.adapters.blocking import call_blocking
 from aiohttp_serverwamp.adapters.failure_log import log_failure, name_of
 from aiohttp_serverwamp.adapters.nursery import (
-    EventWaiter,
     NurseryRunner,
-    ScopeTimer,
+    NurserySupport,
     open_runner,
-    wait_at_most,
 )
 from aiohttp_serverwamp.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from aiohttp_serverwamp.interfaces import TaskRunner
 
 __all__ = ["TrioAsyncSupport", "call_from_thread_in_trio"]
 
 T = TypeVar("T")
 
 
-class TrioAsyncSupport:
+class TrioAsyncSupport(NurserySupport):
     """The trio side of `AsyncSupport`.
 
     Raises `ConfigurationError` where trio is not installed.
@@ -43,42 +37,14 @@ class TrioAsyncSupport:
             raise ConfigurationError(
                 "TrioAsyncSupport needs trio: pip install aiohttp-serverwamp[trio]"
             ) from error
-        self._trio = trio
+        super().__init__(trio)
         self.cancelled: type[BaseException] | tuple[type[BaseException], ...] = (
             trio.Cancelled
         )
 
-    def now(self) -> float:
-        """Return trio's time in seconds; only within `trio.run`."""
-        return self._trio.current_time()
-
     def task_group(self) -> AbstractAsyncContextManager[NurseryRunner]:
         """Open an owner of tasks; leaving it cancels and awaits what still runs."""
-        return open_runner(self._trio.open_nursery(), self._trio)
-
-    def timer(self, tasks: TaskRunner, callback: Callable[[], None]) -> ScopeTimer:
-        """Make a disarmed timer, disarmed for good when `tasks` is left."""
-        return ScopeTimer(tasks, self._trio, callback)
-
-    def waiter(self) -> EventWaiter:
-        """Make a waiter for the running task."""
-        return EventWaiter(self._trio)
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await self._trio.sleep(seconds)
-
-    async def wait_at_most(
-        self, seconds: float | None, func: Callable[..., Awaitable[Any]], *args: Any
-    ) -> bool:
-        """Await ``func(*args)``; cancel it and return False after `seconds`."""
-        return await wait_at_most(self._trio, seconds, func, *args)
-
-    async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
-        """Run `func` in a worker thread, with a copy of the context."""
-        return await self._trio.to_thread.run_sync(
-            call_blocking, func, *args, abandon_on_cancel=True
-        )
+        return open_runner(self._library.open_nursery(), self._library)
 
     def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
         """Return a function that runs its argument in this loop, from any thread."""
