@@ -97,7 +97,7 @@ class Application(RealmMethods):
         self._injections: dict[type, Callable[[Any], Any]] = {}
         self._runtime: Runtime | None = None
         self._stopping = False
-        #: Sessions by connection, joined or not, until their tasks have ended.
+        #: The session of each connection, joined or not, until its tasks have ended.
         self._open: set[RouterSession] = set()
         self._joining: set[RouterSession] = set()
         #: Connections that have a place and no session yet.
@@ -393,7 +393,7 @@ class Application(RealmMethods):
         return f"{random_id():014x}"
 
     def opened(self, session: RouterSession) -> None:
-        """Take note of a session whose connection has opened."""
+        """Take note of a session that begins: its connection waits for HELLO."""
         self._open.add(session)
         self._joining.add(session)
         if self._stopping:
@@ -409,7 +409,7 @@ class Application(RealmMethods):
         self._joining.discard(session)
 
     def closed(self, session: RouterSession) -> None:
-        """Take note of a session whose connection is closed and whose tasks ended."""
+        """Take note of a session that has gone; see `RouterHost`."""
         self._open.discard(session)
         self._session_ids.discard(session.id)
         if not self._open:

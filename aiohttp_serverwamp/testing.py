@@ -266,9 +266,10 @@ class WAMPClient:
         """Say GOODBYE, wait for the answer and close; nothing if it has ended."""
         if self.id and self.ended is None and not self._reader.done():
             self.answers_goodbye = False
-            with suppress(ConnectionError):
+            with suppress(ConnectionError, ConnectionClosed):
                 await self.send([messages.Goodbye.CODE, {}, "wamp.close.close_realm"])
-            await self.close_code()
+                while (await self.receive())[0] != messages.Goodbye.CODE:
+                    pass
         await self.drop()
 
     async def drop(self) -> None:

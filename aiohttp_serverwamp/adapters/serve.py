@@ -22,8 +22,9 @@ async def serve(
 ) -> None:
     """Serve a connection until it has closed and its handlers have ended.
 
-    Handlers that the client's leaving does not cancel, the rest of its subscription and
-    lifespan handlers, get `Limits.close_timeout` seconds.
+    Its client may join, leave and join again. Handlers that the client's leaving does
+    not cancel, the rest of its subscription and lifespan handlers, get
+    `Limits.close_timeout` seconds once the connection has closed.
     """
     async with support.task_group() as tasks:
 
@@ -34,18 +35,34 @@ async def serve(
             # Not the timer's name here: the two would keep each other, and the session.
             session.deadlines.expire(support.now())
 
-        session = RouterSession(host, connection, tasks, close)
+        def begin(*, again: bool) -> RouterSession:
+            new = RouterSession(host, connection, tasks, close, again=again)
+            timer.set(new.deadlines.next())
+            new.deadlines.on_earlier = timer.set
+            host.opened(new)
+            return new
+
+        def let_go(old: RouterSession) -> None:
+            old.deadlines.on_earlier = None
+            old.connection_lost()
+
+        def next_after(left: RouterSession) -> RouterSession:
+            # Before the other is closed: the host always knows of the connection.
+            new = begin(again=True)
+            let_go(left)
+            host.closed(left)
+            return new
+
         timer = support.timer(tasks, expire)
-        timer.set(session.deadlines.next())
-        session.deadlines.on_earlier = timer.set
-        host.opened(session)
+        session = begin(again=False)
         try:
             while (data := await connection.receive()) is not None:
                 session.receive(data)
+                if session.left:
+                    session = next_after(session)
         finally:
             timer.set(None)
-            session.deadlines.on_earlier = None
-            session.connection_lost()
+            let_go(session)
             try:
                 await tasks.join(host.limits.close_timeout or None)
             finally:

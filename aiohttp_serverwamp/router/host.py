@@ -103,10 +103,12 @@ class RouterHost(Protocol):
         """Draw an authid that cannot be guessed (REQ-AUTH-017)."""
 
     def opened(self, session: RouterSession) -> None:
-        """Take note of a session whose connection has opened."""
+        """Take note of a session that begins: its connection waits for HELLO."""
 
     def closed(self, session: RouterSession) -> None:
-        """Take note of a session whose connection is closed and whose tasks ended."""
+        """Take note of a session that has gone: its connection is closed and all tasks
+        have ended, or another session has the connection now.
+        """
 
     def joined(self, session: RouterSession) -> None:
         """Take note of a session that was welcomed."""

@@ -5,6 +5,10 @@ each message from it, in order; call `deadlines.expire` when `deadlines.next` ha
 close the connection when `on_closing` asks for it; and call `connection_lost` once,
 whatever ended it. None of these waits.
 
+A client that says GOODBYE may say HELLO again on the same connection (specification,
+2.1). So when `left` is true after `receive`, the session is over and its connection is
+not: what comes next is for a new `RouterSession`, made with ``again=True``.
+
 What has to be waited for (an authenticator, an authorizer, a subscription handler) is
 started as a task of the connection; see `RequestQueue`. Until then the session's later
 requests queue up; its answers and CANCEL, GOODBYE and ABORT do not.
@@ -73,6 +77,7 @@ class RouterSession(Peer):
     """One client's wire peer, from the opening of its connection to its end."""
 
     __slots__ = (
+        "_again",
         "_codec",
         "_handshake",
         "_held_events",
@@ -83,6 +88,7 @@ class RouterSession(Peer):
         "connection",
         "host",
         "identity",
+        "left",
         "on_closing",
         "realm",
         "requests",
@@ -98,6 +104,8 @@ class RouterSession(Peer):
         connection: Connection,
         tasks: TaskRunner,
         on_closing: Callable[[int, str], None],
+        *,
+        again: bool = False,
     ) -> None:
         super().__init__()
         self.host = host
@@ -106,6 +114,10 @@ class RouterSession(Peer):
         #: Called once with a close code and reason when the connection is to be closed.
         self.on_closing = on_closing
         self.state = State.CLOSED
+        #: Whether the client has said GOODBYE, and may join again on its connection.
+        self.left = False
+        # It has been here before: it owes nobody another HELLO.
+        self._again = again
         self.realm: JoinableRealm | None = None
         self.identity: Any = None
         self._codec: Codec = connection.codec
@@ -359,11 +371,13 @@ class RouterSession(Peer):
     # --- Ending -------------------------------------------------------------------
 
     def on_goodbye(self, message: Goodbye) -> None:
-        """Reply and leave (REQ-SES-033)."""
+        """Reply and leave; the connection is free for a new session (REQ-SES-013)."""
         if not is_valid_uri(message.reason):
             raise ProtocolViolation("GOODBYE.reason is not a URI")
         self.send(Goodbye({}, uris.GOODBYE_AND_OUT))
-        self._end(NORMAL_CLOSURE, "goodbye")
+        self.state = State.ENDED
+        self.left = True
+        self._leave()
 
     def on_goodbye_reply(self, message: Goodbye) -> None:
         """End what `goodbye` began; a crossing GOODBYE is a reply (REQ-SES-008)."""
@@ -401,7 +415,7 @@ class RouterSession(Peer):
         if self.state is State.SHUTTING_DOWN:
             self._end(GOING_AWAY, "server shutdown")
         elif self.state is not State.ENDED:
-            self._abort(uris.SYSTEM_SHUTDOWN, "the server shuts down", GOING_AWAY)
+            self._turn_away(uris.SYSTEM_SHUTDOWN, "the server shuts down", GOING_AWAY)
 
     def reject(self, rejection: SessionRejected) -> None:
         """Refuse a joining client (REQ-ERR-003)."""
@@ -415,7 +429,7 @@ class RouterSession(Peer):
         self._abort(reason, rejection.message, NORMAL_CLOSURE)
 
     def connection_lost(self) -> None:
-        """Leave without a word: the connection has gone."""
+        """Leave without a word: the connection has gone, or belongs to a successor."""
         self._end(NORMAL_CLOSURE, "")
         # The two refer to each other: without this only the garbage collector frees
         # them.
@@ -423,9 +437,15 @@ class RouterSession(Peer):
 
     def _no_hello(self) -> None:
         if self.state is State.CLOSED:
-            self._abort(
-                uris.PROTOCOL_VIOLATION, "HELLO did not come in time", NORMAL_CLOSURE
-            )
+            reason = uris.PROTOCOL_VIOLATION
+            self._turn_away(reason, "HELLO did not come in time", NORMAL_CLOSURE)
+
+    def _turn_away(self, reason: str, message: str, code: int) -> None:
+        """End what has not become a session, by ABORT where one was expected."""
+        if self._again and self.state is State.CLOSED:
+            self._end(code, "goodbye")  # the client has taken its leave (REQ-SES-014)
+        else:
+            self._abort(reason, message, code)
 
     def _violated(self, error: ProtocolViolation) -> None:
         if self.state in (State.SHUTTING_DOWN, State.ENDED):

@@ -205,6 +205,8 @@ class Client:
         #: The WebSocket close code that the server asked for, None while it is open.
         self.closed: int | None = None
         self.session = RouterSession(world, self.wire, self.tasks, self._on_closing)
+        #: How often it has said GOODBYE, and kept its connection.
+        self.farewells = 0
         self._read = 0
         self._written_at_close = 0
 
@@ -224,6 +226,14 @@ class Client:
     def send_raw(self, data: str | bytes) -> None:
         """Send one frame as it is."""
         self.session.receive(data)
+        if self.session.left:
+            # As whoever serves a connection does.
+            left = self.session
+            self.session = RouterSession(
+                self.world, self.wire, self.tasks, self._on_closing, again=True
+            )
+            left.connection_lost()
+            self.farewells += 1
 
     def received(self) -> list[Any]:
         """Let the tasks run and return the messages that came since the last time."""

@@ -320,9 +320,14 @@ def frame(message: Any, serializer: str, chance: random.Random) -> str | bytes:
     return data
 
 
+def is_over(client: Client) -> bool:
+    """Tell whether the session that it began with has ended."""
+    return client.closed is not None or client.farewells > 0
+
+
 def is_in_order(client: Client, messages: list[Any]) -> bool:
     """Tell whether this is what a router may say to a client that misbehaves."""
-    for message in messages[:-1] if client.closed is not None else messages:
+    for message in messages[:-1] if is_over(client) else messages:
         if message[0] == 8 and message[1] not in ERRORS_TO:
             return False
         if message[0] in (3, 6):
@@ -343,7 +348,7 @@ def test_whatever_a_client_says_the_router_keeps_its_manners(
     situation = Situation(state, serializer)
     client = situation.client
     for _ in range(300):
-        if client.closed is not None:
+        if is_over(client):
             client.lose()
             situation = Situation(state, serializer)
             client = situation.client

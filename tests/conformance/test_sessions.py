@@ -406,7 +406,98 @@ def test_goodbye_is_accepted_with_any_reason(reason: str) -> None:
     client.send([6, {"message": "see you", "_x": 1}, reason])
 
     assert client.received() == [[6, {}, "wamp.close.goodbye_and_out"]]
+    assert client.closed is None
+
+
+def test_a_client_that_has_left_may_join_again_on_its_connection() -> None:
+    """REQ-SES-001, 013; REQ-ID-012: nothing but the connection is handed on."""
+    world = World(strict_request_ids=True)
+    client, other = world.connect(), world.join()
+    client.hello(authid="somebody")
+    [first] = client.received()
+    subscription = client.subscribe("com.t", request=1)
+
+    client.send([6, {}, "wamp.close.close_realm"])
+    client.hello()
+    other.send([16, 1, {}, "com.t"])
+
+    goodbye, second = client.received()
+    assert goodbye == [6, {}, "wamp.close.goodbye_and_out"]
+    assert second[0] == 2
+    assert second[1] != first[1]
+    assert second[2]["authid"] != first[2]["authid"]
+    assert [session.id for session in world.realm.sessions()] == [other.id, second[1]]
+    # The request ids begin at 1 again, and the subscription is of the past.
+    answer = client.request([34, 1, subscription])
+    assert is_error(answer, 34, 1, "wamp.error.no_such_subscription")
+
+
+def test_a_client_joins_again_as_whom_it_proves_to_be_this_time() -> None:
+    """REQ-SES-013: fresh authentication, a fresh challenge each time."""
+    world = World()
+    world.realm.set_ticket_authenticator(
+        lambda session, ticket: session.authid if ticket == "right" else None
+    )
+    client = world.connect()
+
+    def sign_in(name: str, ticket: str) -> list[Any]:
+        client.hello(authmethods=["ticket"], authid=name)
+        assert client.received() == [[4, "ticket", {}]]
+        return client.request([5, ticket, {}])
+
+    ann = sign_in("ann", "right")
+    client.send([6, {}, "wamp.close.close_realm"])
+    client.received()
+    bob = sign_in("bob", "right")
+    client.send([6, {}, "wamp.close.close_realm"])
+    client.received()
+    eve = sign_in("eve", "wrong")
+
+    assert [ann[2]["authid"], bob[2]["authid"]] == ["ann", "bob"]
+    assert eve[0] == 3
     assert client.closed == 1000
+
+
+@pytest.mark.parametrize("message", [[48, 1, {}, "com.p"], [6, {}, "com.bye"], [999]])
+def test_who_has_left_may_say_nothing_but_hello(message: list[Any]) -> None:
+    """REQ-SES-001: the connection is as it was in the beginning."""
+    client = World().join()
+    client.send([6, {}, "wamp.close.close_realm"])
+    client.received()
+
+    client.send(message)
+
+    assert is_violation(client.received())
+    assert client.closed == 1002
+
+
+def test_who_has_left_and_does_not_come_back_is_closed_without_another_word() -> None:
+    """REQ-SES-014."""
+    world = World(limits=Limits(hello_timeout=5))
+    idle, hasty = world.join(), world.join()
+    for client in (idle, hasty):
+        client.send([6, {}, "wamp.close.close_realm"])
+        client.received()
+
+    world.advance(4.9)
+    hasty.join()
+    assert idle.closed is None
+    world.advance(0.1)
+
+    assert hasty.closed is None
+    assert idle.received() == []
+    assert idle.closed == 1000
+
+
+def test_who_has_left_is_not_told_that_the_server_stops() -> None:
+    client = World().join()
+    client.send([6, {}, "wamp.close.close_realm"])
+    client.received()
+
+    client.session.shut_down()
+
+    assert client.received() == []
+    assert client.closed == 1001
 
 
 @pytest.mark.parametrize(

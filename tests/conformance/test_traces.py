@@ -48,6 +48,7 @@ def test_trc_01_anonymous_join_and_client_initiated_leave() -> None:
         C< [6,{},"wamp.close.goodbye_and_out"]
     """)
 
+    client.world.advance(60)
     assert client.closed == 1000
 
 

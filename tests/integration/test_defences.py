@@ -19,6 +19,7 @@ from tests.leaks import open_descriptors
 from tests.sites import Site, site, until
 
 HELLO = [1, "r", {"roles": {"caller": {}}}]
+GOODBYE = [6, {}, "wamp.close.close_realm"]
 
 
 async def refused(served: Site, **headers: Any) -> int:
@@ -493,6 +494,26 @@ async def vanish_politely(client: WAMPClient) -> None:
     await client.leave()
 
 
+async def vanish_after_leaving(client: WAMPClient) -> None:
+    await client.join("r")
+    client.answers_goodbye = False
+    await client.send(GOODBYE)
+    await client.receive()
+    abort(client)
+
+
+async def vanish_after_joining_again(client: WAMPClient) -> None:
+    await client.join("r")
+    await client.subscribe("t")
+    await client.begin_call("hang")
+    client.answers_goodbye = False
+    await client.send(GOODBYE)
+    await client.receive()
+    await client.join("r")
+    await client.begin_call("hang")
+    abort(client)
+
+
 async def vanish_by_closing(client: WAMPClient) -> None:
     await client.join("r")
     await client.ws.close()
@@ -565,6 +586,8 @@ WAYS: list[Callable[[WAMPClient], Awaitable[None]]] = [
     vanish_before_hello,
     vanish_after_hello,
     vanish_politely,
+    vanish_after_leaving,
+    vanish_after_joining_again,
     vanish_by_closing,
     vanish_by_abort,
     vanish_while_subscribed,
