@@ -50,7 +50,8 @@ class Realm(RealmMethods):
     everything; otherwise clients may call what is hosted here and subscribe to what is
     declared here. `disclosure` is "deny", "allow" or "force" (deny by default, allow
     with OPEN); `strict_uris` admits only lower-case letters, digits and underscores in
-    URIs.
+    URIs. With `camel_snake_conversion` handlers get the keyword argument ``userId`` of
+    a call or an event as ``user_id``; what they return and publish is left as it is.
 
     Raises `ConfigurationError` for a malformed URI or option.
     """
@@ -62,6 +63,7 @@ class Realm(RealmMethods):
         permissions: Preset | None = None,
         disclosure: str | None = None,
         strict_uris: bool = False,
+        camel_snake_conversion: bool = False,
     ) -> None:
         if not isinstance(uri, str) or not is_valid_uri(uri):
             raise ConfigurationError(f"Realm({uri!r}): give a URI, as 'customers'")
@@ -73,6 +75,7 @@ class Realm(RealmMethods):
         self.authenticators: dict[str, Authenticator] = {}
         self._disclosure = _disclosure(disclosure, open_=permissions is not None)
         self._strict_uris = strict_uris
+        self._camel_snake = camel_snake_conversion
         self._routes: dict[tuple[Any, ...], Route] = {}
         #: What handlers get by parameter name.
         self.default_args: dict[str, DefaultArg] = {}
@@ -200,7 +203,9 @@ class Realm(RealmMethods):
         self._router.authorizer = self._authorizer
         self._router.hosted_topics = topics = HostedTopics(runtime)
         self._local = LocalSession(self._router, runtime, self.view)
-        self._installation = Installation(self._local, topics, self.default_args)
+        self._installation = Installation(
+            self._local, topics, self.default_args, camel_snake=self._camel_snake
+        )
         try:
             self._installation.take_up(self._routes.values(), self._subscriptions)
             self._life_handlers = [

@@ -18,6 +18,7 @@ from aiohttp_serverwamp.errors import InvalidArgument
 from aiohttp_serverwamp.hosting.binding_plan import MISSING, BindingPlan, Injectables
 from aiohttp_serverwamp.hosting.conversion import quoted
 from aiohttp_serverwamp.hosting.default_args import DefaultArg, make
+from aiohttp_serverwamp.hosting.keywords import snake_case_keywords
 from aiohttp_serverwamp.hosting.signatures import read_signature
 
 __all__ = [
@@ -38,6 +39,7 @@ class Binding:
 
     __slots__ = (
         "_by_keyword",
+        "_camel_snake",
         "_factories",
         "_injected",
         "_injected_keywords",
@@ -56,7 +58,8 @@ class Binding:
     #: Whether a factory of the realm's default args has to run, which may wait.
     needs_task: bool
 
-    def __init__(self, plan: BindingPlan) -> None:
+    def __init__(self, plan: BindingPlan, *, camel_snake: bool = False) -> None:
+        self._camel_snake = camel_snake
         #: Defaults and constants of the positional parameters, in order.
         self._values = plan.values
         self._keyword_values = plan.keyword_values
@@ -131,6 +134,8 @@ class Binding:
             else:
                 values[index] = value
         if kwargs:
+            if self._camel_snake:
+                kwargs = snake_case_keywords(kwargs, self._by_keyword)
             self._bind_keywords(len(args), kwargs, values, keywords)
         if len(args) < self._required_positional or self._required_keywords:
             self._check_missing(values, keywords)
@@ -237,11 +242,12 @@ def compile_binding(
     injectables: Injectables,
     default_args: Mapping[str, DefaultArg],
     arguments: bool = True,
+    camel_snake: bool = False,
 ) -> Binding:
     """Compile the binder of one handler.
 
     With ``arguments=False`` the handler gets nothing from a call, as subscription and
-    lifespan handlers do.
+    lifespan handlers do; with `camel_snake` the call's ``userId`` is its ``user_id``.
 
     Raises `ConfigurationError`, naming handler and parameter, for an annotation that
     cannot be resolved or converted to, an injected name annotated as something else,
@@ -250,4 +256,4 @@ def compile_binding(
     plan = BindingPlan(func, injectables, default_args, arguments)
     for parameter in read_signature(func).parameters.values():
         plan.add(parameter)
-    return Binding(plan)
+    return Binding(plan, camel_snake=camel_snake)

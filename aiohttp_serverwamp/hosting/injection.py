@@ -41,10 +41,12 @@ def compile_procedure(
     default_args: DefaultArgs,
     *,
     whole: bool = False,
+    camel_snake: bool = False,
 ) -> AnyBinding:
     """Compile a procedure's handler; its context is the `Invocation`.
 
-    With `whole` it is called with that, and nothing else.
+    With `whole` it is called with that, and nothing else. With `camel_snake` keyword
+    arguments are respelled.
     """
     if whole:
         return WholeBinding(lambda invocation: (invocation,))
@@ -56,7 +58,12 @@ def compile_procedure(
             "request": (Invocation, _itself),
         },
     )
-    return compile_binding(handler, injectables=injectables, default_args=default_args)
+    return compile_binding(
+        handler,
+        injectables=injectables,
+        default_args=default_args,
+        camel_snake=camel_snake,
+    )
 
 
 def compile_life_handler(
@@ -81,10 +88,17 @@ def compile_life_handler(
     )
 
 
-def compile_event_handler(handler: Handler, default_args: DefaultArgs) -> Binding:
+def compile_event_handler(
+    handler: Handler, default_args: DefaultArgs, *, camel_snake: bool = False
+) -> Binding:
     """Compile a handler of the application's own subscriptions; context: `Event`."""
     injectables = Injectables({Event: _itself}, {"event": (Event, _itself)})
-    return compile_binding(handler, injectables=injectables, default_args=default_args)
+    return compile_binding(
+        handler,
+        injectables=injectables,
+        default_args=default_args,
+        camel_snake=camel_snake,
+    )
 
 
 def _of_session(runtime: Runtime) -> dict[type, Callable[[Any], Any]]:

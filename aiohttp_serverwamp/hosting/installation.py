@@ -37,11 +37,14 @@ class Installation:
         local: LocalSession,
         topics: HostedTopics,
         default_args: Mapping[str, DefaultArg],
+        *,
+        camel_snake: bool = False,
     ) -> None:
         self._local = local
         self._router = local.router
         self._topics = topics
         self._default_args = default_args
+        self._camel_snake = camel_snake
         #: The instances of class-based services.
         self._services: dict[Service, Any] = {}
 
@@ -77,7 +80,11 @@ class Installation:
     def _prepare_procedure(self, route: ProcedureRoute) -> Callable[[], None]:
         route = replace(route, handler=self._bound(route.handler))
         binding = compile_procedure(
-            route.handler, self._local.runtime, self._default_args, whole=route.whole
+            route.handler,
+            self._local.runtime,
+            self._default_args,
+            whole=route.whole,
+            camel_snake=self._camel_snake,
         )
         procedure = HostedProcedure(route, binding)
         dealer, uri = self._router.dealer, route.uri
@@ -118,7 +125,9 @@ class Installation:
         self, subscription: HostedSubscription
     ) -> Callable[[], None]:
         route = subscription.route
-        binding = compile_event_handler(route.handler, self._default_args)
+        binding = compile_event_handler(
+            route.handler, self._default_args, camel_snake=self._camel_snake
+        )
         handler = EventHandler(route, binding)
 
         def act() -> None:
