@@ -1,74 +1,87 @@
 /**
- * A small WAMP client: calls, subscriptions and publications over one WebSocket.
+ * A WAMP client: procedures to call and to offer, topics to hear and to publish to, over one
+ * WebSocket that comes back by itself.
  *
- *     const wamp = connect("wss://example.org/ws", "members");
+ *     const wamp = connect("/ws", "members", {onState: (state) => show(state)});
  *     await wamp.joined;
- *     await wamp.subscribe("board.task_added", ({args: [task]}) => show(task));
  *     const task = await wamp.call("board.add", ["Buy milk"]);
+ *     await wamp.subscribe("board.task_added", ({args: [task]}) => draw(task));
+ *     await wamp.register("window.title", () => document.title);
+ *     await wamp.leave();
  *
- * It speaks the subprotocol wamp.2.json, depends on nothing but wamp_messages.js beside it,
- * and needs no build. When the
- * connection is lost it comes back by itself, ever more patiently, and subscribes anew. It
- * stays away when the server has said that it should: see `reconnectAfter`.
+ * To use it, copy the files wamp*.js: plain ES modules, typed by JSDoc, without a build and
+ * without dependencies. They speak the subprotocol wamp.2.json. In a runtime without a global
+ * WebSocket pass one: `{WebSocket: (await import("ws")).default}`. Signing in by ticket or
+ * WAMP-CRA is in wamp_auth.js.
  *
- * In a runtime without a global WebSocket pass one: `{WebSocket: (await import("ws")).default}`.
+ * When the connection is lost it is tried again, ever more patiently, and subscriptions and
+ * registrations are put in place again. Requests under way are not repeated, and without a
+ * connection new ones are rejected at once, with "client.connection_lost". The client stays
+ * away when the server has said that it should: see `reconnectAfter`.
  */
 
+import {Backoff} from "./wamp_backoff.js";
+import {notify, report} from "./wamp_callbacks.js";
+import {Connection} from "./wamp_connection.js";
+import {deferred} from "./wamp_deferred.js";
+import {ROLES} from "./wamp_features.js";
+import {Invocations} from "./wamp_invocations.js";
+import {Liveness} from "./wamp_liveness.js";
 import {
-  ABORT, AUTHENTICATE, CALL, CANCEL, CHALLENGE, ERROR, EVENT, GOODBYE, HELLO, PUBLISH,
-  PUBLISHED, RESULT, SUBSCRIBE, SUBSCRIBED, UNSUBSCRIBE, UNSUBSCRIBED, WELCOME,
-  AbortError, WampError, decode, encode, payload, simplified,
+  ABORT, AUTHENTICATE, CALL, CHALLENGE, ERROR, EVENT, GOODBYE, HELLO, INTERRUPT, INVOCATION,
+  PUBLISH, PUBLISHED, REGISTER, REGISTERED, RESULT, SUBSCRIBE, SUBSCRIBED, UNREGISTER,
+  UNREGISTERED, UNSUBSCRIBE, UNSUBSCRIBED, WELCOME, decode,
 } from "./wamp_messages.js";
+import {withDefaults} from "./wamp_options.js";
+import {watchPage} from "./wamp_page.js";
+import {Requests} from "./wamp_requests.js";
+import {Registration, Standing, Subscription} from "./wamp_standing.js";
+import {AbortError, Result, WampError, connectionLost, payload} from "./wamp_values.js";
 
-export {AbortError, WampError};
-
-const ROLES = {
-  caller: {features: {progressive_call_results: true, call_canceling: true}},
-  publisher: {features: {publisher_exclusion: true, subscriber_blackwhite_listing: true}},
-  subscriber: {features: {pattern_based_subscription: true, publisher_identification: true}},
-};
-
-/** Reasons after which the same client may well be welcome again in a moment. */
-const PASSING_REASONS = new Set([
-  "wamp.close.system_shutdown",
-  "wamp.close.close_realm",
-  "wamp.error.unavailable",
-]);
+export {AbortError, Registration, Result, Subscription, WampError};
 
 /**
- * @typedef {"connecting" | "joined" | "waiting" | "closed"} State
- *   connecting: on the way; joined: in the realm, subscriptions in place; waiting: the
- *   connection is lost and will be tried again; closed: for good.
- *
- * @typedef {object} Event
- * @property {any[]} args
- * @property {Record<string, any>} kwargs
- * @property {string} topic
- * @property {number} publication
- * @property {Record<string, any>} details
- *
- * @typedef {object} Options
- * @property {(state: State, reason: WampError | null) => void} [onState]
- *   called at every change of `state`; `reason` says why the session ended.
- * @property {(error: WampError) => boolean} [reconnectAfter]
- *   whether to come back after this end. By default: after a lost connection and after the
- *   reasons of a server that restarts, never after any other ABORT or GOODBYE.
- * @property {string} [authid]
- * @property {string[]} [authmethods]
- * @property {Record<string, any>} [authextra]
- * @property {(method: string, extra: Record<string, any>) => string | Promise<string>} [onChallenge]
- *   returns the signature of AUTHENTICATE: the ticket, for the method "ticket".
- * @property {number} [joinTimeout] milliseconds until WELCOME; 15,000.
- * @property {number} [minDelay] milliseconds before the first new attempt, at most; 500.
- * @property {number} [maxDelay] milliseconds between attempts, at most; 30,000.
- * @property {() => number} [random] in [0, 1), like Math.random.
- * @property {any} [WebSocket] the constructor to use instead of the global one.
+ * @typedef {import("./wamp_options.js").State} State
+ * @typedef {import("./wamp_options.js").Options} Options
+ * @typedef {import("./wamp_options.js").CallOptions} CallOptions
+ * @typedef {import("./wamp_options.js").PublishOptions} PublishOptions
+ * @typedef {import("./wamp_options.js").SubscribeOptions} SubscribeOptions
+ * @typedef {import("./wamp_options.js").RegisterOptions} RegisterOptions
+ * @typedef {import("./wamp_messages.js").Dict} Dict
+ * @typedef {import("./wamp_messages.js").Message} Message
+ * @typedef {import("./wamp_invocations.js").CallContext} CallContext
  */
+
+/**
+ * @template {import("./wamp_standing.js").Entry} E
+ * @typedef {import("./wamp_standing.js").Refusal<E>} Refusal
+ */
+
+/**
+ * @template {any[]} [Args=any[]]
+ * @template {Dict} [Kwargs=Dict]
+ * @typedef {import("./wamp_standing.js").WampEvent<Args, Kwargs>} WampEvent
+ */
+
+/**
+ * @template {any[]} [Args=any[]]
+ * @template {Dict} [Kwargs=Dict]
+ * @typedef {import("./wamp_invocations.js").Procedure<Args, Kwargs>} Procedure
+ */
+
+/** Milliseconds for the router to answer our GOODBYE. */
+const GOODBYE_PATIENCE = 2_000;
+
+/** Milliseconds between attempts to register what another session still holds. */
+const INSISTENCE = 5_000;
+
+/** The largest id there is; no router gives it to a subscription. */
+const NOBODYS_ID = 2 ** 53;
 
 /**
  * Open a session and keep it open.
  *
- * @param {string | URL} url of the WebSocket, ws: or wss:
+ * @param {string | URL} url of the WebSocket: ws: or wss:, or relative to the page
  * @param {string} realm
  * @param {Options} [options]
  * @returns {Session}
@@ -79,73 +92,114 @@ export function connect(url, realm, options = {}) {
 
 /** One client in one realm, over as many connections as it takes. */
 export class Session {
-  /** @type {State} */
-  state = "connecting";
-  /** The session id of the router, anew with every connection. @type {number | null} */
-  id = null;
-  /** What WELCOME said: authid, authrole, authextra and so on. @type {Record<string, any>} */
-  details = {};
-
+  /** @type {State} */ #state = "connecting";
+  /** @type {number | null} */ #id = null;
+  /** @type {Dict} */ #details = {};
   #url; #realm; #options;
-  /** @type {any} */ #socket = null;
-  #lastRequest = 0;
-  #attempts = 0;
-  /** Requests under way, by id. @type {Map<number, any>} */
-  #requests = new Map();
-  /** @type {Set<Subscription>} */ #subscriptions = new Set();
-  /** @type {any} */ #timer = null;
-  /** @type {{promise: Promise<void>, resolve: () => void, reject: (reason: any) => void}} */
-  #firstJoin;
-  /** Set once we leave. @type {{promise: Promise<void>, resolve: () => void} | null} */
-  #leaving = null;
+  /** @type {Connection | null} */ #connection = null;
+  /** Of an attempt to connect, a delay or a goodbye. @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** Of registrations that are still somebody else's. @type {ReturnType<typeof setTimeout> | undefined} */
+  #insisting;
+  #backoff; #stopWatching;
+  #joined = deferred();
+  /** Set once we leave. @type {import("./wamp_deferred.js").Deferred | null} */ #leaving = null;
+
+  #send = (/** @type {unknown[]} */ message) => this.#connection?.send(message);
+  #requests = new Requests(this.#send);
+  /** @type {Standing<Subscription>} */ #subscriptions = new Standing(this.#requests, SUBSCRIBE);
+  /** @type {Standing<Registration>} */ #registrations = new Standing(this.#requests, REGISTER);
+  #invocations = new Invocations(this.#send);
+  #liveness;
 
   /** @param {string | URL} url @param {string} realm @param {Options} options */
   constructor(url, realm, options) {
     this.#url = url;
     this.#realm = realm;
-    this.#options = {
-      reconnectAfter: isPassing,
-      onState: () => {},
-      joinTimeout: 15_000,
-      minDelay: 500,
-      maxDelay: 30_000,
-      random: Math.random,
-      WebSocket: globalThis.WebSocket,
-      ...options,
-    };
-    this.#firstJoin = deferred();
-    this.#firstJoin.promise.catch(() => {});  // Who does not wait for it hears of it in onState.
+    this.#options = withDefaults(options);
+    this.#backoff = new Backoff(this.#options);
+    this.#liveness = new Liveness(
+      this.#options.heartbeat,
+      // Every router answers it, no application hears of it, and nobody has to allow it.
+      () => this.#requests.ask(UNSUBSCRIBE, [NOBODYS_ID]).catch(() => {}),
+      () => this.#lost("the router has fallen silent"),
+    );
     this.#open();
+    this.#stopWatching = watchPage(this.#options.page ?? {}, {
+      onSeen: () => this.reconnectNow(),
+      onOnline: () => this.#reconnectSoon(),
+    });
   }
 
-  /** Resolves at the first WELCOME; rejects if the session closes for good before it. */
+  get state() {
+    return this.#state;
+  }
+
+  /** The session id of the router, anew with every connection; null without one. */
+  get id() {
+    return this.#id;
+  }
+
+  /** What the last WELCOME said: authid, authrole, authextra and so on. */
+  get details() {
+    return this.#details;
+  }
+
+  /** Resolves when the session is joined, or as soon as it is; rejects once closed for good. */
   get joined() {
-    return this.#firstJoin.promise;
+    return this.#joined.promise;
   }
 
   /**
    * Call a procedure.
    *
+   * @template [R=any]
    * @param {string} procedure
    * @param {any[]} [args]
-   * @param {Record<string, any>} [kwargs]
-   * @param {object} [options]
-   * @param {(progress: any) => void} [options.onProgress] gets each progressive result.
-   * @param {AbortSignal} [options.signal] cancels the call.
-   * @param {number} [options.timeout] milliseconds the router gives the call.
-   * @returns {Promise<any>} nothing: undefined; one positional result: that; else
-   *   `{args, kwargs}`. Rejects with a WampError, or with the signal's reason.
+   * @param {Dict} [kwargs]
+   * @param {CallOptions} [options]
+   * @returns {Promise<R>} nothing: undefined; one positional result: that; else a Result.
+   *   Rejects with a WampError, or with the signal's reason.
    */
-  call(procedure, args = [], kwargs = {}, {onProgress, signal, timeout} = {}) {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    const options = {
-      ...(onProgress && {receive_progress: true}),
-      ...(timeout !== undefined && {timeout}),
-    };
-    return this.#request(CALL, [options, procedure, ...payload(args, kwargs)], {
-      onProgress,
+  async call(procedure, args = [], kwargs = {}, options = {}) {
+    const {onProgress, signal, cancelMode, ...rest} = options;
+    const own = onProgress ? {...rest, receive_progress: true} : rest;
+    return this.#requests.ask(CALL, [own, procedure, ...payload(args, kwargs)], {
+      onProgress: onProgress && ((progress) => notify(onProgress, progress)),
       signal,
+      cancelMode,
     });
+  }
+
+  /**
+   * Offer a procedure, now and after every reconnection.
+   *
+   * Without a connection it is remembered and takes effect with the next one.
+   *
+   * What the procedure returns is the result; a WampError that it throws goes to the caller as
+   * it is; anything else that it throws is reported to the page, and the caller hears of a
+   * wamp.error.runtime_error only.
+   *
+   * @template {any[]} [Args=any[]]
+   * @template {Record<string, any>} [Kwargs=Record<string, any>]
+   * @param {string} uri
+   * @param {Procedure<Args, Kwargs>} procedure
+   * @param {RegisterOptions} [options]
+   * @returns {Promise<Registration>}
+   */
+  register(uri, procedure, options = {}) {
+    const anyProcedure = /** @type {Procedure} */ (/** @type {unknown} */ (procedure));
+    return this.#registrations.add(new Registration(uri, anyProcedure, options));
+  }
+
+  /**
+   * Take back a procedure; what is at work ends undisturbed.
+   *
+   * @param {Registration} registration
+   * @returns {Promise<void>}
+   */
+  unregister(registration) {
+    return this.#registrations.remove(registration);
   }
 
   /**
@@ -153,52 +207,44 @@ export class Session {
    *
    * Without a connection it is remembered and takes effect with the next one.
    *
+   * @template {any[]} [Args=any[]]
+   * @template {Record<string, any>} [Kwargs=Record<string, any>]
    * @param {string} topic
-   * @param {(event: Event) => void} handler
-   * @param {{match?: "exact" | "prefix" | "wildcard"}} [options]
+   * @param {(event: WampEvent<Args, Kwargs>) => void} handler
+   * @param {SubscribeOptions} [options]
    * @returns {Promise<Subscription>}
    */
-  async subscribe(topic, handler, options = {}) {
-    const subscription = new Subscription(topic, handler, options);
-    this.#subscriptions.add(subscription);
-    if (this.id === null) return subscription;
-    try {
-      await this.#establish(subscription);
-    } catch (error) {
-      if (!isLoss(error)) {
-        this.#subscriptions.delete(subscription);
-        throw error;
-      }
-    }
-    return subscription;
+  subscribe(topic, handler, options = {}) {
+    const anyHandler = /** @type {(event: WampEvent) => void} */ (handler);
+    return this.#subscriptions.add(new Subscription(topic, anyHandler, options));
   }
 
   /**
    * Take back one subscription; its handler is not called again.
    *
    * @param {Subscription} subscription
+   * @returns {Promise<void>}
    */
-  async unsubscribe(subscription) {
-    const {id} = subscription;
-    subscription.id = null;
-    if (this.#subscriptions.delete(subscription) && id !== null) await this.#drop(subscription, id);
+  unsubscribe(subscription) {
+    return this.#subscriptions.remove(subscription);
   }
 
   /**
    * Publish an event, and wait until the router has taken it.
    *
+   * @template {PublishOptions} [O={}]
    * @param {string} topic
    * @param {any[]} [args]
-   * @param {Record<string, any>} [kwargs]
-   * @param {Record<string, any>} [options] WAMP's own, such as `exclude_me`.
-   * @returns {Promise<number>} the id of the publication.
+   * @param {Dict} [kwargs]
+   * @param {O} [options]
+   * @returns {Promise<O extends {acknowledge: false} ? undefined : number>} the id of the
+   *   publication; with `acknowledge: false` undefined, as soon as it is sent.
    */
-  publish(topic, args = [], kwargs = {}, options = {}) {
-    return this.#request(PUBLISH, [
-      {...options, acknowledge: true},
-      topic,
-      ...payload(args, kwargs),
-    ]);
+  async publish(topic, args = [], kwargs = {}, options) {
+    const rest = [{acknowledge: true, ...options}, topic, ...payload(args, kwargs)];
+    if (options?.acknowledge !== false) return this.#requests.ask(PUBLISH, rest);
+    this.#requests.tell(PUBLISH, rest);
+    return /** @type {any} */ (undefined);
   }
 
   /**
@@ -208,230 +254,224 @@ export class Session {
    * @returns {Promise<void>} resolves when the router has said goodbye, or has not in time.
    */
   leave(reason = "wamp.close.normal") {
-    if (this.state === "closed") return Promise.resolve();
     if (this.#leaving) return this.#leaving.promise;
-    const {promise} = this.#leaving = deferred();
-    const ending = new WampError(reason);
-    if (this.id === null) {
-      this.#end(ending);
+    this.#leaving = deferred();
+    const {promise} = this.#leaving;
+    if (this.#state === "closed") {
+      this.#leaving.resolve();
+    } else if (this.#id === null) {
+      this.#end(new WampError(reason));
     } else {
       this.#send([GOODBYE, {}, reason]);
-      this.#setTimer(2_000, () => this.#end(ending));
+      this.#requests.refuseNew();
+      this.#setTimer(GOODBYE_PATIENCE, () => this.#end(new WampError(reason)));
     }
     return promise;
   }
 
-  /** Try again at once instead of after the delay; call it when the network is back. */
+  /**
+   * Try again at once instead of after the delay, or find out whether a connection still is
+   * one. A session does so by itself when somebody comes back to its page.
+   */
   reconnectNow() {
-    if (this.state === "waiting") this.#open();
+    if (this.#state === "waiting") this.#reopen();
+    else if (this.#requests.isOpen) this.#liveness.check();
+  }
+
+  /** Many hear of a network that is back at the same moment: not all at once, then. */
+  #reconnectSoon() {
+    if (this.#state !== "waiting") return this.reconnectNow();
+    this.#backoff.reset();
+    this.#reopenLater();
   }
 
   #open() {
+    const {WebSocket, joinTimeout} = this.#options;
+    this.#connection = new Connection(this.#url, WebSocket, {
+      onOpen: () => this.#hello(),
+      onData: (data) => this.#receive(data),
+      onClose: ({code, reason}) => this.#lost(reason || "connection lost", {code}),
+    });
+    this.#setTimer(joinTimeout, () => this.#lost("no welcome in time"));
     this.#setState("connecting", null);
-    const socket = new this.#options.WebSocket(String(this.#url), ["wamp.2.json"]);
-    this.#socket = socket;
-    this.#setTimer(this.#options.joinTimeout, () => this.#lost("no welcome in time"));
-    // An older socket may still speak after it has been given up.
-    const ifCurrent = (/** @type {(event: any) => void} */ act) =>
-      (/** @type {any} */ event) => { if (this.#socket === socket) act(event); };
-    socket.onopen = ifCurrent(() => this.#hello());
-    socket.onmessage = ifCurrent(({data}) => this.#receive(data));
-    socket.onclose = ifCurrent(({reason}) => this.#lost(reason || "connection lost"));
-    socket.onerror = () => {};  // A close event follows.
+  }
+
+  #reopen() {
+    try {
+      this.#open();
+    } catch (error) {
+      this.#lost(String(error));
+    }
+  }
+
+  #reopenLater() {
+    this.#setTimer(this.#backoff.next(), () => this.#reopen());
   }
 
   #hello() {
     const {authid, authmethods, authextra} = this.#options;
-    const details = {roles: ROLES, authid, authmethods, authextra};
-    this.#send([HELLO, this.#realm, details]);
+    this.#send([HELLO, this.#realm, {roles: ROLES, authid, authmethods, authextra}]);
   }
 
-  /** @param {string} data */
+  /** @param {unknown} data */
   #receive(data) {
+    this.#liveness.heard();
     try {
       const message = decode(data);
-      const handle = Object.hasOwn(this.#handlers, message[0]) && this.#handlers[message[0]];
-      if (!handle) throw new TypeError(`unexpected message type ${message[0]}`);
-      handle.call(this, message);
+      const handlers = this.#id === null ? this.#whileJoining : this.#onceWelcome;
+      if (!handlers[message[0]]) throw new TypeError(`message ${message[0]} is untimely`);
+      handlers[message[0]](message);
     } catch (error) {
       this.#refuse("wamp.error.protocol_violation", error);
     }
   }
 
-  /** One function for each message that a router sends. @type {Record<number, (message: any) => void>} */
-  #handlers = {
+  /** @type {Record<number, (message: Message) => void>} */
+  #whileJoining = {
     [WELCOME]: ([, id, details]) => {
       clearTimeout(this.#timer);
-      this.id = id;
-      this.details = details;
-      this.#rejoin();
+      this.#id = id;
+      this.#details = details;
+      this.#requests.open();
+      this.#liveness.start();
+      this.#restore();
     },
-    [ABORT]: ([, details, reason]) => this.#end(new AbortError(reason, details)),
     [CHALLENGE]: ([, method, extra]) => { this.#authenticate(method, extra); },
+    [ABORT]: ([, details, reason]) => this.#end(new AbortError(reason, details)),
     [GOODBYE]: ([, details, reason]) => {
-      if (this.#leaving) return this.#end(new WampError(reason));
-      this.#send([GOODBYE, {}, "wamp.close.goodbye_and_out"]);
+      if (!this.#leaving) this.#send([GOODBYE, {}, "wamp.close.goodbye_and_out"]);
       this.#end(new WampError(reason, details.message ? [details.message] : [], details));
-    },
-    [ERROR]: ([, , request, , uri, args, kwargs]) =>
-      this.#settle(request)?.reject(new WampError(uri, args, kwargs)),
-    [PUBLISHED]: ([, request, publication]) => this.#settle(request)?.resolve(publication),
-    [SUBSCRIBED]: ([, request, id]) => this.#settle(request)?.resolve(id),
-    [UNSUBSCRIBED]: ([, request]) => this.#settle(request)?.resolve(undefined),
-    [EVENT]: ([, id, publication, details, args = [], kwargs = {}]) => {
-      for (const subscription of [...this.#subscriptions]) {
-        if (subscription.id !== id) continue;
-        const topic = details.topic ?? subscription.topic;
-        isolated(subscription.handler, {args, kwargs, topic, publication, details});
-      }
-    },
-    [RESULT]: ([, request, details, args = [], kwargs = {}]) => {
-      const result = simplified(args, kwargs);
-      if (!details.progress) return this.#settle(request)?.resolve(result);
-      const {onProgress} = this.#requests.get(request) ?? {};
-      if (onProgress) isolated(onProgress, result);
     },
   };
 
-  /** @param {string} method @param {Record<string, any>} extra */
+  /** @type {Record<number, (message: Message) => void>} */
+  #onceWelcome = {
+    [ABORT]: this.#whileJoining[ABORT],
+    [GOODBYE]: this.#whileJoining[GOODBYE],
+    [ERROR]: (message) => this.#requests.fail(message),
+    [PUBLISHED]: ([, request, id]) => this.#requests.succeed(PUBLISH, request, id),
+    [SUBSCRIBED]: ([, request, id]) => this.#requests.succeed(SUBSCRIBE, request, id),
+    [UNSUBSCRIBED]: ([, request]) => this.#requests.succeed(UNSUBSCRIBE, request),
+    [REGISTERED]: ([, request, id]) => this.#requests.succeed(REGISTER, request, id),
+    [UNREGISTERED]: ([, request]) => this.#requests.succeed(UNREGISTER, request),
+    [RESULT]: (message) => this.#requests.result(message),
+    [EVENT]: ([, id, publication, details, args = [], kwargs = {}]) => {
+      for (const subscription of this.#subscriptions.withId(id)) {
+        const topic = details.topic ?? subscription.uri;
+        const event = {args, kwargs, topic, publication, details};
+        // An earlier handler may have taken it back, or have left.
+        if (this.#leaving || !this.#subscriptions.wants(subscription)) continue;
+        notify(subscription.handler, event);
+      }
+    },
+    [INVOCATION]: (message) => {
+      if (this.#leaving) return;
+      const [registration] = this.#registrations.withId(message[2]);
+      this.#invocations.run(message, registration?.procedure);
+    },
+    [INTERRUPT]: (message) => this.#invocations.interrupt(message),
+  };
+
+  /** @param {string} method @param {Dict} extra */
   async #authenticate(method, extra) {
-    const socket = this.#socket;
+    const connection = this.#connection;
     try {
       const {onChallenge} = this.#options;
       if (!onChallenge) throw new Error("no onChallenge was given");
       const signature = await onChallenge(method, extra);
-      if (this.#socket === socket) this.#send([AUTHENTICATE, signature, {}]);
+      if (this.#connection === connection) this.#send([AUTHENTICATE, signature, {}]);
     } catch (error) {
-      if (this.#socket === socket) this.#refuse("wamp.error.authentication_failed", error);
+      if (this.#connection === connection) this.#refuse("wamp.error.authentication_failed", error);
     }
   }
 
-  /** End the session from our side, for good. @param {string} uri @param {unknown} cause */
+  /** End the session from our side. @param {string} uri @param {unknown} cause */
   #refuse(uri, cause) {
     const details = {message: String(cause)};
     this.#send([ABORT, details, uri]);
-    this.#end(new AbortError(uri, details), {final: true});
+    this.#end(new AbortError(uri, details));
   }
 
-  /** Put the subscriptions in place again, and only then say that we are back. */
-  async #rejoin() {
-    const {id} = this;
-    const subscriptions = [...this.#subscriptions];
-    const outcomes = await Promise.allSettled(subscriptions.map((one) => this.#establish(one)));
-    if (this.id !== id) return;
-    for (const outcome of outcomes) {
-      if (outcome.status === "rejected") console.warn("cannot subscribe:", outcome.reason);
-    }
-    this.#attempts = 0;
+  /** Put everything in place again, and only then say that we are back. */
+  async #restore() {
+    const connection = this.#connection;
+    const [subscriptions, registrations] = await Promise.all([
+      this.#subscriptions.restore(),
+      this.#registrations.restore(),
+    ]);
+    if (this.#connection !== connection || this.#leaving) return;
+    this.#backoff.joined();
+    this.#joined.resolve();
+    this.#insist(registrations);
     this.#setState("joined", null);
-    this.#firstJoin.resolve();
-  }
-
-  /** @param {Subscription} subscription */
-  async #establish(subscription) {
-    await this.#request(SUBSCRIBE, [subscription.options, subscription.topic], {
-      // Not after an await: an event may follow SUBSCRIBED in the same turn.
-      onSuccess: (/** @type {number} */ id) => {
-        if (this.#subscriptions.has(subscription)) subscription.id = id;
-        else this.#drop(subscription, id).catch(() => {});  // It was taken back meanwhile.
-      },
-    });
-  }
-
-  /**
-   * Tell the router, unless another handler needs the topic: to the router they are one.
-   *
-   * @param {Subscription} subscription
-   * @param {number} id
-   */
-  async #drop({topic, options}, id) {
-    for (const other of this.#subscriptions) {
-      if (other.topic === topic && other.options.match === options.match) return;
-    }
-    try {
-      await this.#request(UNSUBSCRIBE, [id]);
-    } catch (error) {
-      if (!isLoss(error)) throw error;  // Lost is gone as well.
+    for (const {entry, error} of [...subscriptions, ...registrations]) {
+      notify(this.#options.onRefused, error, entry);
     }
   }
 
   /**
-   * Send a request and wait for its answer.
+   * The session that we lost may hold a name until the router misses it as well.
    *
-   * @param {number} type
-   * @param {any[]} rest of the message, after the request id.
-   * @param {{onProgress?: any, onSuccess?: any, signal?: AbortSignal}} [options]
-   * @returns {Promise<any>}
+   * @param {Refusal<Registration>[]} refusals
    */
-  #request(type, rest, {onProgress, onSuccess, signal} = {}) {
-    if (this.id === null) return Promise.reject(new WampError("client.connection_lost"));
-    const id = ++this.#lastRequest;
-    return new Promise((resolve, reject) => {
-      const cancel = () => {
-        this.#send([CANCEL, id, {mode: "killnowait"}]);
-        reject(signal?.reason);
-      };
-      signal?.addEventListener("abort", cancel, {once: true});
-      this.#requests.set(id, {
-        resolve: (/** @type {any} */ value) => { onSuccess?.(value); resolve(value); },
-        reject,
-        onProgress: onProgress && ((/** @type {any} */ progress) => {
-          if (!signal?.aborted) onProgress(progress);
-        }),
-        release: () => signal?.removeEventListener("abort", cancel),
-      });
-      try {
-        this.#send([type, id, ...rest]);
-      } catch (error) {  // A cyclic argument, for instance: nothing was sent.
-        this.#lastRequest -= 1;
-        this.#settle(id).reject(error);
-      }
-    });
+  #insist(refusals) {
+    const held = refusals.filter(({error}) => error.uri === "wamp.error.procedure_already_exists");
+    if (held.length === 0) return;
+    const connection = this.#connection;
+    this.#insisting = setTimeout(async () => {
+      const again = await this.#registrations.restore(held.map(({entry}) => entry));
+      if (this.#connection === connection) this.#insist(again);
+    }, INSISTENCE);
   }
 
-  /** Take a request off the books. @param {number} id */
-  #settle(id) {
-    const request = this.#requests.get(id);
-    this.#requests.delete(id);
-    request?.release();
-    return request;
+  /** @param {string} message @param {Dict} [kwargs] */
+  #lost(message, kwargs) {
+    this.#end(connectionLost(message, kwargs));
   }
 
-  /** @param {string} message */
-  #lost(message) {
-    this.#end(new WampError("client.connection_lost", [message]));
-  }
-
-  /**
-   * The session is over: fail what is under way, then come back or not.
-   *
-   * @param {WampError} reason
-   * @param {{final?: boolean}} [options]
-   */
-  #end(reason, {final = this.#leaving !== null} = {}) {
+  /** The session is over: fail what is under way, then come back or not. @param {WampError} reason */
+  #end(reason) {
+    const connection = this.#connection;
+    this.#connection = null;
+    connection?.close();
     clearTimeout(this.#timer);
-    const socket = this.#socket;
-    this.#socket = null;
-    socket?.close();
-    this.id = null;
-    this.#lastRequest = 0;
-    for (const subscription of this.#subscriptions) subscription.id = null;
-    const lost = new WampError("client.connection_lost", [reason.message]);
-    for (const id of [...this.#requests.keys()]) this.#settle(id).reject(lost);
-    if (!final && this.#options.reconnectAfter(reason)) return this.#wait(reason);
-    this.#setState("closed", reason);
-    this.#firstJoin.reject(reason);
-    this.#leaving?.resolve();
+    clearTimeout(this.#insisting);
+    this.#liveness.stop();
+    this.#id = null;
+    this.#subscriptions.forget();
+    this.#registrations.forget();
+    const lost = connectionLost(reason.message);
+    this.#requests.close(lost);
+    this.#invocations.close(lost);
+    if (this.#comesBack(reason)) this.#wait(reason);
+    else this.#close(reason);
+  }
+
+  /** @param {WampError} reason */
+  #comesBack(reason) {
+    try {
+      return !this.#leaving && this.#options.reconnectAfter(reason);
+    } catch (error) {
+      report(error);
+      return false;
+    }
   }
 
   /** @param {WampError} reason */
   #wait(reason) {
-    const {minDelay, maxDelay, random} = this.#options;
-    const ceiling = Math.min(maxDelay, minDelay * 2 ** this.#attempts);
-    this.#attempts += 1;
-    // Half of it by lot, so that the clients of a restarted server do not come as one.
-    this.#setTimer(ceiling * (0.5 + random() / 2), () => this.#open());
+    // Who waited for it has it; whoever asks from now on waits for the next.
+    if (this.#state === "joined") this.#joined = deferred();
+    this.#reopenLater();
     this.#setState("waiting", reason);
+  }
+
+  /** @param {WampError} reason */
+  #close(reason) {
+    this.#stopWatching();
+    if (this.#state === "joined") this.#joined = deferred();
+    this.#setState("closed", reason);
+    this.#joined.reject(reason);
+    this.#leaving?.resolve();
   }
 
   /** @param {number} delay @param {() => void} act */
@@ -440,66 +480,10 @@ export class Session {
     this.#timer = setTimeout(act, delay);
   }
 
-  /** @param {any[]} message */
-  #send(message) {
-    const {WebSocket} = this.#options;
-    const text = encode(message);
-    // Between the closing of a socket and its event there is a moment of neither.
-    if (this.#socket?.readyState === (WebSocket.OPEN ?? 1)) this.#socket.send(text);
-  }
-
   /** @param {State} state @param {WampError | null} reason */
   #setState(state, reason) {
-    if (this.state === state) return;
-    this.state = state;
-    isolated((arg) => this.#options.onState(arg, reason), state);
+    if (this.#state === state) return;
+    this.#state = state;
+    notify(this.#options.onState, state, reason);
   }
-}
-
-/** One handler's subscription to one topic; give it to `unsubscribe`. */
-export class Subscription {
-  /** The router's id, while connected. @type {number | null} */
-  id = null;
-
-  /**
-   * @param {string} topic
-   * @param {(event: Event) => void} handler
-   * @param {Record<string, any>} options
-   */
-  constructor(topic, handler, options) {
-    this.topic = topic;
-    this.handler = handler;
-    this.options = options;
-  }
-}
-
-/** @param {unknown} error */
-function isLoss(error) {
-  return error instanceof WampError && error.uri === "client.connection_lost";
-}
-
-/** @param {WampError} error */
-function isPassing(error) {
-  return isLoss(error) || PASSING_REASONS.has(error.uri);
-}
-
-/**
- * A handler that throws is its author's to hear of, and must not end the session.
- *
- * @param {(argument: any) => void} handler @param {any} argument
- */
-function isolated(handler, argument) {
-  try {
-    handler(argument);
-  } catch (error) {
-    queueMicrotask(() => { throw error; });
-  }
-}
-
-/** @returns {any} */
-function deferred() {
-  /** @type {any} */
-  const result = {};
-  result.promise = new Promise((resolve, reject) => Object.assign(result, {resolve, reject}));
-  return result;
 }
