@@ -48,7 +48,7 @@ $(VENV)/.lint: $(METADATA) $(CREATED)
 
 # What comes from Debian and npm. A machine without them still runs the other tests.
 $(VENV)/.test: $(VENV)/.lint tests/install_clients.sh \
-		$(wildcard tests/interop/package*.json tests/interop/*/package*.json)
+		$(wildcard tests/*/*/package*.json)
 	@rm -f $(VENV)/.not-installed
 	@sh tests/install_clients.sh $(VENV)/.not-installed
 	@test -s $(VENV)/.not-installed || touch $@
@@ -81,6 +81,6 @@ docs: $(VENV)/.docs
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info docs/_build .coverage htmlcov \
-		tests/interop/node_modules tests/interop/*/node_modules
+		tests/*/*/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

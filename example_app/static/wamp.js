@@ -11,7 +11,7 @@
  *
  * To use it, copy the files wamp*.js: plain ES modules, typed by JSDoc, without a build and
  * without dependencies. They speak the subprotocol wamp.2.json. In a runtime without a global
- * WebSocket pass one: `{WebSocket: (await import("ws")).default}`. Signing in by ticket or
+ * WebSocket, such as node 20, pass that of the package ws as an option. Signing in by ticket or
  * WAMP-CRA is in wamp_auth.js.
  *
  * When the connection is lost it is tried again, ever more patiently, and subscriptions and

@@ -13,6 +13,7 @@ from aiohttp import web
 from playwright.sync_api import Browser, Page
 
 import aiohttp_serverwamp as serverwamp
+from aiohttp_serverwamp.auth.wampcra import derive_key
 
 STATIC = Path(__file__).parents[2] / "example_app" / "static"
 
@@ -63,6 +64,9 @@ class Laboratory:
         wamp.add_realm(realm)
         vault = serverwamp.Realm("vault")
         vault.set_ticket_authenticator(check_ticket)
+        vault.set_cra_handlers(
+            lambda session: PEOPLE.get(session.authid), lambda session: session.authid
+        )
         wamp.add_realm(vault)
         return app
 
@@ -90,11 +94,28 @@ class Laboratory:
         async def echo(value: Any) -> Any:
             return value
 
+        @api.route("restart")
+        async def restart(session: serverwamp.Session) -> None:
+            closing = session.close("wamp.close.system_shutdown")
+            asyncio.get_running_loop().create_task(closing)
+
         @api.route("pair")
         async def pair() -> tuple[int, int]:
             return 1, 2
 
         return api
+
+
+PASSWORD = "open sésame"
+PEOPLE = {
+    "ann": serverwamp.CRAAuthRequirement(PASSWORD, "guest"),
+    "zoë": serverwamp.CRAAuthRequirement(
+        derive_key(PASSWORD, "pepper ü", iterations=1000),
+        "guest",
+        salt="pepper ü",
+        iterations=1000,
+    ),
+}
 
 
 async def check_ticket(session: serverwamp.Session, ticket: str) -> Any:
@@ -118,10 +139,11 @@ def page(browser: Browser, laboratory: Laboratory) -> Iterator[Page]:
     opened.goto(laboratory.url)
     opened.evaluate(
         """async () => {
-            const {connect} = await import("/static/wamp.js");
+            const {connect, Result, WampError} = await import("/static/wamp.js");
+            const signIn = await import("/static/wamp_auth.js");
+            Object.assign(window, {Result, WampError, ...signIn});
             window.join = async (realm, options) => {
-                const url = location.origin.replace("http", "ws") + "/ws";
-                const wamp = connect(url, realm, options);
+                const wamp = connect("/ws", realm, options);
                 await wamp.joined;
                 return wamp;
             };
@@ -221,16 +243,140 @@ def test_events_pass_between_clients_by_exact_topic_and_by_pattern(page: Page) -
     assert heard == [True, "closed", [first, first, ["lab.news", ["second"], {}]]]
 
 
+def test_a_page_is_called_with_progress_results_and_errors(page: Page) -> None:
+    answers = page.evaluate(
+        """async () => {
+            const other = await window.join("laboratory");
+            const {Result, WampError} = window;
+            await other.register("page.sum", ([a, b], {unit}, {progress}) => {
+                progress("adding");
+                if (unit !== "m") throw new WampError("page.error.unit", [a], {unit});
+                return new Result([a + b], {unit});
+            });
+            await other.register("page.fail", async () => { throw new Error("secret"); });
+            const seen = [];
+            const onProgress = (value) => seen.push(value);
+            const ask = (unit) => window.outcome(
+                window.lab.call("page.sum", [1, 2], {unit}, {onProgress}));
+            return [await ask("m"), await ask("apples"), seen,
+                    await window.outcome(window.lab.call("page.fail"))];
+        }"""
+    )
+
+    assert answers == [
+        ["resolved", {"args": [3], "kwargs": {"unit": "m"}}],
+        ["rejected", "page.error.unit", [1], {"unit": "apples"}],
+        ["adding", "adding"],
+        ["rejected", "wamp.error.runtime_error", [], {}],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "answer"), [("killnowait", "AbortError"), ("kill", "wamp.error.canceled")]
+)
+def test_cancelling_a_call_aborts_the_signal_of_the_page_that_is_called(
+    page: Page, mode: str, answer: str
+) -> None:
+    seen = page.evaluate(
+        """async (cancelMode) => {
+            const other = await window.join("laboratory");
+            let called, aborted;
+            const calling = new Promise((resolve) => { called = resolve; });
+            const aborting = new Promise((resolve) => { aborted = resolve; });
+            await other.register("page.forever", (args, kwargs, {signal}) => {
+                called();
+                signal.addEventListener("abort", () => aborted(signal.reason.uri));
+                return aborting.then(() => signal.throwIfAborted());
+            });
+            const controller = new AbortController();
+            const {signal} = controller;
+            const call = window.lab.call("page.forever", [], {}, {signal, cancelMode});
+            await calling;
+            controller.abort();
+            return [(await window.outcome(call))[1], await aborting, other.state];
+        }""",
+        mode,
+    )
+
+    assert seen == [answer, "wamp.error.canceled", "joined"]
+
+
+def test_after_a_restart_of_the_server_everything_is_in_place_again(page: Page) -> None:
+    seen = page.evaluate(
+        """async () => {
+            const states = [];
+            const onState = (state) => states.push(state);
+            const other = await window.join("laboratory", {onState, minDelay: 20});
+            const heard = [];
+            await other.subscribe("lab.news", ({args}) => heard.push(...args));
+            await other.register("page.where", () => "here");
+            const {id} = other;
+            const call = window.outcome(other.call("forever"));
+            await other.call("restart");
+            const [, uri] = await call;
+            await other.joined;
+            await window.lab.publish("lab.news", ["again"]);
+            const where = await window.lab.call("page.where");
+            return [uri, other.id !== id, where, heard, states];
+        }"""
+    )
+
+    assert seen == [
+        "client.connection_lost",
+        True,
+        "here",
+        ["again"],
+        ["joined", "waiting", "connecting", "joined"],
+    ]
+
+
+def test_who_comes_back_to_the_page_finds_out_whether_the_server_is_there(
+    page: Page,
+) -> None:
+    asked = page.evaluate(
+        """async () => {
+            const {send} = WebSocket.prototype;
+            const sent = [];
+            WebSocket.prototype.send = function (text) {
+                sent.push(JSON.parse(text)[0]);
+                send.call(this, text);
+            };
+            document.dispatchEvent(new Event("visibilitychange"));
+            await window.lab.call("echo", [1]);
+            WebSocket.prototype.send = send;
+            return [sent, window.lab.state];
+        }"""
+    )
+
+    # UNSUBSCRIBE, which has an answer whoever the client is, and the call.
+    assert asked == [[34, 48], "joined"]
+
+
 def test_a_ticket_opens_a_realm_and_a_wrong_one_does_not(page: Page) -> None:
     answers = page.evaluate(
         """async () => {
-            const authid = "joe", authmethods = ["ticket"];
-            const ask = (ticket) => window.outcome(
-                window.join("vault", {authid, authmethods, onChallenge: () => ticket})
+            const ask = (secret) => window.outcome(
+                window.join("vault", window.ticket("joe", secret))
                     .then(({details}) => [details.authid, details.authrole]));
             return [await ask("letter"), await ask("forged")];
         }"""
     )
 
     assert answers[0] == ["resolved", ["joe", "guest"]]
+    assert answers[1][:2] == ["rejected", "wamp.error.authentication_denied"]
+
+
+@pytest.mark.parametrize("authid", ["ann", "zoë"])
+def test_a_password_is_proved_and_a_wrong_one_is_not(page: Page, authid: str) -> None:
+    answers = page.evaluate(
+        """async ([authid, password]) => {
+            const ask = (secret) => window.outcome(
+                window.join("vault", window.wampcra(authid, secret))
+                    .then(({details}) => [details.authid, details.authmethod]));
+            return [await ask(async () => password), await ask("guess")];
+        }""",
+        [authid, PASSWORD],
+    )
+
+    assert answers[0] == ["resolved", [authid, "wampcra"]]
     assert answers[1][:2] == ["rejected", "wamp.error.authentication_denied"]

@@ -158,6 +158,8 @@ def test_a_console_command_that_cannot_work_is_found(command: str) -> None:
 # --- JavaScript ---------------------------------------------------------------------
 
 CLIENTS = ROOT / "tests" / "interop" / "js"
+#: Its JavaScript is one program: tests/docs/test_javascript.py runs it.
+CLIENT_PAGE = ROOT / "docs" / "javascript.rst"
 
 
 def for_node(source: str, url: str) -> str:
@@ -170,7 +172,13 @@ def for_node(source: str, url: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "block", [block for block in BLOCKS if block.language == "javascript"], ids=str
+    "block",
+    [
+        block
+        for block in BLOCKS
+        if block.language == "javascript" and block.document != CLIENT_PAGE
+    ],
+    ids=str,
 )
 async def test_a_javascript_block_prints_what_its_comment_says(
     block: CodeBlock, guide: Guide

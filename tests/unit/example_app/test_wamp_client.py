@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).with_name("wamp_client.test.mjs")
-# The mocked timers of node:test came with it.
-OLDEST_NODE = 20
+from tests.node import require_node
+
+HERE = Path(__file__).parent
+STATIC = HERE.parents[2] / "example_app" / "static"
+MODULES = sorted(STATIC.glob("wamp*.js"))
+LINES_AT_MOST = 500
 
 
-def node() -> str:
-    """Find node; without it the client module is not checked, and that is a failure."""
-    found = shutil.which("node")
-    if found is None and os.environ.get("ALLOW_MISSING_NODE") == "1":
-        pytest.skip("NOT CHECKED: example_app/static/wamp.js (node is missing)")
-    assert found is not None, (
-        "node is missing, so example_app/static/wamp.js cannot be checked;"
-        " set ALLOW_MISSING_NODE=1 to go without"
-    )
-    version = subprocess.run(
-        [found, "--version"], capture_output=True, text=True, check=True
-    )
-    major = int(version.stdout.lstrip("v").split(".")[0])
-    assert major >= OLDEST_NODE, f"node {OLDEST_NODE} or newer is needed, not {major}"
-    return found
+@pytest.mark.parametrize(
+    "tests", [pytest.param(path, id=path.name) for path in HERE.glob("*.test.mjs")]
+)
+def test_the_wamp_client_passes_its_own_tests(tests: Path) -> None:
+    node = require_node("example_app/static/wamp*.js")
 
-
-def test_the_wamp_client_module_passes_its_own_tests() -> None:
     result = subprocess.run(
-        [node(), "--test", str(TESTS)],
+        [node, "--test", str(tests)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -43,3 +32,32 @@ def test_the_wamp_client_module_passes_its_own_tests() -> None:
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"pass [1-9]", result.stdout), "no test was run"
+
+
+@pytest.fixture(scope="module")
+def complaints() -> str:
+    """What TypeScript says of the client and of the uses of it in ``wamp_types.js``."""
+    node = require_node("the types of example_app/static/*.js", packages=HERE)
+    compiler = HERE / "node_modules" / "typescript" / "bin" / "tsc"
+    result = subprocess.run(
+        [node, str(compiler), "--project", str(HERE)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return result.stdout + result.stderr
+
+
+def test_the_types_in_the_comments_are_right(complaints: str) -> None:
+    assert complaints == ""
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_a_module_of_the_client_needs_no_other_file(module: Path) -> None:
+    source = module.read_text(encoding="utf-8")
+
+    # Whoever copies wamp*.js has everything.
+    needed = set(re.findall(r'(?:from |import\()"(.*?)"', source))
+    assert needed <= {f"./{path.name}" for path in MODULES}
+    assert len(source.splitlines()) <= LINES_AT_MOST

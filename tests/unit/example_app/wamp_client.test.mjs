@@ -1,82 +1,22 @@
-/** The browser's WAMP client against a scripted WebSocket: no network, no clock. */
+/** The client in one session: joining, calls, events, leaving. */
 
 import assert from "node:assert/strict";
-import {afterEach, beforeEach, mock, test} from "node:test";
+import {getEventListeners} from "node:events";
+import {mock, test} from "node:test";
 
-import {AbortError, WampError, connect} from "../../../example_app/static/wamp.js";
+import {AbortError, Result, WampError, connect} from "../../../example_app/static/wamp.js";
+import {FakeWebSocket, join, settled, start, states, uncaughtErrors} from "./fake_router.mjs";
 
-/** What the client sees of a WebSocket; the test plays the router. */
-class FakeWebSocket {
-  static OPEN = 1;
-  static all = [];
-  static get last() { return FakeWebSocket.all.at(-1); }
-
-  readyState = 0;
-  sent = [];
-
-  constructor(url, protocols) {
-    Object.assign(this, {url, protocols});
-    FakeWebSocket.all.push(this);
-  }
-
-  open() { this.readyState = 1; this.onopen({}); }
-  send(text) { this.sent.push(JSON.parse(text)); }
-  close() { this.readyState = 3; }
-  receive(...message) { this.onmessage({data: JSON.stringify(message)}); }
-  receiveText(data) { this.onmessage({data}); }
-  drop(reason = "") { this.readyState = 3; this.onclose({reason}); }
-}
-
-/** Let promises that are settled already be heard. */
-const settled = () => new Promise((resolve) => setImmediate(resolve));
-
-const states = [];
-const settings = {
-  WebSocket: FakeWebSocket,
-  random: () => 1,
-  onState: (state, reason) => states.push([state, reason?.uri ?? null]),
-};
-
-function start(options = {}) {
-  const session = connect("ws://server/ws", "members", {...settings, ...options});
-  FakeWebSocket.last.open();
-  return {session, socket: FakeWebSocket.last};
-}
-
-async function join(options = {}) {
-  const {session, socket} = start(options);
-  socket.receive(2, 7001, {authid: "5", authrole: "member", roles: {broker: {}, dealer: {}}});
-  await session.joined;
-  socket.sent.length = 0;
-  return {session, socket};
-}
-
-/** Answer the re-subscriptions of a new connection after its WELCOME. */
-async function rejoin(socket, id = 7002) {
-  socket.open();
-  socket.receive(2, id, {});
-  for (const [type, request] of socket.sent.slice(1)) {
-    assert.equal(type, 32);
-    socket.receive(33, request, 900 + request);
-  }
-  await settled();
-}
-
-beforeEach(() => {
-  mock.timers.enable({apis: ["setTimeout"]});
-  FakeWebSocket.all.length = 0;
-  states.length = 0;
-});
-afterEach(() => mock.timers.reset());
-
-test("HELLO names the realm, the three client roles and their features", () => {
+test("HELLO names the realm, the four client roles and their features", () => {
   const {socket} = start({authid: "joe", authmethods: ["ticket"]});
   assert.deepEqual(socket.protocols, ["wamp.2.json"]);
   const [type, realm, details] = socket.sent[0];
   assert.deepEqual([type, realm], [1, "members"]);
-  assert.deepEqual(Object.keys(details.roles).sort(), ["caller", "publisher", "subscriber"]);
-  assert.equal(details.roles.caller.features.progressive_call_results, true);
-  assert.equal(details.roles.caller.features.call_canceling, true);
+  assert.deepEqual(Object.keys(details.roles).sort(), ["callee", "caller", "publisher", "subscriber"]);
+  for (const role of ["caller", "callee"]) {
+    assert.equal(details.roles[role].features.progressive_call_results, true);
+    assert.equal(details.roles[role].features.call_canceling, true);
+  }
   assert.deepEqual([details.authid, details.authmethods], ["joe", ["ticket"]]);
 });
 
@@ -138,11 +78,11 @@ test("empty payloads are left off, and no result is undefined", async () => {
   assert.equal(await answer, undefined);
 });
 
-test("several results or named ones come as args and kwargs", async () => {
+test("several results or named ones come as a Result", async () => {
   const {session, socket} = await join();
   const answer = session.call("p");
   socket.receive(50, 1, {}, [1, 2], {n: 3});
-  assert.deepEqual(await answer, {args: [1, 2], kwargs: {n: 3}});
+  assert.deepEqual(await answer, new Result([1, 2], {n: 3}));
 });
 
 test("answers find their calls in any order", async () => {
@@ -249,7 +189,7 @@ test("a refused subscription rejects and is not tried again", async () => {
   socket.receive(8, 32, 1, {}, "wamp.error.not_authorized");
   await assert.rejects(subscribing, {uri: "wamp.error.not_authorized"});
   socket.drop();
-  mock.timers.tick(500);
+  mock.timers.tick(1_000);
   FakeWebSocket.last.open();
   FakeWebSocket.last.receive(2, 7002, {});
   await settled();
@@ -275,11 +215,7 @@ test("UNSUBSCRIBE goes out with the last handler of a topic only", async () => {
 
 test("a handler that throws disturbs neither the others nor the session", async (t) => {
   const {session, socket} = await join();
-  const uncaught = [];
-  const listeners = process.listeners("uncaughtException");
-  process.removeAllListeners("uncaughtException");
-  process.once("uncaughtException", (error) => uncaught.push(error.message));
-  t.after(() => listeners.forEach((one) => process.on("uncaughtException", one)));
+  const uncaught = uncaughtErrors(t);
   const heard = [];
   session.subscribe("news", () => { throw new Error("mine"); });
   session.subscribe("news", () => heard.push("other"));
@@ -293,7 +229,7 @@ test("a handler that throws disturbs neither the others nor the session", async 
 test("publish waits for PUBLISHED and gives the publication's id", async () => {
   const {session, socket} = await join();
   const publishing = session.publish("news", ["hi"], {}, {exclude_me: false});
-  assert.deepEqual(socket.sent, [[16, 1, {exclude_me: false, acknowledge: true}, "news", ["hi"]]]);
+  assert.deepEqual(socket.sent, [[16, 1, {acknowledge: true, exclude_me: false}, "news", ["hi"]]]);
   socket.receive(17, 1, 4242);
   assert.equal(await publishing, 4242);
 });
@@ -304,135 +240,6 @@ test("bytes travel as NUL and base64, nested, both ways", async () => {
   assert.deepEqual(socket.sent[0][4], [{data: "\0AP8="}]);
   socket.receive(50, 1, {}, [["\0AQI="]]);
   assert.deepEqual(await answer, [Uint8Array.of(1, 2)]);
-});
-
-test("a lost connection fails the calls under way and refuses new ones", async () => {
-  const {session, socket} = await join();
-  const answer = session.call("p");
-  socket.drop();
-  await assert.rejects(answer, {uri: "client.connection_lost"});
-  await assert.rejects(session.call("p"), {uri: "client.connection_lost"});
-  assert.deepEqual(states.at(-1), ["waiting", "client.connection_lost"]);
-});
-
-test("attempts to reconnect get rarer up to the maximum, and start over after a join", async () => {
-  const {socket} = await join({minDelay: 100, maxDelay: 400});
-  let current = socket;
-  for (const delay of [100, 200, 400, 400]) {
-    current.drop();
-    mock.timers.tick(delay - 1);
-    assert.equal(FakeWebSocket.last, current, `before ${delay} ms`);
-    mock.timers.tick(1);
-    assert.notEqual(FakeWebSocket.last, current, `after ${delay} ms`);
-    current = FakeWebSocket.last;
-  }
-  await rejoin(current);
-  current.drop();
-  mock.timers.tick(100);
-  assert.notEqual(FakeWebSocket.last, current);
-});
-
-test("the lot takes off up to half of the delay", async () => {
-  const {socket} = await join({minDelay: 100, random: () => 0});
-  socket.drop();
-  mock.timers.tick(49);
-  assert.equal(FakeWebSocket.last, socket);
-  mock.timers.tick(1);
-  assert.notEqual(FakeWebSocket.last, socket);
-});
-
-test("after a reconnection the subscriptions are in place before it says joined", async () => {
-  const {session, socket} = await join();
-  const heard = [];
-  const subscribing = session.subscribe("news", ({args}) => heard.push(...args));
-  socket.receive(33, 1, 55);
-  await subscribing;
-  socket.drop();
-  mock.timers.tick(500);
-  const next = FakeWebSocket.last;
-  next.open();
-  next.receive(2, 7002, {});
-  await settled();
-  assert.equal(session.state, "connecting");
-  assert.deepEqual(next.sent[1], [32, 1, {}, "news"]);
-  next.receive(33, 1, 77);
-  await settled();
-  assert.equal(session.state, "joined");
-  next.receive(36, 55, 1, {}, ["old id"]);
-  next.receive(36, 77, 2, {}, ["new id"]);
-  assert.deepEqual(heard, ["new id"]);
-});
-
-test("a subscription made without a connection takes effect with the next one", async () => {
-  const {session, socket} = await join();
-  socket.drop();
-  const heard = [];
-  await session.subscribe("news", ({args}) => heard.push(...args));
-  mock.timers.tick(500);
-  await rejoin(FakeWebSocket.last);
-  FakeWebSocket.last.receive(36, 901, 1, {}, ["late"]);
-  assert.deepEqual([heard, session.state], [["late"], "joined"]);
-});
-
-test("a connection lost while subscribing anew does not count as joined", async () => {
-  const {session, socket} = await join();
-  session.subscribe("news", () => {});
-  socket.receive(33, 1, 55);
-  socket.drop();
-  mock.timers.tick(500);
-  FakeWebSocket.last.open();
-  FakeWebSocket.last.receive(2, 7002, {});
-  FakeWebSocket.last.drop();
-  await settled();
-  assert.equal(session.state, "waiting");
-});
-
-test("reconnectNow leaves a session alone that is joined or closed", async () => {
-  const {session} = await join();
-  session.reconnectNow();
-  assert.deepEqual([FakeWebSocket.all.length, session.state], [1, "joined"]);
-  const leaving = session.leave();
-  FakeWebSocket.last.receive(6, {}, "wamp.close.goodbye_and_out");
-  await leaving;
-  session.reconnectNow();
-  assert.equal(FakeWebSocket.all.length, 1);
-});
-
-test("reconnectNow does not sit out the delay", async () => {
-  const {session, socket} = await join();
-  socket.drop();
-  session.reconnectNow();
-  assert.notEqual(FakeWebSocket.last, socket);
-  assert.equal(session.state, "connecting");
-  mock.timers.tick(500);
-  assert.equal(FakeWebSocket.all.length, 2);
-});
-
-test("GOODBYE from the router is answered; killed means staying away", async () => {
-  const {session, socket} = await join();
-  socket.receive(6, {message: "bye"}, "wamp.close.killed");
-  assert.deepEqual(socket.sent, [[6, {}, "wamp.close.goodbye_and_out"]]);
-  mock.timers.tick(600_000);
-  assert.equal(FakeWebSocket.all.length, 1);
-  assert.equal(session.state, "closed");
-  assert.deepEqual(states.at(-1), ["closed", "wamp.close.killed"]);
-});
-
-test("a router that shuts down is tried again", async () => {
-  const {session, socket} = await join();
-  socket.receive(6, {}, "wamp.close.system_shutdown");
-  assert.equal(session.state, "waiting");
-  mock.timers.tick(500);
-  assert.equal(FakeWebSocket.all.length, 2);
-});
-
-test("reconnectAfter decides which ends are final", async () => {
-  const {session, socket} = await join({reconnectAfter: ({uri}) => uri === "wamp.close.killed"});
-  socket.receive(6, {}, "wamp.close.killed");
-  assert.equal(session.state, "waiting");
-  mock.timers.tick(500);
-  FakeWebSocket.last.drop();
-  assert.equal(session.state, "closed");
 });
 
 test("leave says goodbye, waits for the answer and does not come back", async () => {
@@ -456,26 +263,23 @@ test("leave ends though the router does not answer", async () => {
   assert.equal(session.state, "closed");
 });
 
-test("leave while waiting to reconnect stops the waiting", async () => {
-  const {session, socket} = await join();
-  socket.drop();
-  await session.leave();
-  mock.timers.tick(600_000);
-  assert.equal(FakeWebSocket.all.length, 1);
-  assert.equal(session.state, "closed");
-});
-
-for (const [name, text] of [
+for (const [name, data] of [
   ["not JSON", "hello"],
   ["no list", "{}"],
   ["an unknown type", "[999]"],
   ["a message for routers", "[48, 1, {}, \"p\"]"],
   ["a type that is no number", "[\"constructor\"]"],
   ["broken base64", "[36, 1, 1, {}, [\"\\u0000!\"]]"],
+  ["bytes", new ArrayBuffer(2)],
+  ["a RESULT without details", "[50, 1]"],
+  ["an EVENT whose arguments are no list", "[36, 1, 1, {}, \"hello\"]"],
+  ["an ERROR without a URI", "[8, 48, 1, {}]"],
+  ["a second WELCOME", "[2, 7002, {}]"],
+  ["a late CHALLENGE", "[4, \"ticket\", {}]"],
 ]) {
   test(`a router that sends ${name} is left with ABORT`, async () => {
     const {session, socket} = await join();
-    socket.receiveText(text);
+    socket.receiveText(data);
     assert.equal(socket.sent[0][0], 3);
     assert.equal(socket.sent[0][2], "wamp.error.protocol_violation");
     assert.equal(session.state, "closed");
@@ -490,9 +294,208 @@ test("answers to requests that nobody waits for are ignored", async () => {
   assert.equal(session.state, "joined");
 });
 
-test("a socket given up is not listened to any more", async () => {
+for (const [name, message] of [
+  ["an EVENT", [36, 1, 1, {}]],
+  ["a RESULT", [50, 1, {}]],
+  ["a WELCOME without an id", [2, null, {}]],
+]) {
+  test(`a router that begins with ${name} is left with ABORT`, () => {
+    const {session, socket} = start();
+    socket.receive(...message);
+    assert.equal(socket.sent[1][2], "wamp.error.protocol_violation");
+    assert.equal(session.state, "closed");
+  });
+}
+
+test("an answer of another type than its request is a violation", async () => {
   const {session, socket} = await join();
-  socket.drop();
-  socket.receive(6, {}, "wamp.close.killed");
+  const answer = session.call("p");
+  socket.receive(33, 1, 55);
+  await assert.rejects(answer, {uri: "client.connection_lost"});
+  assert.equal(session.state, "closed");
+});
+
+test("where there is no WebSocket, connect says so at once", () => {
+  const {WebSocket} = globalThis;
+  delete globalThis.WebSocket;
+  try {
+    assert.throws(() => connect("ws://server/ws", "members"), /no WebSocket/);
+  } finally {
+    if (WebSocket) globalThis.WebSocket = WebSocket;
+  }
+});
+
+test("a URL that is none is refused at once", () => {
+  assert.throws(() => connect("ws://", "members", {WebSocket: FakeWebSocket}), TypeError);
+  assert.equal(FakeWebSocket.all.length, 0);
+});
+
+test("http: is taken for ws:, and a path is one of the page's server", (t) => {
+  connect("http://server/ws", "members", {WebSocket: FakeWebSocket, page: null});
+  assert.equal(FakeWebSocket.last.url, "ws://server/ws");
+  globalThis.location = {href: "https://shop.example/cart?n=1"};
+  t.after(() => delete globalThis.location);
+  connect("/ws", "members", {WebSocket: FakeWebSocket, page: null});
+  assert.equal(FakeWebSocket.last.url, "wss://shop.example/ws");
+});
+
+test("options that are undefined are as if left out", () => {
+  const {session} = start({joinTimeout: undefined, onState: undefined, random: undefined});
+  mock.timers.tick(14_999);
+  assert.equal(session.state, "connecting");
+  mock.timers.tick(1);
   assert.equal(session.state, "waiting");
+});
+
+test("WAMP's own options of a call go along", async () => {
+  const {session, socket} = await join();
+  session.call("p", [], {}, {timeout: 500, disclose_me: true}).catch(() => {});
+  assert.deepEqual(socket.sent[0][2], {timeout: 500, disclose_me: true});
+});
+
+test("arguments that are no list fail the call", async () => {
+  const {session, socket} = await join();
+  await assert.rejects(session.call("p", "milk"), TypeError);
+  await assert.rejects(session.publish("t", "milk"), TypeError);
+  assert.deepEqual(socket.sent, []);
+});
+
+test("killed, a procedure has the last word", async () => {
+  const {session, socket} = await join();
+  const controller = new AbortController();
+  const {signal} = controller;
+  const answers = ["a", "b"].map((name) =>
+    session.call(name, [], {}, {signal, cancelMode: "kill"}));
+  controller.abort();
+  assert.deepEqual(socket.sent.slice(2), [[49, 1, {mode: "kill"}], [49, 2, {mode: "kill"}]]);
+  socket.receive(50, 1, {}, ["won the race"]);
+  socket.receive(8, 48, 2, {}, "wamp.error.canceled");
+  assert.equal(await answers[0], "won the race");
+  await assert.rejects(answers[1], {uri: "wamp.error.canceled"});
+});
+
+test("a signal is not listened to after its calls", async () => {
+  const {session, socket} = await join();
+  const {signal} = new AbortController();
+  const answers = ["a", "b"].map((name) => session.call(name, [], {}, {signal}));
+  assert.equal(getEventListeners(signal, "abort").length, 2);
+  socket.receive(50, 1, {}, []);
+  socket.drop();
+  await Promise.allSettled(answers);
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+});
+
+test("publish without acknowledgement waits for nothing", async () => {
+  const {session, socket} = await join();
+  assert.equal(await session.publish("news", ["hi"], {}, {acknowledge: false}), undefined);
+  assert.deepEqual(socket.sent, [[16, 1, {acknowledge: false}, "news", ["hi"]]]);
+  // It has used up an id all the same.
+  session.call("p").catch(() => {});
+  assert.equal(socket.sent[1][1], 2);
+});
+
+test("buffers and views of them travel as bytes", async () => {
+  const {session, socket} = await join();
+  const {buffer} = Uint8Array.of(9, 1, 2, 9);
+  session.call("p", [buffer, new DataView(buffer, 1, 2), Buffer.from([1, 2])]).catch(() => {});
+  assert.deepEqual(socket.sent[0][4], ["\0CQECCQ==", "\0AQI=", "\0AQI="]);
+});
+
+test("a subscription that is taken back before it is in place is undone", async () => {
+  const {session, socket} = await join();
+  const heard = [];
+  const subscribing = session.subscribe("news", () => heard.push("event"));
+  socket.drop();
+  const subscription = await subscribing;
+  session.reconnectNow();
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.receive(2, 7002, {});
+  await session.unsubscribe(subscription);
+  FakeWebSocket.last.receive(33, 1, 55);
+  FakeWebSocket.last.receive(36, 55, 1, {});
+  assert.deepEqual(FakeWebSocket.last.sent.slice(2), [[34, 2, 55]]);
+  assert.deepEqual(heard, []);
+});
+
+test("an exact subscription is the same whether it says so or not", async () => {
+  const {session, socket} = await join();
+  const first = session.subscribe("news", () => {});
+  session.subscribe("news", () => {}, {match: "exact"});
+  socket.receive(33, 1, 55);
+  socket.receive(33, 2, 55);
+  await session.unsubscribe(await first);
+  assert.equal(socket.sent.length, 2);
+});
+
+test("a handler may unsubscribe another, which then does not hear the event", async () => {
+  const {session, socket} = await join();
+  const heard = [];
+  session.subscribe("news", () => session.unsubscribe(second));
+  const subscribing = session.subscribe("news", () => heard.push("second"));
+  socket.receive(33, 1, 55);
+  socket.receive(33, 2, 55);
+  const second = await subscribing;
+  socket.receive(36, 55, 1, {});
+  assert.deepEqual(heard, []);
+});
+
+test("after leave nothing new is begun, and no handler hears anything", async () => {
+  const {session, socket} = await join();
+  const heard = [];
+  session.subscribe("news", () => heard.push("event"));
+  socket.receive(33, 1, 55);
+  const underWay = session.call("p");
+  const leaving = session.leave();
+  await assert.rejects(session.call("q"), {uri: "client.connection_lost"});
+  socket.receive(36, 55, 1, {});
+  socket.receive(50, 2, {}, ["just in time"]);
+  assert.equal(await underWay, "just in time");
+  assert.deepEqual(heard, []);
+  assert.equal(socket.sent.at(-1)[0], 6);
+  socket.receive(6, {}, "wamp.close.goodbye_and_out");
+  await leaving;
+});
+
+test("a GOODBYE that crosses ours is not answered once more", async () => {
+  const {session, socket} = await join();
+  const leaving = session.leave();
+  socket.receive(6, {}, "wamp.close.system_shutdown");
+  await leaving;
+  assert.equal(socket.sent.length, 1);
+  assert.equal(session.state, "closed");
+});
+
+for (const [phase, advance] of [
+  ["before the socket is open", () => {}],
+  ["before WELCOME", (socket) => socket.open()],
+]) {
+  test(`leave ${phase} closes the socket for good`, async () => {
+    const session = connect("ws://server/ws", "members", {WebSocket: FakeWebSocket});
+    const socket = FakeWebSocket.last;
+    advance(socket);
+    await session.leave();
+    assert.deepEqual([session.state, socket.readyState], ["closed", 3]);
+    await assert.rejects(session.joined, {uri: "wamp.close.normal"});
+    mock.timers.tick(600_000);
+    assert.equal(FakeWebSocket.all.length, 1);
+  });
+}
+
+test("leaving a session that is closed is no different", async () => {
+  const {session, socket} = await join();
+  socket.receive(6, {}, "wamp.close.killed");
+  await session.leave();
+  assert.equal(session.state, "closed");
+});
+
+test("an answer to a challenge that comes too late is not sent", async () => {
+  let answer;
+  const {session, socket} = start({onChallenge: () => new Promise((resolve) => { answer = resolve; })});
+  socket.receive(4, "ticket", {});
+  socket.drop();
+  session.reconnectNow();
+  FakeWebSocket.last.open();
+  answer("late");
+  await settled();
+  assert.equal(FakeWebSocket.last.sent.length, 1);
 });
