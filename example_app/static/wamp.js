@@ -322,7 +322,7 @@ export class Session {
       if (!handlers[message[0]]) throw new TypeError(`message ${message[0]} is untimely`);
       handlers[message[0]](message);
     } catch (error) {
-      this.#refuse("wamp.error.protocol_violation", error);
+      this.#refuse("wamp.error.protocol_violation", error, {message: String(error)});
     }
   }
 
@@ -381,15 +381,16 @@ export class Session {
       const signature = await onChallenge(method, extra);
       if (this.#connection === connection) this.#send([AUTHENTICATE, signature, {}]);
     } catch (error) {
-      if (this.#connection === connection) this.#refuse("wamp.error.authentication_failed", error);
+      if (this.#connection !== connection) return;
+      // What went wrong is not for the router to know: it may be about the secret.
+      this.#refuse("wamp.error.authentication_failed", error, {});
     }
   }
 
-  /** End the session from our side. @param {string} uri @param {unknown} cause */
-  #refuse(uri, cause) {
-    const details = {message: String(cause)};
+  /** End the session from our side. @param {string} uri @param {unknown} cause @param {Dict} details */
+  #refuse(uri, cause, details) {
     this.#send([ABORT, details, uri]);
-    this.#end(new AbortError(uri, details));
+    this.#end(new AbortError(uri, {message: String(cause)}, cause));
   }
 
   /** Put everything in place again, and only then say that we are back. */
@@ -468,6 +469,8 @@ export class Session {
   /** @param {WampError} reason */
   #close(reason) {
     this.#stopWatching();
+    this.#subscriptions.close();
+    this.#registrations.close();
     if (this.#state === "joined") this.#joined = deferred();
     this.#setState("closed", reason);
     this.#joined.reject(reason);

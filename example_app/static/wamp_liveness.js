@@ -16,7 +16,7 @@ export class Liveness {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
 
   /**
-   * @param {number} interval milliseconds of silence before asking; 0: ask on `check` only.
+   * @param {number} interval milliseconds of silence before asking; 0: never ask.
    * @param {() => void} ask something that any router answers
    * @param {() => void} onSilence
    */
@@ -29,10 +29,9 @@ export class Liveness {
   /** A session begins. */
   start() {
     this.stop();
-    if (this.#interval > 0) {
-      this.#isHeard = false;
-      this.#timer = setTimeout(() => this.#isHeard ? this.start() : this.check(), this.#interval);
-    }
+    if (this.#interval === 0) return;
+    this.#isHeard = false;
+    this.#timer = setTimeout(() => this.#isHeard ? this.start() : this.check(), this.#interval);
   }
 
   /** Something was received. */
@@ -42,7 +41,7 @@ export class Liveness {
 
   /** Find out now. */
   check() {
-    if (this.#isAsking) return;
+    if (this.#isAsking || this.#interval === 0) return;
     clearTimeout(this.#timer);
     this.#isAsking = true;
     this.#isHeard = false;

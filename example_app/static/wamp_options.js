@@ -37,7 +37,7 @@ import {isLoss} from "./wamp_values.js";
  * @property {number} [maxDelay] milliseconds between attempts, at most; 30,000.
  * @property {number} [heartbeat]
  *   milliseconds of silence after which the router is asked whether it is there; 30,000.
- *   0 for never: for a server that answers one request after the other, however long.
+ *   0 for never: for a server that does one request after the other, however long it takes.
  * @property {Page | null} [page]
  *   the window or worker that tells when somebody looks or the network is back; the present
  *   one. null: nobody tells.

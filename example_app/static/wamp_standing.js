@@ -3,7 +3,7 @@
  */
 
 import {REGISTER, SUBSCRIBE, UNREGISTER, UNSUBSCRIBE} from "./wamp_messages.js";
-import {WampError, isLoss} from "./wamp_values.js";
+import {WampError, connectionLost, isLoss} from "./wamp_values.js";
 
 /**
  * @typedef {import("./wamp_requests.js").Requests} Requests
@@ -64,6 +64,7 @@ export class Registration {
 /** @template {Entry} E */
 export class Standing {
   #requests; #type; #undo;
+  #isClosed = false;
   /** @type {Set<E>} */ #wanted = new Set();
   /** By the router's id, which several subscriptions may share. @type {Map<number, Set<E>>} */
   #inPlace = new Map();
@@ -79,15 +80,17 @@ export class Standing {
    * Want it from now on. Without a session it takes effect in the next one.
    *
    * @param {E} entry
-   * @returns {Promise<E>} rejects with the router's refusal, and then it is not wanted.
+   * @returns {Promise<E>} rejects with the router's refusal, or once there is no next session;
+   *   then it is not wanted.
    */
   async add(entry) {
+    if (this.#isClosed) throw connectionLost("the session is closed for good");
     this.#wanted.add(entry);
     if (!this.#requests.isOpen) return entry;
     try {
       await this.#establish(entry);
     } catch (error) {
-      if (!isLoss(error)) {
+      if (this.#isClosed || !isLoss(error)) {
         this.#wanted.delete(entry);
         throw error;
       }
@@ -141,6 +144,12 @@ export class Standing {
   forget() {
     for (const entries of this.#inPlace.values()) for (const entry of entries) entry.id = null;
     this.#inPlace.clear();
+  }
+
+  /** There will be no next session. */
+  close() {
+    this.#isClosed = true;
+    this.#wanted.clear();
   }
 
   /**

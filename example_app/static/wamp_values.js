@@ -38,12 +38,17 @@ export class WampError extends Error {
   }
 }
 
-/** The router refused the session, or one side ended it for a violation. */
+/** The router refused the session, or one side ended it; `cause` says why we did. */
 export class AbortError extends WampError {
-  /** @param {string} reason @param {Record<string, any>} details */
-  constructor(reason, details) {
+  /**
+   * @param {string} reason
+   * @param {Record<string, any>} details
+   * @param {unknown} [cause]
+   */
+  constructor(reason, details, cause) {
     super(reason, details.message === undefined ? [] : [details.message], details);
     this.name = "AbortError";
+    this.cause = cause;
   }
 }
 

@@ -253,7 +253,8 @@ def test_a_page_is_called_with_progress_results_and_errors(page: Page) -> None:
                 if (unit !== "m") throw new WampError("page.error.unit", [a], {unit});
                 return new Result([a + b], {unit});
             });
-            await other.register("page.fail", async () => { throw new Error("secret"); });
+            const fail = () => { throw new Error("secret"); };
+            await other.register("page.fail", fail);
             const seen = [];
             const onProgress = (value) => seen.push(value);
             const ask = (unit) => window.outcome(

@@ -15,6 +15,9 @@ STATIC = HERE.parents[2] / "example_app" / "static"
 MODULES = sorted(STATIC.glob("wamp*.js"))
 LINES_AT_MOST = 500
 
+# node and TypeScript start slowly on a busy machine.
+pytestmark = pytest.mark.timeout(180)
+
 
 @pytest.mark.parametrize(
     "tests", [pytest.param(path, id=path.name) for path in HERE.glob("*.test.mjs")]

@@ -37,8 +37,12 @@ test("CHALLENGE is answered with what onChallenge returns", async () => {
 test("a CHALLENGE that cannot be answered ends the session for good", async () => {
   const {session, socket} = start();
   socket.receive(4, "ticket", {});
-  await assert.rejects(session.joined, {uri: "wamp.error.authentication_failed"});
-  assert.equal(socket.sent[1][0], 3);
+  await assert.rejects(session.joined, (error) => {
+    assert.equal(error.uri, "wamp.error.authentication_failed");
+    assert.match(error.cause.message, /no onChallenge/);
+    return true;
+  });
+  assert.deepEqual(socket.sent[1], [3, {}, "wamp.error.authentication_failed"]);
   assert.equal(session.state, "closed");
 });
 
@@ -486,6 +490,18 @@ test("leaving a session that is closed is no different", async () => {
   socket.receive(6, {}, "wamp.close.killed");
   await session.leave();
   assert.equal(session.state, "closed");
+});
+
+test("a session that is closed for good takes no subscriptions and no procedures", async () => {
+  const {session, socket} = await join();
+  const underWay = session.subscribe("news", () => {});
+  socket.receive(6, {}, "wamp.close.killed");
+  for (const request of [
+    underWay,
+    session.subscribe("news", () => {}),
+    session.register("p", () => {}),
+    session.call("p"),
+  ]) await assert.rejects(request, {uri: "client.connection_lost"});
 });
 
 test("an answer to a challenge that comes too late is not sent", async () => {

@@ -352,11 +352,12 @@ test("a router that speaks by itself is not asked", async () => {
 test("without a heartbeat silence is no news", async () => {
   const {session, socket} = await join({heartbeat: 0});
   mock.timers.tick(600_000);
+  session.reconnectNow();
   assert.deepEqual([session.state, socket.sent], ["joined", []]);
 });
 
 test("reconnectNow asks a joined session's router once", async () => {
-  const {session, socket} = await join({heartbeat: 0});
+  const {session, socket} = await join();
   session.reconnectNow();
   session.reconnectNow();
   assert.deepEqual(socket.sent, [PROBE]);
