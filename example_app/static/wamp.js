@@ -36,7 +36,7 @@ import {withDefaults} from "./wamp_options.js";
 import {watchPage} from "./wamp_page.js";
 import {Requests} from "./wamp_requests.js";
 import {Registration, Standing, Subscription} from "./wamp_standing.js";
-import {AbortError, Result, WampError, connectionLost, payload} from "./wamp_values.js";
+import {AbortError, Result, WampError, connectionLost, isLoss, payload} from "./wamp_values.js";
 
 export {AbortError, Registration, Result, Subscription, WampError};
 
@@ -181,7 +181,7 @@ export class Session {
    * wamp.error.runtime_error only.
    *
    * @template {any[]} [Args=any[]]
-   * @template {Record<string, any>} [Kwargs=Record<string, any>]
+   * @template {Dict} [Kwargs=Dict]
    * @param {string} uri
    * @param {Procedure<Args, Kwargs>} procedure
    * @param {RegisterOptions} [options]
@@ -208,7 +208,7 @@ export class Session {
    * Without a connection it is remembered and takes effect with the next one.
    *
    * @template {any[]} [Args=any[]]
-   * @template {Record<string, any>} [Kwargs=Record<string, any>]
+   * @template {Dict} [Kwargs=Dict]
    * @param {string} topic
    * @param {(event: WampEvent<Args, Kwargs>) => void} handler
    * @param {SubscribeOptions} [options]
@@ -441,7 +441,7 @@ export class Session {
     this.#id = null;
     this.#subscriptions.forget();
     this.#registrations.forget();
-    const lost = connectionLost(reason.message);
+    const lost = isLoss(reason) ? reason : connectionLost(reason.message);
     this.#requests.close(lost);
     this.#invocations.close(lost);
     if (this.#comesBack(reason)) this.#wait(reason);

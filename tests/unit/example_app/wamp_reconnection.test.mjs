@@ -13,7 +13,8 @@ test("a lost connection fails the calls under way and refuses new ones", async (
   const {session, socket} = await join();
   const answer = session.call("p");
   socket.drop();
-  await assert.rejects(answer, {uri: "client.connection_lost"});
+  const message = "client.connection_lost: connection lost";
+  await assert.rejects(answer, {uri: "client.connection_lost", message});
   await assert.rejects(session.call("p"), {uri: "client.connection_lost"});
   assert.deepEqual(states.at(-1), ["waiting", "client.connection_lost"]);
 });
