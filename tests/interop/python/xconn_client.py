@@ -1,0 +1,164 @@
+"""xconn's asynchronous client, driven by a test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from wampproto.exception import ApplicationError as Aborted
+from wampproto.messages import Goodbye, Message, Welcome
+from xconn import (
+    AnonymousAuthenticator,
+    AsyncClient,
+    JSONSerializer,
+    MsgPackSerializer,
+    TicketAuthenticator,
+    WAMPCRAAuthenticator,
+)
+from xconn.exception import ApplicationError
+from xconn.types import Event, Invocation, Result
+
+from tests.interop.python.driver import (
+    Client,
+    Joined,
+    Joining,
+    Listener,
+    Payload,
+    Procedure,
+    Progress,
+    StartedCall,
+    Undo,
+    WampError,
+    serve,
+)
+
+SERIALIZERS = {"json": JSONSerializer, "msgpack": MsgPackSerializer}
+AUTHENTICATORS = {"ticket": TicketAuthenticator, "wampcra": WAMPCRAAuthenticator}
+
+
+def witnessing(serializer: str, witness: Callable[[Message], None]) -> Any:
+    """Make a serializer that shows each message received.
+
+    xconn keeps WELCOME's authmethod and the reason of a GOODBYE from its user.
+    """
+    witnessed = SERIALIZERS[serializer]()
+    deserialize = witnessed.deserialize
+
+    def show(data: Any) -> Any:
+        message = deserialize(data)
+        witness(message)
+        return message
+
+    witnessed.deserialize = show
+    return witnessed
+
+
+class XconnCall(StartedCall):
+    def __init__(self, task: asyncio.Task[Result]) -> None:
+        self._task = task
+
+    async def result(self) -> Payload:
+        with wamp_errors():
+            return payload_of(await self._task)
+
+    def cancel(self) -> None:
+        raise NotImplementedError("xconn sends no CANCEL")
+
+
+class XconnClient(Client):
+    leaves_binary_to_its_user = True
+
+    async def join(self, joining: Joining, sent_away: Callable[[str], None]) -> Joined:
+        welcomes = []
+
+        def witness(message: Message) -> None:
+            if isinstance(message, Welcome):
+                welcomes.append(message)
+            elif isinstance(message, Goodbye) and not self._is_leaving:
+                sent_away(message.reason)
+
+        self._is_leaving = False
+        client = AsyncClient(
+            AUTHENTICATORS[joining.authmethod](joining.authid, joining.secret)
+            if joining.authmethod
+            else AnonymousAuthenticator(""),
+            witnessing(joining.serializer, witness),
+        )
+        with wamp_errors():
+            self._session = await client.connect(joining.url, joining.realm)
+        (welcome,) = welcomes
+        # It looks at no realm but the one that it asked for.
+        return Joined(
+            joining.realm, welcome.authid, welcome.authrole, welcome.authmethod
+        )
+
+    async def leave(self) -> None:
+        self._is_leaving = True
+        if self._session.wait_task.done():
+            # A message that it did not expect has ended its reading; it would wait in
+            # vain for the answer to GOODBYE.
+            await self._session._base_session.close()
+        else:
+            await self._session.leave()
+
+    async def call(
+        self, procedure: str, payload: Payload, progress: Progress | None
+    ) -> StartedCall:
+        options = {"receive_progress": True} if progress else None
+        return XconnCall(
+            asyncio.create_task(
+                self._session.call(procedure, payload.args, payload.kwargs, options)
+            )
+        )
+
+    async def register(self, uri: str, match: str | None, procedure: Procedure) -> Undo:
+        async def endpoint(invocation: Invocation) -> Result:
+            called = (invocation.details or {}).get("procedure", uri)
+            try:
+                result = await procedure(called, payload_of(invocation), None)
+            except WampError as error:
+                raise ApplicationError(
+                    error.uri, *error.arguments, **error.keywords
+                ) from None
+            return Result(result.args, result.kwargs)
+
+        with wamp_errors():
+            registration = await self._session.register(
+                uri, endpoint, options={"match": match} if match else None
+            )
+        undo: Undo = registration.unregister
+        return undo
+
+    async def subscribe(self, uri: str, match: str | None, listener: Listener) -> Undo:
+        async def hear(event: Event) -> None:
+            listener((event.details or {}).get("topic", uri), payload_of(event))
+
+        with wamp_errors():
+            subscription = await self._session.subscribe(
+                uri, hear, options={"match": match} if match else None
+            )
+        undo: Undo = subscription.unsubscribe
+        return undo
+
+    async def publish(self, topic: str, payload: Payload, *, acknowledge: bool) -> None:
+        options = {"acknowledge": acknowledge}
+        with wamp_errors():
+            await self._session.publish(topic, payload.args, payload.kwargs, options)
+
+
+def payload_of(carrier: Result | Invocation | Event) -> Payload:
+    return Payload(carrier.args or [], carrier.kwargs or {})
+
+
+@contextmanager
+def wamp_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ApplicationError, Aborted) as error:
+        raise WampError(error.message, error.args, error.kwargs) from None
+
+
+if __name__ == "__main__":
+    serve(XconnClient)
