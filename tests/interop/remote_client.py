@@ -120,11 +120,6 @@ class RemoteClient:
         note = await self._note("invocation")
         return Invocation(self, **note)
 
-    async def interruption(self) -> int:
-        """Wait until the client learns that a call is given up; return its number."""
-        number: int = (await self._note("interrupted"))["invocation"]
-        return number
-
     # --- Publishing and subscribing ---------------------------------------------------
 
     async def subscribe(self, uri: str, *, match: str | None = None) -> None:

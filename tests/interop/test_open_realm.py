@@ -87,14 +87,33 @@ async def test_a_cancelled_call_is_answered_whatever_its_callee_understands(
     error = await error_of(call.answer())
     # then
     assert error.uri == "wamp.error.canceled"
+    # and both may go on, even if the callee has not learnt of it
     if lacks(callee, "interruption"):
         await invocation.answer("too late")
-    else:
-        assert await serving.interruption() == invocation.invocation
-    # and both may go on
     call = calling.start_call("lab.slow")
     await (await serving.invocation()).answer("at last")
     assert await call.answer() == Answer(["at last"])
+
+
+@each_pair(callee=("interruption",), caller=("cancelling",))
+async def test_a_callee_learns_that_its_call_has_been_given_up(
+    cast: Cast, server: Server, callee: str, caller: str
+) -> None:
+    # given
+    serving = await cast.joined(server, callee, "lab")
+    calling = await cast.joined(server, caller, "lab")
+    await serving.register("lab.slow")
+    call = calling.start_call("lab.slow")
+    await serving.invocation()
+    # when
+    await call.cancel()
+    await error_of(call.answer())
+    # then, before anything else reaches it
+    call = calling.start_call("lab.slow")
+    next_invocation = await serving.invocation()
+    assert serving.has_noted("interrupted")
+    await next_invocation.answer()
+    await call.answer()
 
 
 @each_pair()

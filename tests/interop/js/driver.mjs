@@ -44,8 +44,11 @@ class Conversation {
   async hold() {
     for await (const line of createInterface({ input: this.#socket })) this.#obey(JSON.parse(line));
     for (const { reject } of this.#serving.values()) reject(new WampError("test.error.over"));
-    await this.leave();
-    this.#socket.end();
+    try {
+      await this.leave();
+    } finally {
+      this.#socket.end();
+    }
   }
 
   crash(error) {

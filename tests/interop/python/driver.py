@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import Any
 
-END_OF_TEST = "the test is over"
-
 
 class WampError(Exception):
     """An error as the client's user sees it."""
@@ -150,11 +148,13 @@ class Conversation:
             task.add_done_callback(self._tasks.discard)
         for answer, _ in self._serving.values():
             if not answer.done():
-                answer.set_exception(WampError("test.error.over", [END_OF_TEST]))
-        await self._leave()
-        for task in self._tasks:
-            task.cancel()
-        self._writer.close()
+                answer.set_exception(WampError("test.error.over"))
+        try:
+            await self._leave()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            self._writer.close()
 
     async def _obey(self, id: int, order: str, **details: Any) -> None:
         try:

@@ -96,12 +96,16 @@ class XconnClient(Client):
 
     async def leave(self) -> None:
         self._is_leaving = True
-        if self._session.wait_task.done():
-            # A message that it did not expect has ended its reading; it would wait in
-            # vain for the answer to GOODBYE.
+        reading = self._session.wait_task
+        leaving = asyncio.create_task(self._session.leave())
+        await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if reading.done() and not reading.cancelled() and reading.exception():
+            # A message that it did not expect has ended its reading: it would wait in
+            # vain for the answer to its GOODBYE.
+            leaving.cancel()
             await self._session._base_session.close()
         else:
-            await self._session.leave()
+            await leaving
 
     async def call(
         self, procedure: str, payload: Payload, progress: Progress | None
