@@ -59,6 +59,7 @@ def serializer_of(client: str) -> str:
 def lacks(client: str, *needs: str) -> list[str]:
     """Return what is wanted of a client that it cannot do, with the reasons."""
     name = name_of(client)
+    assert set(needs) <= {need for _, need in LACKS}, needs
     return [
         f"{name} lacks {need}: {LACKS[name, need]}"
         for need in needs
