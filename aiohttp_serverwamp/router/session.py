@@ -142,6 +142,10 @@ class RouterSession(Peer):
         """Whether the client is a member of its realm now."""
         return self.state is State.ESTABLISHED
 
+    @property
+    def _awaits_another_hello(self) -> bool:
+        return self._again and self.state is State.CLOSED
+
     def public(self) -> Any:
         """Return the public Session, made on first use."""
         if self.view is None:
@@ -442,7 +446,7 @@ class RouterSession(Peer):
 
     def _turn_away(self, reason: str, message: str, code: int) -> None:
         """End what has not become a session, by ABORT where one was expected."""
-        if self._again and self.state is State.CLOSED:
+        if self._awaits_another_hello:
             self._end(code, "goodbye")  # the client has taken its leave (REQ-SES-014)
         else:
             self._abort(reason, message, code)
@@ -450,6 +454,8 @@ class RouterSession(Peer):
     def _violated(self, error: ProtocolViolation) -> None:
         if self.state in (State.SHUTTING_DOWN, State.ENDED):
             return
+        if self._awaits_another_hello:
+            return  # it was meant for the session before
         logger.info("session %s: protocol violation: %s", self.id, error)
         self._abort(uris.PROTOCOL_VIOLATION, str(error), PROTOCOL_ERROR)
 

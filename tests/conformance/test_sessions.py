@@ -458,17 +458,32 @@ def test_a_client_joins_again_as_whom_it_proves_to_be_this_time() -> None:
     assert client.closed == 1000
 
 
-@pytest.mark.parametrize("message", [[48, 1, {}, "com.p"], [6, {}, "com.bye"], [999]])
-def test_who_has_left_may_say_nothing_but_hello(message: list[Any]) -> None:
-    """REQ-SES-001: the connection is as it was in the beginning."""
+@pytest.mark.parametrize(
+    "message",
+    [
+        [70, 1, {}, ["late"]],
+        [8, 68, 1, {}, "com.late"],
+        [48, 1, {}, "com.p"],
+        [6, {}, "com.bye"],
+        [999],
+    ],
+)
+def test_what_is_said_to_a_session_that_was_left_is_not_looked_at(
+    message: list[Any],
+) -> None:
+    """REQ-MSG-023: an Autobahn|JS callee may still answer a call after its GOODBYE,
+    and would tell its user that ABORT was the reason of its closing.
+    """
     client = World().join()
     client.send([6, {}, "wamp.close.close_realm"])
     client.received()
 
     client.send(message)
 
-    assert is_violation(client.received())
-    assert client.closed == 1002
+    assert client.received() == []
+    assert client.closed is None
+    client.hello()
+    assert [answer[0] for answer in client.received()] == [2]
 
 
 def test_who_has_left_and_does_not_come_back_is_closed_without_another_word() -> None:
