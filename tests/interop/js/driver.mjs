@@ -43,7 +43,6 @@ class Conversation {
 
   async hold() {
     for await (const line of createInterface({ input: this.#socket })) this.#obey(JSON.parse(line));
-    for (const { reject } of this.#serving.values()) reject(new WampError("test.error.over"));
     try {
       await this.leave();
     } finally {

@@ -146,9 +146,6 @@ class Conversation:
             task = asyncio.create_task(self._obey(**json.loads(line)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        for answer, _ in self._serving.values():
-            if not answer.done():
-                answer.set_exception(WampError("test.error.over"))
         try:
             await self._leave()
         finally:
