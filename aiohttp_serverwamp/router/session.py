@@ -185,6 +185,8 @@ class RouterSession(Peer):
         kind = type(message)
         handler = HANDLERS[self.state].get(kind)
         if handler is None:
+            if self._awaits_another_hello:
+                return  # it was meant for the session before
             raise ProtocolViolation(
                 f"{kind.__name__.upper()} received while {self.state.value}"
             )
@@ -454,8 +456,6 @@ class RouterSession(Peer):
     def _violated(self, error: ProtocolViolation) -> None:
         if self.state in (State.SHUTTING_DOWN, State.ENDED):
             return
-        if self._awaits_another_hello:
-            return  # it was meant for the session before
         logger.info("session %s: protocol violation: %s", self.id, error)
         self._abort(uris.PROTOCOL_VIOLATION, str(error), PROTOCOL_ERROR)
 

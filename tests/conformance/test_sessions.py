@@ -465,7 +465,6 @@ def test_a_client_joins_again_as_whom_it_proves_to_be_this_time() -> None:
         [8, 68, 1, {}, "com.late"],
         [48, 1, {}, "com.p"],
         [6, {}, "com.bye"],
-        [999],
     ],
 )
 def test_what_is_said_to_a_session_that_was_left_is_not_looked_at(
@@ -484,6 +483,18 @@ def test_what_is_said_to_a_session_that_was_left_is_not_looked_at(
     assert client.closed is None
     client.hello()
     assert [answer[0] for answer in client.received()] == [2]
+
+
+@pytest.mark.parametrize("message", [[999], [48, 1], [1, "realm1", {}], {"code": 1}])
+def test_what_is_malformed_is_a_violation_there_as_well(message: Any) -> None:
+    client = World().join()
+    client.send([6, {}, "wamp.close.close_realm"])
+    client.received()
+
+    client.send(message)
+
+    assert is_violation(client.received())
+    assert client.closed == 1002
 
 
 def test_who_has_left_and_does_not_come_back_is_closed_without_another_word() -> None:
