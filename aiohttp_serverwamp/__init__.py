@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiohttp_serverwamp import adapters, errors, messages, uris
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.auth.http_session import session_authenticator
@@ -30,6 +32,7 @@ from aiohttp_serverwamp.hosting.publication import (
 )
 from aiohttp_serverwamp.hosting.realm_api import RealmAPI
 from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
+from aiohttp_serverwamp.hosting.serverwamp_names import MODULES as _MODULES
 from aiohttp_serverwamp.hosting.services import procedure, topic
 from aiohttp_serverwamp.hosting.session import Session
 from aiohttp_serverwamp.limits import Limits
@@ -83,3 +86,11 @@ __all__ = [
     "topic",
     "uris",
 ]
+
+if not TYPE_CHECKING:  # which would take it for permission to use any name
+
+    def __getattr__(name: str) -> object:
+        problem = f"module {__name__!r} has no attribute {name!r}"
+        if name in _MODULES:
+            problem += f", as serverwamp has: {_MODULES[name]}"
+        raise AttributeError(problem)

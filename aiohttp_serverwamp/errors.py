@@ -9,7 +9,7 @@
      ├─ ApplicationError       uri, args, kwargs; raised by handlers, raised to callers
      │   ├─ SubscribeError     a subscription handler refuses a subscriber
      │   └─ one subclass per predefined URI, listed in ERRORS_BY_URI
-     ├─ ConnectionClosed       using a session or connection that has ended
+     ├─ ConnectionClosed       using what has ended; a ConnectionError as well
      └─ ConfigurationError     wrong set-up; raised there; says what to call instead
 
 Whose fault it is decides the branch: the remote peer's, the joining client's, the
@@ -153,7 +153,15 @@ def _made_again(cls: type[ApplicationError], args: tuple[Any, ...]) -> Applicati
 
 
 class SubscribeError(ApplicationError):
-    """Raise it in a subscription handler before its ``yield`` to refuse."""
+    """Raise it in a subscription handler before its ``yield`` to refuse.
+
+    The URI may be given by name, too: ``SubscribeError(error_uri="shop.closed")``.
+    """
+
+    def __init__(
+        self, /, *args: Any, error_uri: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*(args if error_uri is None else (error_uri, *args)), **kwargs)
 
 
 class _PredefinedError(ApplicationError):
@@ -262,7 +270,7 @@ class RuntimeFailure(_PredefinedError):
     URI = uris.RUNTIME_ERROR
 
 
-class ConnectionClosed(WAMPError):
+class ConnectionClosed(WAMPError, ConnectionError):
     """The session or connection has ended; nothing can be sent on it any more."""
 
 

@@ -81,8 +81,9 @@ class Realm(RealmMethods):
         self.default_args: dict[str, DefaultArg] = {}
         self._authorizer: Authorizer | None = None
         self._subscriptions: list[HostedSubscription] = []
-        self._life_functions: list[Callable[..., Any]] = []
-        self._life_handlers: list[LifeHandler] = []
+        #: Lifespan handlers with whether they wait for the client to be authenticated.
+        self._life_functions: list[tuple[Callable[..., Any], bool]] = []
+        self._life_handlers: list[tuple[LifeHandler, bool]] = []
         #: Who runs this realm; a realm belongs to one application.
         self.owner: object | None = None
         self._runtime: Runtime | None = None
@@ -159,11 +160,14 @@ class Realm(RealmMethods):
                 route.uri, route.match, call=True, roles=route.roles
             )
 
-    def install_life_handler(self, handler: Callable[..., Any]) -> None:
+    def install_life_handler(
+        self, handler: Callable[..., Any], authenticated_only: bool
+    ) -> None:
         """Add a lifespan handler, for sessions that join from now on."""
         if self._installation is not None:
-            self._life_handlers.append(self._installation.life_handler(handler))
-        self._life_functions.append(handler)
+            compiled = self._installation.life_handler(handler)
+            self._life_handlers.append((compiled, authenticated_only))
+        self._life_functions.append((handler, authenticated_only))
 
     def install_default_arg(self, name: str, supplied: DefaultArg) -> None:
         """Supply handler parameters of one name, before any handler is compiled."""
@@ -209,8 +213,8 @@ class Realm(RealmMethods):
         try:
             self._installation.take_up(self._routes.values(), self._subscriptions)
             self._life_handlers = [
-                self._installation.life_handler(function)
-                for function in self._life_functions
+                (self._installation.life_handler(function), authenticated_only)
+                for function, authenticated_only in self._life_functions
             ]
         except BaseException:
             # Not only our own: the constructor of a service may raise anything.
@@ -265,16 +269,25 @@ class Realm(RealmMethods):
         """Return the public Session of a peer."""
         return Session(peer, self)
 
-    def life(self, session: RouterSession) -> Life | None:
-        """Return what accompanies a session, or None without lifespan handlers."""
-        if not self._life_handlers:
+    def life(self, session: RouterSession, *, joining: bool = False) -> Life | None:
+        """Return what accompanies a session, or None without lifespan handlers.
+
+        That is what waits for the client to be authenticated, and with `joining` what
+        does not.
+        """
+        handlers = [
+            handler
+            for handler, authenticated_only in self._life_handlers
+            if authenticated_only is not joining
+        ]
+        if not handlers:
             return None
         assert self._runtime is not None, "sessions join while live"
         assert session.tasks is not None, (
             "a wire peer always has its connection's tasks"
         )
         occasion = Occasion(session.public())
-        return Life(self._runtime, session.tasks, self._life_handlers, occasion)
+        return Life(self._runtime, session.tasks, handlers, occasion)
 
     def sessions(
         self, *, authid: str | AnyValue = ANY, authrole: str | AnyValue = ANY

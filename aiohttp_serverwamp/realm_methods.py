@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,7 @@ from aiohttp_serverwamp.hosting.route import (
     event_route,
     warn_of_pattern,
 )
+from aiohttp_serverwamp.hosting.serverwamp_names import Advising
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
@@ -43,13 +45,12 @@ if TYPE_CHECKING:
 
 __all__ = ["RealmMethods"]
 
-_MISSING: Final = object()
 #: What one kind of handler or another is given by name.
 _INJECTED: Final = frozenset({"session", "invocation", "request", "topic_uri", "event"})
 _EVERYTHING: Final = re.compile(r"(?s:.+)")
 
 
-class RealmMethods:
+class RealmMethods(Advising):
     """What can be done with a realm; an `Application` does it with its default."""
 
     def _target(self) -> Realm:
@@ -99,10 +100,10 @@ class RealmMethods:
     def set_default_arg(
         self,
         name: str,
-        value: Any = _MISSING,
+        value: Any = None,
         factory: Callable[[], Any] | None = None,
     ) -> None:
-        """Give handlers that have a parameter `name` this value.
+        """Give handlers that have a parameter `name` this value, None by default.
 
         `factory` is called for each call, with no arguments: sync, async, or returning
         an async context manager, which is closed after the call. Callers cannot
@@ -117,7 +118,7 @@ class RealmMethods:
                 f"set_default_arg({name!r}): handlers are given another {name!r} by "
                 "that name; choose another name"
             )
-        if (value is _MISSING) is (factory is None):
+        if value is not None and factory is not None:
             raise ConfigurationError(
                 f"set_default_arg({name!r}): give a value, or factory=, and not both"
             )
@@ -125,19 +126,35 @@ class RealmMethods:
             raise ConfigurationError(
                 f"set_default_arg({name!r}, factory={factory!r}): give a function"
             )
-        self._target().install_default_arg(
-            name, DefaultArg(None if value is _MISSING else value, factory)
-        )
+        self._target().install_default_arg(name, DefaultArg(value, factory))
 
-    def add_session_lifespan_handler(self, handler: Callable[..., Any]) -> None:
+    def add_session_lifespan_handler(
+        self, handler: Callable[..., Any], authenticated_only: bool = True
+    ) -> None:
         """Let an async generator accompany every session of the realm.
 
         It runs to its ``yield`` when a session has joined, before the session's first
         request is handled; the rest runs when the session has left. If it raises, the
         session ends.
+
+        With ``authenticated_only=False`` it accompanies whoever says HELLO, and starts
+        before the authenticators are asked: what it puts into the session they find
+        there.
         """
         check_life_handler(handler, "lifespan handler")
-        self._target().install_life_handler(handler)
+        self._target().install_life_handler(handler, authenticated_only)
+
+    def add_session_state_handler(
+        self, handler: Callable[..., Any], authenticated_only: bool = True
+    ) -> None:
+        """Do as `add_session_lifespan_handler`; the older name, which is deprecated."""
+        warnings.warn(
+            "add_session_state_handler() is deprecated: write "
+            "add_session_lifespan_handler()",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        self.add_session_lifespan_handler(handler, authenticated_only)
 
     # --- Who may join -------------------------------------------------------------
 
@@ -161,18 +178,18 @@ class RealmMethods:
             )
         self._target().transport_authenticators.append(authenticator)
 
-    def set_ticket_authenticator(self, verify: TicketVerifier) -> None:
-        """Let ``verify(session, ticket)`` judge tickets (specification, 7.3).
+    def set_ticket_authenticator(self, authenticator: TicketVerifier) -> None:
+        """Let ``authenticator(session, ticket)`` judge tickets (specification, 7.3).
 
         It may be async, and returns as a transport authenticator does;
         ``session.authid`` is what the client claims to be.
         """
-        if not callable(verify):
+        if not callable(authenticator):
             raise ConfigurationError(
-                f"{verify!r} is no ticket authenticator: give a function of two "
+                f"{authenticator!r} is no ticket authenticator: give a function of two "
                 "arguments, the session and the ticket"
             )
-        self._target().authenticators["ticket"] = TicketAuthenticator(verify)
+        self._target().authenticators["ticket"] = TicketAuthenticator(authenticator)
 
     def set_authentication_handler(
         self, handler: TransportAuthenticator | None
@@ -192,23 +209,24 @@ class RealmMethods:
 
     def set_cra_handlers(
         self,
-        requirement: RequirementProvider,
-        identity: IdentityProvider,
+        requirement_provider: RequirementProvider,
+        identity_provider: IdentityProvider,
     ) -> None:
         """Let clients sign challenges with a shared secret (specification, 7.4).
 
-        ``requirement(session)`` returns a `CRAAuthRequirement`, or None for an unknown
-        user, who is challenged all the same; ``identity(session)`` is asked after a
-        right answer, and returns as a transport authenticator does. Both may be async.
+        ``requirement_provider(session)`` returns a `CRAAuthRequirement`, or None for an
+        unknown user, who is challenged all the same; ``identity_provider(session)`` is
+        asked after a right answer, and returns as a transport authenticator does. Both
+        may be async.
         """
-        for function in (requirement, identity):
+        for function in (requirement_provider, identity_provider):
             if not callable(function):
                 raise ConfigurationError(
                     f"{function!r} is no CRA handler: give two functions of one "
                     "argument, the session"
                 )
         self._target().authenticators["wampcra"] = CRAAuthenticator(
-            requirement, identity
+            requirement_provider, identity_provider
         )
 
     # --- Who may do what ----------------------------------------------------------

@@ -8,6 +8,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.hosting.serverwamp_names import Advising
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp import messages
@@ -79,7 +80,7 @@ def check_arguments(what: str, args: object, kwargs: object) -> None:
         )
 
 
-class Invocation:
+class Invocation(Advising):
     """One call of a hosted procedure (specification, INVOCATION).
 
     Ask for it with a parameter annotated `Invocation`, or named ``invocation`` or

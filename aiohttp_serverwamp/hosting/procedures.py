@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import AsyncSupport
 
 __all__ = ["HostedProcedure", "result_arguments"]
+
+#: Sequences that are one value each.
+_TEXT = (str, bytes, bytearray, memoryview)
 
 
 class HostedProcedure:
@@ -114,8 +117,8 @@ def result_arguments(
     if isinstance(result, RPCResult):
         return list(result.args), result.kwargs
     if spread:
-        if isinstance(result, list):
-            return result, {}
         if isinstance(result, Mapping):
             return (), result
+        if isinstance(result, Sequence) and not isinstance(result, _TEXT):
+            return list(result), {}
     return (result,), {}

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
-from aiohttp_serverwamp.errors import ConfigurationError, ConnectionClosed
+from aiohttp_serverwamp.errors import (
+    ConfigurationError,
+    ConnectionClosed,
+    ProtocolViolation,
+    SessionRejected,
+)
 from aiohttp_serverwamp.hosting.invocation import check_arguments
+from aiohttp_serverwamp.hosting.plain import plain_args
+from aiohttp_serverwamp.hosting.serverwamp_names import Advising
+from aiohttp_serverwamp.hosting.spawned_task import SpawnedTask
+from aiohttp_serverwamp.messages import parse
 from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.router.states import State
 
@@ -20,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 
-class Session(MutableMapping[str, Any]):
+class Session(Advising, MutableMapping[str, Any]):
     """One client's WAMP session.
 
     As a mapping it holds the application's own data: ``session["cart"] = ...``. That of
@@ -88,8 +106,14 @@ class Session(MutableMapping[str, Any]):
         return self.peer.authextra
 
     @property
+    def auth_methods(self) -> Sequence[str]:
+        """What HELLO offered, in the client's order of preference; often nothing."""
+        offered: Sequence[str] = getattr(self.peer, "offered", ())
+        return offered
+
+    @property
     def identity(self) -> Any:
-        """What the authenticator returned; None for the application itself."""
+        """What the authenticator returned; None for guests, and the application."""
         return getattr(self.peer, "identity", None)
 
     @property
@@ -128,7 +152,6 @@ class Session(MutableMapping[str, Any]):
         topic: str,
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
-        *,
         trust_level: int | None = None,
     ) -> Publication:
         """Send an event to this session only, on each of its subscriptions that match.
@@ -181,6 +204,58 @@ class Session(MutableMapping[str, Any]):
         answer: tuple[str, Mapping[str, Any]] = await waiter.wait()
         return answer
 
+    async def mark_authenticated(self, identity: Any = None) -> None:
+        """Let a joining client in as `identity`; None: as an anonymous guest.
+
+        For a realm's authentication handler, which may as well return the identity.
+        WELCOME goes out when the handler is done. Raises `ConfigurationError` anywhere
+        else.
+        """
+        self._wire("is not authenticated").mark_authenticated(identity)
+
+    async def abort(self, reason: str, message: str = "") -> None:
+        """Refuse a joining client, or end the session, by ABORT; then close.
+
+        For authentication; `close` is how a joined client is sent away (specification,
+        ABORT). Raises `ConfigurationError` for what is no text.
+        """
+        peer = self._wire("is not aborted")
+        rejection = SessionRejected(reason, message)
+        if peer.state is not State.ENDED:
+            self._check_thread("session.abort()")
+            peer.abort(rejection)
+
+    async def spawn_task(
+        self, function: Callable[..., Awaitable[Any]], /, *args: Any, **kwargs: Any
+    ) -> None:
+        """Run ``function(*args, **kwargs)`` as a task that ends with the session.
+
+        When the session has left it is cancelled. What it raises is logged. Raises
+        `ConnectionClosed` once the session has ended.
+        """
+        peer = self._wire("has no tasks of its own")
+        self._check_thread("session.spawn_task()")
+        self._check_present()
+        name = getattr(function, "__qualname__", repr(function))
+        SpawnedTask(name, partial(function, *args, **kwargs)).start(peer)
+
+    async def send_raw(self, message: Iterable[Any]) -> None:
+        """Send a WAMP message as it stands, the code first, as ``[50, request, {}]``.
+
+        For the answers of `protocol_request_handlers`; nothing keeps you from sending
+        what makes no sense to the client. Raises `ConfigurationError` for what is no
+        message, `EncodingError` for what is not plain data, and `ConnectionClosed` once
+        the session has ended.
+        """
+        peer = self._wire("is sent nothing")
+        self._check_thread("session.send_raw()")
+        self._check_present()
+        try:
+            parsed = parse(plain_args([*message]) or [])
+        except ProtocolViolation as error:
+            raise ConfigurationError(f"send_raw(): {error}") from error
+        peer.send(parsed)
+
     async def close(self, reason: str = uris.KILLED, message: str = "") -> None:
         """End the session with GOODBYE (specification, 2.4).
 
@@ -195,8 +270,16 @@ class Session(MutableMapping[str, Any]):
             raise ConfigurationError(f"reason={reason!r}: give a URI, as {uris.KILLED}")
         peer = self._wire("cannot be closed")
         if peer.state is not State.ENDED:
-            self._realm.local.runtime.check_thread("session.close()")
+            self._check_thread("session.close()")
             peer.goodbye(reason, message)
+
+    def _check_thread(self, call: str) -> None:
+        self._realm.local.runtime.check_thread(call)
+
+    def _check_present(self) -> None:
+        peer = self._wire("is always there")
+        if peer.state in (State.SHUTTING_DOWN, State.ENDED):
+            raise ConnectionClosed(f"session {self.id} has ended")
 
     def _wire(self, problem: str) -> RouterSession:
         if not isinstance(self.peer, RouterSession):

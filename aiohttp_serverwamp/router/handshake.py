@@ -52,6 +52,7 @@ class Handshake:
         "_authenticator",
         "_deadline",
         "_details",
+        "_marked",
         "_method",
         "_realm",
         "_session",
@@ -76,8 +77,10 @@ class Handshake:
         # Hears the answer to a challenge of the realm's own authentication handler.
         self._answered_by: Callable[[str, dict[str, Any]], None] | None = None
         self._deadline: Deadline | None = None
-        # The authmethod of the realm's own authentication handler.
+        # The authmethod of the realm's own authentication handler, and the identity
+        # that it has marked the session with.
         self._method = "custom"
+        self._marked: tuple[Any] | None = None
 
     @staticmethod
     def _realm_uri(uri: str | None) -> str:
@@ -96,7 +99,22 @@ class Handshake:
         session.authid = self._details.get("authid", "")
         if len(session.authid) > _MAX_AUTHID:
             raise SessionRejected(uris.AUTHENTICATION_DENIED, "the authid is too long")
+        session.offered = tuple(self._details.get("authmethods") or ())
         self._restart_deadline()
+        life = self._realm.life(session, joining=True)
+        if life is None:
+            self._identify()
+        else:
+            session.accompany(life, None, self._accompanied)
+
+    def _accompanied(self, error: Exception | None) -> None:
+        if error is not None:
+            # The application relies on what its handler sets up.
+            raise SessionRejected(uris.RUNTIME_ERROR)
+        self._identify()
+
+    def _identify(self) -> None:
+        session = self._session
         handler = self._realm.authentication_handler
         if handler is None:
             self._guarded(self._try_transport)
@@ -136,8 +154,25 @@ class Handshake:
         self._method = method
         self._send_challenge(method, extra)
 
+    def mark(self, identity: Any) -> None:
+        """Let the client in as `identity` when the authentication handler is done.
+
+        Raises `ConfigurationError` where the realm has none.
+        """
+        if self._realm.authentication_handler is None:
+            raise ConfigurationError(
+                "an authenticator marks nothing: let it return the identity; or write "
+                "an authentication handler, for realm.set_authentication_handler(...)"
+            )
+        self._marked = (identity,)
+
     def _handled(self, identity: Any) -> None:
-        if not identity:
+        if self._marked is not None:
+            (identity,) = self._marked
+            if identity is None:
+                self._welcome_anonymous()
+                return
+        elif not identity:
             raise SessionRejected(uris.AUTHENTICATION_DENIED, "not let in")
         claimed = self._session.authid or self._session.host.new_authid()
         provided = Identity(claimed, authprovider="dynamic")
@@ -223,13 +258,13 @@ class Handshake:
         # A client's own authid is not honoured; the random one cannot be guessed
         # (REQ-AUTH-017).
         guest = Identity(self._session.host.new_authid(), _ANONYMOUS, "static")
-        self._welcome(guest, _ANONYMOUS, guest)
+        self._welcome(None, _ANONYMOUS, guest)
 
     def _welcome(self, found: Any, method: str, default: Identity) -> None:
         """Welcome the client as whom an authenticator found.
 
-        A truthy value that is no `Identity` is the application's own; `default` says
-        then what the client is called.
+        A value that is no `Identity` is the application's own; `default` says then
+        what the client is called.
         """
         session = self._session
         session.identity = found

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.uris import Match
 
 __all__ = [
+    "EndedLife",
     "HostedLife",
     "HostedTopics",
     "JoinableRealm",
@@ -32,14 +33,18 @@ TransportAuthenticator = Callable[[Any], Any]
 RequestHandler = Callable[[Any, Any], Awaitable[None]]
 
 
-class HostedLife(Protocol):
+class EndedLife(Protocol):
+    """Hosted code that ends with a subscription or a session."""
+
+    def end(self) -> None:
+        """Let the rest of it run, or cancel it if it has not started."""
+
+
+class HostedLife(EndedLife, Protocol):
     """Hosted code that accompanies a subscription or a session from start to end."""
 
     def start(self, started: Callable[[Exception | None], None]) -> None:
         """Start it; `started` hears once what kept it from starting, or None."""
-
-    def end(self) -> None:
-        """Let the rest of it run, or cancel it if it has not started."""
 
 
 class HostedTopics(Protocol):
@@ -74,8 +79,13 @@ class JoinableRealm(Protocol):
     def view(self, session: RouterSession) -> Any:
         """Return the public Session of a session."""
 
-    def life(self, session: RouterSession) -> HostedLife | None:
-        """Return what accompanies this session while it is joined, or None."""
+    def life(
+        self, session: RouterSession, *, joining: bool = False
+    ) -> HostedLife | None:
+        """Return what accompanies this session while it is joined, or None.
+
+        With `joining`: what accompanies it from HELLO on.
+        """
 
 
 class RouterHost(Protocol):

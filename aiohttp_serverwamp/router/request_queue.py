@@ -136,6 +136,11 @@ class RequestQueue:
         self._waiting.clear()
         self._bytes = 0
 
+    def spare(self) -> None:
+        """Let what is awaited for a joining client run to its end, come what may."""
+        if self._deferral is not None:
+            self._deferral.task = None
+
     # --- Waiting ------------------------------------------------------------------
 
     def defer(self, request: Message | None, resume: Resume) -> Resume:

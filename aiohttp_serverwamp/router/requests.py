@@ -143,7 +143,7 @@ def unsubscribe(session: RouterSession, message: Unsubscribe) -> None:
     """UNSUBSCRIBE → UNSUBSCRIBED; the rest of the hosted handler runs."""
     session.router.broker.unsubscribe(session, message.subscription)
     session.send(Unsubscribed(message.request))
-    session.end_life(message.subscription)
+    session.companions.end(message.subscription)
 
 
 def register(session: RouterSession, message: Register) -> None:

@@ -45,6 +45,7 @@ from aiohttp_serverwamp.messages import (
     parse,
 )
 from aiohttp_serverwamp.router.answerable import answerable_uri
+from aiohttp_serverwamp.router.companions import Companions
 from aiohttp_serverwamp.router.handshake import Handshake
 from aiohttp_serverwamp.router.held_events import HeldEvents
 from aiohttp_serverwamp.router.peer import Peer
@@ -55,7 +56,11 @@ from aiohttp_serverwamp.uris import is_valid_uri, shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Codec, Connection, TaskRunner
-    from aiohttp_serverwamp.router.host import HostedLife, JoinableRealm, RouterHost
+    from aiohttp_serverwamp.router.host import (
+        HostedLife,
+        JoinableRealm,
+        RouterHost,
+    )
     from aiohttp_serverwamp.router.router import Router
     from aiohttp_serverwamp.serializers.frame import Frame
 
@@ -81,14 +86,15 @@ class RouterSession(Peer):
         "_codec",
         "_handshake",
         "_held_events",
-        "_lives",
         "_request_ids",
         "_serializer",
         "_write",
+        "companions",
         "connection",
         "host",
         "identity",
         "left",
+        "offered",
         "on_closing",
         "realm",
         "requests",
@@ -120,6 +126,8 @@ class RouterSession(Peer):
         self._again = again
         self.realm: JoinableRealm | None = None
         self.identity: Any = None
+        #: The authmethods of HELLO, in the client's order of preference.
+        self.offered: tuple[str, ...] = ()
         self._codec: Codec = connection.codec
         self._serializer = connection.codec.serializer
         self._write: Callable[[bytes], None] = connection.write
@@ -127,7 +135,7 @@ class RouterSession(Peer):
         #: Requests that wait for a decision, or behind one that does.
         self.requests = RequestQueue(self, host.limits)
         self._held_events = HeldEvents(host.limits.max_pending_bytes)
-        self._lives: dict[int, HostedLife] = {}
+        self.companions = Companions()
         #: Counts along with the client's requests where they have to be consecutive.
         self._request_ids = Counter()
         hello_timeout = host.limits.hello_timeout
@@ -280,27 +288,21 @@ class RouterSession(Peer):
         life: HostedLife,
         request: Message | None,
         settled: Callable[[Exception | None], None],
-        key: int,
+        subscription: int | None = None,
     ) -> None:
-        """Start hosted code that lives as long as subscription `key` (0: the session).
+        """Start hosted code that lives as long as a subscription, or as the session.
 
         The session's next request waits until it has started; then `settled` is called.
         """
-        self._lives[key] = life
+        key = self.companions.keep(life, subscription)
         resolve = self.requests.defer(request, lambda _, error: settled(error))
 
         def started(error: Exception | None) -> None:
             if error is not None:
-                self._lives.pop(key, None)
+                self.companions.drop(key)
             resolve(None, error)
 
         life.start(started)
-
-    def end_life(self, key: int) -> None:
-        """Let the rest of the hosted code run that accompanies subscription `key`."""
-        life = self._lives.pop(key, None)
-        if life is not None:
-            life.end()
 
     # --- Holding events back until SUBSCRIBED -------------------------------------
 
@@ -352,6 +354,19 @@ class RouterSession(Peer):
             )
         self._handshake.challenge(method, extra, answered_by)
 
+    def mark_authenticated(self, identity: Any) -> None:
+        """Let the client in once the authentication handler that runs now is done.
+
+        Raises `ConfigurationError` when none does.
+        """
+        if self._handshake is None:
+            raise ConfigurationError(
+                "a client is authenticated while it joins, by the realm's "
+                "authentication handler; what it turns out to be later, keep in the "
+                'session: session["user"] = ...'
+            )
+        self._handshake.mark(identity)
+
     def approach(self, realm: JoinableRealm) -> None:
         """Take note of the realm that is being joined."""
         self.realm = realm
@@ -367,7 +382,7 @@ class RouterSession(Peer):
         self.host.joined(self)
         life = self.realm.life(self)
         if life is not None:
-            self.accompany(life, None, self._settle_session, 0)
+            self.accompany(life, None, self._settle_session)
 
     def _settle_session(self, error: Exception | None) -> None:
         if error is not None:
@@ -434,6 +449,11 @@ class RouterSession(Peer):
         )
         self._abort(reason, rejection.message, NORMAL_CLOSURE)
 
+    def abort(self, rejection: SessionRejected) -> None:
+        """End the session by ABORT, for hosted code that goes on after this."""
+        self.requests.spare()
+        self.reject(rejection)
+
     def connection_lost(self) -> None:
         """Leave without a word: the connection has gone, or belongs to a successor."""
         self._end(NORMAL_CLOSURE, "")
@@ -486,8 +506,7 @@ class RouterSession(Peer):
         self._handshake = None
         if self.realm is not None:
             self.router.run(self.router.leave, self)
-        for key in reversed(list(self._lives)):
-            self.end_life(key)
+        self.companions.end_all()
         self.host.ended(self)
 
 

@@ -254,3 +254,50 @@ def test_a_client_that_says_nothing_is_sent_away(run: Run) -> None:
             assert await client.receive() is None
 
     run(body)
+
+
+def test_a_spawned_task_ends_with_its_session(run: Run) -> None:
+    async def body(support: AsyncSupport) -> None:
+        trace: list[str] = []
+
+        async def work(name: str) -> None:
+            trace.append(name)
+            try:
+                await support.sleep(60)
+            finally:
+                trace.append("ends")
+
+        api = RPCRouteSet()
+
+        @api.route("work")
+        async def start(session: Session) -> None:
+            await session.spawn_task(work, name="begins")
+
+        application = Application(async_support=support)
+        application.add_routes(api)
+        async with joined(application) as client:
+            assert await client.ask(48, 1, {}, "work") == [50, 1, {}]
+            assert (await client.ask(6, {}, "wamp.close.close_realm"))[0] == 6
+            while trace != ["begins", "ends"]:
+                await support.sleep(0)
+
+    run(body)
+
+
+def test_a_handler_accompanies_clients_from_hello_on(run: Run) -> None:
+    async def body(support: AsyncSupport) -> None:
+        trace: list[str] = []
+
+        async def accompany(session: Session) -> AsyncIterator[None]:
+            await support.sleep(0)
+            trace.append(f"joined: {session.is_open}")
+            yield
+            trace.append("gone")
+
+        application = Application(async_support=support)
+        application.add_session_lifespan_handler(accompany, authenticated_only=False)
+        async with joined(application):
+            assert trace == ["joined: False"]
+        assert trace == ["joined: False", "gone"]
+
+    run(body)

@@ -1,0 +1,41 @@
+"""Hosted code that ends with a session, or with one of its subscriptions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.router.host import EndedLife
+
+__all__ = ["Companions"]
+
+
+class Companions:
+    """What one session has to end, by keys; those of subscriptions are their ids."""
+
+    __slots__ = ("_lives",)
+
+    def __init__(self) -> None:
+        self._lives: dict[int, EndedLife] = {}
+
+    def keep(self, life: EndedLife, subscription: int | None = None) -> int:
+        """Keep `life` until its subscription, or the session, ends; return its key."""
+        # Ids of subscriptions are positive.
+        key = min([0, *self._lives]) - 1 if subscription is None else subscription
+        self._lives[key] = life
+        return key
+
+    def drop(self, key: int) -> None:
+        """Forget what has ended by itself."""
+        self._lives.pop(key, None)
+
+    def end(self, key: int) -> None:
+        """Let the rest of what was kept under `key` run."""
+        life = self._lives.pop(key, None)
+        if life is not None:
+            life.end()
+
+    def end_all(self) -> None:
+        """Let the rest of everything run, the latest first."""
+        for key in reversed([*self._lives]):
+            self.end(key)
