@@ -9,7 +9,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
-from aiohttp_serverwamp.adapters.aiohttp_upgrade import AiohttpHandler
+from aiohttp_serverwamp.adapters.aiohttp_upgrade import StartingHandler
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.serve import serve
 from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
@@ -96,6 +96,8 @@ class Application(RealmMethods):
             self._default_realm.owner = self
         self._injections: dict[type, Callable[[Any], Any]] = {}
         self._runtime: Runtime | None = None
+        #: The event loop that a request handler has started the application in.
+        self._started_in: object | None = None
         self._stopping = False
         #: The session of each connection, joined or not, until its tasks have ended.
         self._open: set[RouterSession] = set()
@@ -273,8 +275,26 @@ class Application(RealmMethods):
         for realm in self._every_realm():
             realm.start(self._runtime, self.limits)
 
+    async def start_in(self, loop: object) -> None:
+        """Run in this event loop until it ends, unless something runs it already.
+
+        For adapters that have nothing to run it in.
+        """
+        if self._runtime is not None:
+            if self._started_in in (None, loop):
+                return
+            self._stop()  # that loop is over, and its tasks with it
+        # Never left: the loop cancels what is still there when it ends.
+        tasks = await self.support.task_group().__aenter__()
+        try:
+            self._start(tasks)
+        except BaseException:
+            self._stop()
+            raise
+        self._started_in = loop
+
     def _stop(self) -> None:
-        self._runtime = None
+        self._runtime = self._started_in = None
         for realm in self._every_realm():
             realm.stop()
 
@@ -311,11 +331,15 @@ class Application(RealmMethods):
     def aiohttp_websocket_handler(self) -> Callable[..., Awaitable[Any]]:
         """Return a handler for ``app.router.add_get(path, handler)``.
 
-        `setup_wamp` is the better way: it also closes the sessions when the server
-        stops. Raises `ConfigurationError` for an async library other than asyncio.
+        Unless something else runs the application, the first client starts it.
+
+        `setup_wamp` is the better way: it finds mistakes in handlers at start-up,
+        publishes before there is a client, takes options, and ends the sessions when
+        the server stops, which otherwise waits for them. Raises `ConfigurationError`
+        for an async library other than asyncio.
         """
         self.require_asyncio("aiohttp")
-        return AiohttpHandler(self).__call__
+        return StartingHandler(self).__call__
 
     def require_asyncio(self, server: str) -> None:
         """Raise `ConfigurationError` unless the application runs on asyncio."""

@@ -31,23 +31,20 @@ class UpgradedSocket(web.WebSocketResponse):
 def transport_info(request: web.Request) -> dict[str, Any]:
     """Return what is known of a client's transport, under the names of serverwamp.
 
-    ``http_cookies`` (dict), ``http_headers_raw`` (list of pairs of bytes),
-    ``http_path``, ``http_path_raw``, ``http_query_string``, ``peer_address`` (as the
-    socket gives it), ``peer_certificate`` (a dict) and ``peer_certificate_raw`` (DER),
-    None without TLS.
+    ``http_cookies`` (dict), ``http_headers_raw`` (pairs of bytes), ``http_path``,
+    ``http_path_raw``, ``http_query_string``, ``peer_address`` (an IP address as text,
+    without the port), ``peer_certificate`` (a dict, None without one) and
+    ``peer_certificate_raw`` (DER), both None without TLS.
     """
     transport = request.transport
-    peer = tls = None
-    if transport is not None:
-        peer = transport.get_extra_info("peername")
-        tls = transport.get_extra_info("ssl_object")
+    tls = None if transport is None else transport.get_extra_info("ssl_object")
     return {
         "http_cookies": dict(request.cookies),
-        "http_headers_raw": list(request.raw_headers),
+        "http_headers_raw": request.raw_headers,
         "http_path": request.path,
         "http_path_raw": request.raw_path,
         "http_query_string": request.query_string,
-        "peer_address": peer,
+        "peer_address": request.remote,
         "peer_certificate": tls and tls.getpeercert(),
         "peer_certificate_raw": tls and tls.getpeercert(binary_form=True),
     }

@@ -7,8 +7,9 @@ client.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp_session
@@ -31,7 +32,14 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Connection, Serializer
     from aiohttp_serverwamp.limits import Limits
 
-__all__ = ["NO_HTTP_SESSION", "AiohttpHandler", "UpgradeHost", "upgrade_request"]
+__all__ = [
+    "NO_HTTP_SESSION",
+    "AiohttpHandler",
+    "StartingHandler",
+    "StartingHost",
+    "UpgradeHost",
+    "upgrade_request",
+]
 
 logger = logging.getLogger("aiohttp_serverwamp.adapters")
 
@@ -60,6 +68,16 @@ class UpgradeHost(Protocol):
 
     async def serve(self, connection: Connection) -> None:
         """Serve a connection until it has closed."""
+
+
+class StartingHost(UpgradeHost, Protocol):
+    """What a handler needs that starts the application itself."""
+
+    async def start_in(self, loop: object) -> None:
+        """Run in this event loop until it ends, unless something runs it already."""
+
+    def inject(self, kind: type, getter: Callable[[Any], Any]) -> None:
+        """Supply handler parameters annotated `kind` with ``getter(session)``."""
 
 
 def upgrade_request(session: Any) -> web.Request:
@@ -132,21 +150,19 @@ class AiohttpHandler:
         )
         connection.transport_info = {
             **connection.transport_info,
-            "peer_address": self._peer_address(request, connection),
+            "peer_address": self._peer_address(request),
             _REQUEST: request,
         }
         return ws, connection
 
-    def _peer_address(
-        self, request: web.Request, connection: AiohttpConnection
-    ) -> object:
+    def _peer_address(self, request: web.Request) -> str | None:
         """Return who the client is: as the socket says, or a trusted proxy."""
         if is_trusted(request.remote, self._proxies):
             headers = request.headers.getall("X-Forwarded-For", [])
             client = forwarded_for(headers, self._proxies)
             if client is not None:
-                return (client, 0)  # its port is not told
-        return connection.transport_info["peer_address"]
+                return client
+        return request.remote
 
     async def _http_session(self, request: web.Request) -> Mapping[str, Any] | None:
         """Return a copy of the request's HTTP session, None where there are none."""
@@ -181,6 +197,24 @@ class AiohttpHandler:
             scheme = _first(request, "X-Forwarded-Proto") or scheme
             host = _first(request, "X-Forwarded-Host") or host
         return site_of(f"{scheme}://{host}")
+
+
+class StartingHandler(AiohttpHandler):
+    """A request handler that starts its application with the first request.
+
+    For applications that nothing attaches to the server. They stay started: where a
+    handler is all there is, nobody says when the server stops.
+    """
+
+    def __init__(self, host: StartingHost) -> None:
+        super().__init__(host)
+        self._starting = host
+        host.inject(web.Request, upgrade_request)
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Serve one client for as long as its WebSocket is open."""
+        await self._starting.start_in(asyncio.get_running_loop())
+        return await super().__call__(request)
 
 
 def _first(request: web.Request, header: str) -> str:

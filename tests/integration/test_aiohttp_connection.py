@@ -217,7 +217,7 @@ async def test_the_transport_info_has_the_names_of_serverwamp() -> None:
     assert found["http_path_raw"] == "/ws?a=%C3%A4"
     assert found["http_query_string"] == "a=ä"
     assert found["http_session"] == {"user_id": 7}
-    assert found["peer_address"][0] == "127.0.0.1"
+    assert found["peer_address"] == "127.0.0.1"
     assert found["peer_certificate"] is None
     assert found["peer_certificate_raw"] is None
 

@@ -277,7 +277,7 @@ async def test_a_trusted_proxy_says_whose_address_it_is(
         headers = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
         async with served.client(headers=headers):
             (session,) = served.wamp.sessions()
-            assert session.connection.transport_info["peer_address"][0] == address
+            assert session.connection.transport_info["peer_address"] == address
 
 
 # --- Stopping -------------------------------------------------------------------------
