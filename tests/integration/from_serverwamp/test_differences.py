@@ -1,0 +1,71 @@
+"""What behaves differently from serverwamp 2.0 is what the guide says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+import aiohttp_serverwamp
+from aiohttp_serverwamp.testing import serving
+from tests.integration.from_serverwamp.both import LIBRARIES, make_app
+from tests.integration.from_serverwamp.differences import DIFFERENCES, Difference
+
+GUIDE = Path(__file__).parents[3] / "docs" / "migrate-serverwamp.rst"
+#: A row of a list-table, down to the next row or an empty line.
+ROW = re.compile(r"^   \* - (.*\n(?:     .*\n)*)", re.MULTILINE)
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the rows of four cells in a document: what, there, here, why."""
+    found = []
+    for match in ROW.finditer(text):
+        cells = re.split(r"^     - ", match[1], flags=re.MULTILINE)
+        found.append([" ".join(cell.replace("``", "").split()) for cell in cells])
+    return [cells for cells in found if len(cells) == 4 and cells[2] != "Here"]
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES, ids=str)
+@pytest.mark.parametrize("library", LIBRARIES)
+async def test_both_do_what_the_table_says(
+    difference: Difference, library: str, allow_logged_errors: None
+) -> None:
+    found = await difference.probe(LIBRARIES[library])
+
+    assert found == (difference.theirs if library == "serverwamp" else difference.here)
+
+
+def test_the_guide_has_the_same_table() -> None:
+    told = [cells[:3] for cells in rows(GUIDE.read_text(encoding="utf-8"))]
+
+    assert told == [
+        [each.title.replace("``", ""), each.theirs, each.here] for each in DIFFERENCES
+    ]
+
+
+def test_the_guide_gives_a_reason_for_each() -> None:
+    for *_, reason in rows(GUIDE.read_text(encoding="utf-8")):
+        assert len(reason.split()) > 3
+
+
+# --- Not there yet --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["asgi_application", "legacy_asgi_application"])
+def test_asgi_is_not_there_yet_and_says_so(name: str) -> None:
+    with pytest.raises(AttributeError, match="no ASGI yet"):
+        getattr(aiohttp_serverwamp.Application(), name)
+
+
+@pytest.mark.parametrize("batched", ["wamp.2.json.batched", "wamp.2.msgpack.batched"])
+async def test_batched_subprotocols_are_not_there_yet(batched: str) -> None:
+    app = make_app("counter", "aiohttp_serverwamp", synchronize_requests=False)
+    async with serving(app) as http:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await http.ws_connect("/", protocols=[batched])
+        async with http.ws_connect("/", protocols=[batched, "wamp.2.json"]) as ws:
+            assert ws.protocol == "wamp.2.json"
+
+    assert refused.value.status == 400
