@@ -89,7 +89,7 @@ class SessionRejected(WAMPError):
 class ApplicationError(WAMPError):
     """A WAMP error: a URI with positional and keyword arguments (specification, ERROR).
 
-    Raise it in a procedure and the caller receives exactly this; `realm.call` raises it
+    Raise it in a procedure and the caller receives exactly this; `Realm.call` raises it
     when the callee answers with an ERROR. Predefined URIs have subclasses of their own.
 
     The URI comes first, ``ApplicationError("shop.sold_out", sku=7)``. A subclass that

@@ -231,7 +231,7 @@ _YIELD_KEYS: Keys = {"progress": _boolean, **_PPT}
 
 
 class Message:
-    """Base of the message classes; `CODE` is the first element on the wire."""
+    """Base of the message classes; ``CODE`` is the first element on the wire."""
 
     __slots__ = ()
     CODE: ClassVar[int]

@@ -1,14 +1,38 @@
-"""Sphinx configuration; build with ``make docs``."""
+"""Sphinx configuration; build with ``make docs``. Nothing is fetched from the net."""
 
 from __future__ import annotations
 
-from aiohttp_serverwamp import __version__
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from aiohttp_serverwamp import __version__  # noqa: E402 - found by the line above
 
 project = "aiohttp-serverwamp"
 author = "aiohttp-serverwamp contributors"
 copyright = "2026, aiohttp-serverwamp contributors"
 release = __version__
 version = __version__
-extensions: list[str] = []
+
+extensions = ["sphinx.ext.autodoc", "docs._ext.python_names"]
 exclude_patterns = ["_build"]
-html_theme = "alabaster"
+nitpicky = True
+default_role = "py:obj"
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_default_options = {"members": True}
+autodoc_class_signature = "mixed"
+python_use_unqualified_type_names = True
+maximum_signature_line_length = 60
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+
+html_theme = "furo"
+html_title = f"aiohttp-serverwamp {release}"
+html_static_path = ["_static"]
+html_css_files = ["style.css"]
+html_copy_source = False
+html_show_sphinx = False

@@ -103,7 +103,7 @@ def session_authenticator(
     authrole is what the HTTP session holds under `role_key`, else `role`. A missing or
     falsy value is no identity: the next authenticator is asked.
 
-    `load(value)`, sync or async, replaces that: it returns an `Identity`, any other
+    ``load(value)``, sync or async, replaces that: it returns an `Identity`, any other
     truthy value (which becomes ``session.identity``), or None for a user who does not
     exist any more.
 

@@ -54,13 +54,17 @@ class PublishOptions:
     exclude_me: bool | None = None
     #: Make the publisher's identity known to the subscribers.
     disclose_me: bool | None = None
-    #: Session ids.
+    #: Session ids that receive nothing.
     exclude: Sequence[int] | None = None
+    #: The same by authid.
     exclude_authid: Sequence[str] | None = None
+    #: The same by role.
     exclude_authrole: Sequence[str] | None = None
-    #: Session ids; an empty whitelist admits nobody.
+    #: Session ids that may receive the event; an empty whitelist admits nobody.
     eligible: Sequence[int] | None = None
+    #: The same by authid.
     eligible_authid: Sequence[str] | None = None
+    #: The same by role.
     eligible_authrole: Sequence[str] | None = None
 
     def __post_init__(self) -> None:

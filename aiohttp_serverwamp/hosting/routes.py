@@ -63,7 +63,7 @@ class RPCRouteSet(_RouteSet[Route]):
 
     A handler is ``async def``, an async generator (each ``yield`` is progress) or a
     plain function, which runs inline or, with ``thread=True``, in a worker thread. Its
-    parameters are filled from the call and converted to their annotations. `roles`
+    parameters are filled from the call and converted to their annotations. ``roles``
     names who may call it.
 
     With `spread_results` a returned list or tuple becomes the positional arguments of
@@ -162,7 +162,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
 
     A handler is an async generator that accompanies one client's subscription:
     SUBSCRIBED goes out at its ``yield``, what follows runs when the subscription ends.
-    `roles` names who may subscribe; ``publish=True`` lets them publish, too. A pattern
+    ``roles`` names who may subscribe; ``publish=True`` lets them publish, too. A pattern
     route lets clients subscribe to exact topics beneath it, and to patterns that it
     covers wholly.
 
