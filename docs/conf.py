@@ -16,7 +16,12 @@ copyright = "2026, aiohttp-serverwamp contributors"
 release = __version__
 version = __version__
 
-extensions = ["sphinx.ext.autodoc", "docs._ext.python_names"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "docs._ext.growing_program",
+    "docs._ext.python_names",
+    "docs._ext.state_picture",
+]
 exclude_patterns = ["_build"]
 nitpicky = True
 default_role = "py:obj"

@@ -17,6 +17,8 @@ class CodeBlock:
     language: str
     line: int
     source: str
+    #: The file that the block belongs to, where the document says so.
+    caption: str = ""
 
     def __str__(self) -> str:
         return f"{self.document.name}:{self.line}"
@@ -39,7 +41,13 @@ def code_blocks(document: Path, text: str | None = None) -> list[CodeBlock]:
         if directive == ".. code-block":
             start, body = _body(lines, number)
             source = textwrap.dedent("\n".join(body)).strip("\n") + "\n"
-            found.append(CodeBlock(document, language.strip(), start + 1, source))
+            options = [option.strip() for option in lines[number + 1 : start]]
+            captions = [o[9:].strip() for o in options if o.startswith(":caption:")]
+            found.append(
+                CodeBlock(
+                    document, language.strip(), start + 1, source, "".join(captions)
+                )
+            )
     return found
 
 
