@@ -43,8 +43,8 @@ $(VENV)/.demo: $(METADATA) $(CREATED)
 	@touch $@
 
 $(VENV)/.lint: $(METADATA) $(CREATED)
-	$(PIP) -e '.[test,dev]'
-	@touch $@ $(VENV)/.demo
+	$(PIP) -e '.[test,dev,docs]'
+	@touch $@ $(VENV)/.demo $(VENV)/.docs
 
 # What comes from Debian and npm. A machine without them still runs the other tests.
 $(VENV)/.test: $(VENV)/.lint tests/install_clients.sh \
@@ -65,11 +65,12 @@ lint: $(VENV)/.lint
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-# A browser or node that could not be installed may be missing, except on a CI machine.
+# A browser, node or proxy that could not be installed may be missing, except on a CI machine.
 # The loud part at the end is printed by tests/conftest.py: it lists what was skipped.
 test: $(VENV)/.test lint
 	@if [ -s $(VENV)/.not-installed ] && [ -z "$$CI" ]; then \
-		export ALLOW_MISSING_BROWSER=1 ALLOW_MISSING_NODE=1; \
+		export ALLOW_MISSING_BROWSER=1 ALLOW_MISSING_NODE=1 \
+			ALLOW_MISSING_PROXY=1; \
 	fi; \
 	NOT_INSTALLED=$(VENV)/.not-installed $(RUN) -m pytest $(PYTEST_ARGS)
 

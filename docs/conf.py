@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
 from aiohttp_serverwamp import __version__  # noqa: E402 - found by the line above
 
@@ -18,9 +18,9 @@ version = __version__
 
 extensions = [
     "sphinx.ext.autodoc",
-    "docs._ext.growing_program",
-    "docs._ext.python_names",
-    "docs._ext.state_picture",
+    "growing_program",
+    "python_names",
+    "state_picture",
 ]
 exclude_patterns = ["_build"]
 nitpicky = True

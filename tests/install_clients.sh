@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install the real clients that the tests drive: Chromium, node and the npm packages.
+# Install the real clients that the tests drive: Chromium, node and the npm packages; and
+# the proxies that docs/deploy is for: nginx and Caddy.
 #
 # What cannot be had is written to the file named by the first argument, a line each, and
 # is no failure: `make test` skips those tests, and says so at its end.
@@ -14,6 +15,18 @@ tell() {
 
 have() {
     command -v "$1" >/dev/null 2>&1
+}
+
+# For those that Debian puts where only root looks.
+PATH=$PATH:/usr/sbin:/usr/local/sbin
+
+# Debian starts what it installs. The tests start what they need, on ports of their own.
+no_service_starts() {
+    if [ "$(id -u)" = 0 ] && [ ! -e /usr/sbin/policy-rc.d ] && have apt-get; then
+        printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+        chmod +x /usr/sbin/policy-rc.d
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
 }
 
 apt_updated=
@@ -34,6 +47,13 @@ apt_install() {
 
 { have node && have npm; } || apt_install nodejs npm ||
     tell "node and npm are not installed: no tests with JavaScript clients"
+
+no_service_starts
+for proxy in nginx caddy; do
+    case $proxy in nginx) package=nginx-light ;; *) package=$proxy ;; esac
+    have "$proxy" || apt_install "$package" ||
+        tell "$proxy is not installed (Debian: apt-get install $package): docs/deploy unchecked"
+done
 
 for package in "$here"/*/*/package.json; do
     if ! have npm || [ ! -f "$package" ]; then

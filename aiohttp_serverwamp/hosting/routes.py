@@ -162,9 +162,9 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
 
     A handler is an async generator that accompanies one client's subscription:
     SUBSCRIBED goes out at its ``yield``, what follows runs when the subscription ends.
-    ``roles`` names who may subscribe; ``publish=True`` lets them publish, too. A pattern
-    route lets clients subscribe to exact topics beneath it, and to patterns that it
-    covers wholly.
+    ``roles`` names who may subscribe; ``publish=True`` lets them publish, too. A
+    pattern route lets clients subscribe to exact topics beneath it, and to patterns
+    that it covers wholly.
 
     Every method raises `ConfigurationError` for a malformed URI or expression.
     """

@@ -1,9 +1,10 @@
 """The tutorial's files, put together from the blocks of its pages.
 
-A block whose caption names a file goes into that file. Python grows by name: imports go
-to the top, what is defined anew replaces what was there, and ``if __name__`` stays at the
-end. HTML is added below what is there. So each page shows what is new, and the file that
-is shown at its end, and run by the tests, is the one that a reader has by then.
+A block whose caption names a file goes into that file. Python grows by name: imports
+go to the top, what is defined anew replaces what was there, and ``if __name__`` stays
+at the end. HTML is added below what is there. So each page shows what is new, and the
+file that is shown at its end, and run by the tests, is the one that a reader has by
+then.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from tests.code_blocks import CodeBlock, code_blocks
+from rst_blocks import CodeBlock, code_blocks
 
 #: Which pages come first: the tutorial's table of contents.
 TUTORIAL = Path(__file__).parents[1] / "tutorial"

@@ -117,7 +117,9 @@ def _names_of_package() -> frozenset[str]:
                 names.update(alias.name for alias in node.names)
             elif isinstance(node, ast.AnnAssign | ast.Assign):
                 names.update(
-                    target.id for target in _targets(node) if isinstance(target, ast.Name)
+                    target.id
+                    for target in _targets(node)
+                    if isinstance(target, ast.Name)
                 )
     return frozenset(names)
 

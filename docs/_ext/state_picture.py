@@ -1,8 +1,8 @@
 """Draw the states of a session, from the table that dispatches its messages.
 
-What a state admits is read from ``HANDLERS``. Where a message leads is not in the table,
-for handlers set the state: that stands here, and a test drives a session through every
-arrow that is drawn and every message that has none.
+What a state admits is read from ``HANDLERS``. Where a message leads is not in the
+table, for handlers set the state: that stands here, and a test drives a session through
+every arrow that is drawn and every message that has none.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def picture() -> str:
     shapes = [_box(state, *edges) for state, edges in boxes.items()]
     order = [*State]
     for source in State:
-        for target in dict.fromkeys((*RECEIVED[source].values(), *SENT[source].values())):
+        for target in dict.fromkeys(
+            (*RECEIVED[source].values(), *SENT[source].values())
+        ):
             received, sent = _causes(source, target)
             step = order.index(target) - order.index(source)
             top, bottom = boxes[source]

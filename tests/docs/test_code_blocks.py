@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestClient
 from docutils.core import publish_doctree
 from pytest_aiohttp.plugin import AiohttpClient
 
-from docs._ext.growing_program import pages
+from growing_program import pages
 from tests.code_blocks import CodeBlock, code_blocks, run_blocks
 from tests.raw_client import connected
 
@@ -260,5 +260,3 @@ async def test_a_javascript_block_prints_what_its_comment_says(
     assert expected, "a block that shows nothing proves nothing"
     assert errors.decode() == ""
     assert printed.decode().splitlines() == expected
-
-

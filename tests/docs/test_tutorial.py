@@ -11,7 +11,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -24,7 +23,7 @@ from aiohttp_serverwamp.errors import (
     RuntimeFailure,
 )
 from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
-from docs._ext.growing_program import TUTORIAL, files_after, grown, pages
+from growing_program import TUTORIAL, files_after, grown, pages
 from tests.code_blocks import code_blocks
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +44,9 @@ def app_after(page: str, folder: Path) -> web.Application:
 
 
 @asynccontextmanager
-async def signed_in(http: aiohttp.ClientSession, name: str) -> AsyncIterator[WAMPClient]:
+async def signed_in(
+    http: aiohttp.ClientSession, name: str
+) -> AsyncIterator[WAMPClient]:
     await http.post("/login", data={"name": name})
     async with connect(http, realm="mill") as client:
         yield client
@@ -192,30 +193,35 @@ async def test_only_members_come_in_and_signing_out_ends_their_sessions(
 
 
 async def test_the_owner_cancels_and_all_talk(tmp_path: Path) -> None:
-    async with serving(app_after("permissions", tmp_path)) as http:
-        async with signed_in(http, "bob") as bob, signed_in(http, "ann") as ann:
-            await bob.call("booking.make", "Cleo", "2030-05-01")
-            with pytest.raises(NotAuthorized):
-                await bob.call("booking.cancel", "Cleo")
-            await ann.call("booking.cancel", "Cleo")
-            assert await bob.call("booking.list") == []
+    async with (
+        serving(app_after("permissions", tmp_path)) as http,
+        signed_in(http, "bob") as bob,
+        signed_in(http, "ann") as ann,
+    ):
+        await bob.call("booking.make", "Cleo", "2030-05-01")
+        with pytest.raises(NotAuthorized):
+            await bob.call("booking.cancel", "Cleo")
+        await ann.call("booking.cancel", "Cleo")
+        assert await bob.call("booking.list") == []
 
-            notes = await ann.subscribe("desk.notes")
-            await bob.publish("desk.notes", "hello")
-            assert (await notes.next()).args == ["hello"]
-            with pytest.raises(NotAuthorized):
-                await bob.publish("booking.changed", [])
+        notes = await ann.subscribe("desk.notes")
+        await bob.publish("desk.notes", "hello")
+        assert (await notes.next()).args == ["hello"]
+        with pytest.raises(NotAuthorized):
+            await bob.publish("booking.changed", [])
 
 
 async def test_errors_are_what_the_page_says(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(app_after("errors", tmp_path)) as http:
-        async with signed_in(http, "ann") as ann:
-            with pytest.raises(ApplicationError) as missing:
-                await ann.call("booking.cancel", "Cleo")
-            with pytest.raises(RuntimeFailure) as failed:
-                await ann.call("booking.average")
+    async with (
+        serving(app_after("errors", tmp_path)) as http,
+        signed_in(http, "ann") as ann,
+    ):
+        with pytest.raises(ApplicationError) as missing:
+            await ann.call("booking.cancel", "Cleo")
+        with pytest.raises(RuntimeFailure) as failed:
+            await ann.call("booking.average")
 
     assert (missing.value.uri, missing.value.args) == (
         "mill.error.no_such_booking",
@@ -251,15 +257,18 @@ def test_the_tests_of_the_tutorial_pass(tmp_path: Path) -> None:
     assert re.search(r"\b2 passed", done.stdout)
 
 
+def printed_by_program(program: str) -> str:
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 async def test_the_deployed_application_keeps_its_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = (TUTORIAL / "deploying.rst").read_text(encoding="utf-8")
     (program,) = re.findall(r'\$ python -c "(.*)"', page)
-    key = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    monkeypatch.setenv("MILL_KEY", key.stdout.strip())
+    monkeypatch.setenv("MILL_KEY", printed_by_program(program))
     jar = aiohttp.CookieJar(unsafe=True)
 
     for signs_in in (True, False):
