@@ -48,10 +48,9 @@ apt_install() {
 { have node && have npm; } || apt_install nodejs npm ||
     tell "node and npm are not installed: no tests with JavaScript clients"
 
-no_service_starts
 for proxy in nginx caddy; do
     case $proxy in nginx) package=nginx-light ;; *) package=$proxy ;; esac
-    have "$proxy" || apt_install "$package" ||
+    have "$proxy" || { no_service_starts; apt_install "$package"; } ||
         tell "$proxy is not installed (Debian: apt-get install $package): docs/deploy unchecked"
 done
 

@@ -24,14 +24,31 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.nodes import make_refnode
 
 PACKAGE = "aiohttp_serverwamp"
+#: What readers get and never make.
+MADE_FOR_READERS = {
+    "Invocation",
+    "PendingCall",
+    "Publication",
+    "Session",
+    "Subscription",
+    "WAMPClient",
+}
 _BACKTICKS = re.compile(r"(?<![`:\w])`(\w+)`(?![`_])")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
+    app.connect("autodoc-process-signature", _hide_signature)
     app.connect("autodoc-process-docstring", _mark_parameters)
     app.connect("missing-reference", _find)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _hide_signature(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, *signature: str | None
+) -> tuple[str, str] | None:
+    made = what == "class" and name.rpartition(".")[2] in MADE_FOR_READERS
+    return ("", "") if made else None
 
 
 def _mark_parameters(

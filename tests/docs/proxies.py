@@ -6,7 +6,6 @@ certificates and, so that a test need not wait for minutes, the timeouts.
 
 from __future__ import annotations
 
-import asyncio
 import configparser
 import os
 import shlex
@@ -16,10 +15,12 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.request import urlopen
 
 import aiohttp
 import pytest
@@ -102,26 +103,25 @@ class Process:
                 stderr=output,
             )
 
-    async def wait_for_port(self, port: int) -> None:
-        """Wait until something listens there; fail if the program has ended."""
-        async with asyncio.timeout(3 * PATIENCE):
-            while True:
-                assert self.running.poll() is None, self.log.read_text()
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    await writer.wait_closed()
-                    return
+    def wait_for(self, there: Callable[[], object]) -> None:
+        """Wait until it is there; fail if the program has ended."""
+        deadline = time.monotonic() + 3 * PATIENCE
+        while time.monotonic() < deadline:
+            assert self.running.poll() is None, self.log.read_text()
+            try:
+                there()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError(f"it does not answer: {self.log.read_text()}")
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Ask it to end, and wait."""
         if self.running.poll() is None:
             self.running.send_signal(signal.SIGTERM)
         try:
-            await asyncio.to_thread(self.running.wait, PATIENCE)
+            self.running.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.running.kill()
             self.running.wait()
@@ -161,15 +161,18 @@ class Mill:
             "app:make_app()": "served:make_app()",
             "127.0.0.1:8080": f"127.0.0.1:{self.port}",
         }
-        return shlex.split(replaced(unit["Service"]["ExecStart"], substitutions))
+        command = unit["Service"]["ExecStart"].replace("\\\n", " ")
+        return shlex.split(replaced(command, substitutions))
 
-    async def start(self) -> None:
+    def start(self) -> None:
         self._process = Process(self._command(), self.folder, self._environment)
-        await self._process.wait_for_port(self.port)
+        # gunicorn listens before its worker is there.
+        page = f"http://127.0.0.1:{self.port}/"
+        self._process.wait_for(lambda: urlopen(page, timeout=PATIENCE).close())
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         if self._process is not None:
-            await self._process.stop()
+            self._process.stop()
             self._process = None
 
 
@@ -180,6 +183,8 @@ class Proxy:
     name: str
     folder: Path
     backend: int
+    #: What stands in nginx.conf, or less for a test that waits for it to pass.
+    read_timeout: int = 60
     http: int = field(default_factory=free_port)
     https: int = field(default_factory=free_port)
     _process: Process | None = None
@@ -188,7 +193,7 @@ class Proxy:
     def url(self) -> str:
         return f"https://{HOST}:{self.https}"
 
-    async def start(self) -> None:
+    def start(self) -> None:
         path = program(self.name)
         make_certificate(self.folder)
         command = getattr(self, f"_{self.name}")(path)
@@ -196,11 +201,12 @@ class Proxy:
         homes = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
         at_home = dict.fromkeys(homes, str(self.folder))
         self._process = Process(command, self.folder, at_home)
-        await self._process.wait_for_port(self.https)
+        here = ("127.0.0.1", self.https)
+        self._process.wait_for(lambda: socket.create_connection(here, 5).close())
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         if self._process is not None:
-            await self._process.stop()
+            self._process.stop()
 
     def _nginx(self, path: str) -> list[str]:
         site = replaced(
@@ -211,7 +217,7 @@ class Proxy:
                 f"/etc/letsencrypt/live/{HOST}/fullchain.pem": "certificate.pem",
                 f"/etc/letsencrypt/live/{HOST}/privkey.pem": "key.pem",
                 "http://127.0.0.1:8080": f"http://127.0.0.1:{self.backend}",
-                "proxy_read_timeout 60s;": "proxy_read_timeout 2s;",
+                "read_timeout 60s;": f"read_timeout {self.read_timeout}s;",
             },
         )
         (self.folder / "site.conf").write_text(site, encoding="utf-8")

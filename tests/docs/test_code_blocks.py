@@ -85,6 +85,9 @@ def commands() -> list[tuple[str, str]]:
     ]
 
 
+MAKE = set(re.findall(r"^([A-Z_]+) \?=", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
 def make_targets() -> set[str]:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     return set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
@@ -107,8 +110,10 @@ def installed_by_extras() -> set[str]:
 def objection(command: str) -> str | None:
     """Say what is wrong with a command of the documents; None where it would work."""
     match shlex.split(command):
-        case ["make", target]:
-            return None if target in make_targets() else "no such target"
+        case ["make", target, *settings]:
+            unknown = [each for each in settings if each.split("=")[0] not in MAKE]
+            wrong = target not in make_targets() or unknown
+            return "no such target or setting" if wrong else None
         case ["sh", script, *_]:
             return None if (ROOT / script).is_file() else "no such script"
         case [python, "-m", "pip", "install", *wanted] if is_python(python):
@@ -156,6 +161,7 @@ def test_a_console_command_works(command: str) -> None:
     "command",
     [
         "make coffee",
+        "make test MILK=no",
         "sh tests/missing.sh",
         "python -m pip install '.[nonsense]'",
         "python -m pip install serverwamp",
@@ -195,7 +201,7 @@ def test_the_readme_is_valid_on_a_package_index() -> None:
     complaints = io.StringIO()
     publish_doctree(
         README.read_text(encoding="utf-8"),
-        settings_overrides={"report_level": 1, "warning_stream": complaints},
+        settings_overrides={"report_level": 2, "warning_stream": complaints},
     )
 
     assert complaints.getvalue() == ""

@@ -3,159 +3,216 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
-from aiohttp_serverwamp.testing import PATIENCE, connect
-from tests.docs.proxies import CLIENT, HOST, Mill, Proxy
+from aiohttp_serverwamp import setup_wamp
+from aiohttp_serverwamp.testing import connect
+from tests.docs.proxies import CLIENT, HOST, Mill, Proxy, program
 
-both = pytest.mark.parametrize("proxy", ["nginx", "caddy"])
+PROXIES = ["nginx", "caddy"]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "outcome"), [("", pytest.fail.Exception), ("1", pytest.skip.Exception)]
+)
+def test_a_missing_proxy_fails_or_is_skipped_loudly(
+    allowed: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name, path: None)
+    monkeypatch.setenv("ALLOW_MISSING_PROXY", allowed)
+
+    with pytest.raises(outcome, match="nginx"):
+        program("nginx")
 
 
 @dataclass
 class Site:
-    """An application behind a proxy, and a browser that visits it."""
+    """An application behind a proxy, both as processes."""
 
     mill: Mill
     proxy: Proxy
-    browser: aiohttp.ClientSession
 
     @property
     def origin(self) -> dict[str, str]:
         """What a browser says that has the page from where it asks, by port 443."""
         return {"Host": HOST, "Origin": f"https://{HOST}"}
 
-    async def sign_in(self) -> None:
-        async with self.browser.post("/login", data={"name": "ann"}) as response:
-            assert "<h1>The Old Mill</h1>" in await response.text()
+    @asynccontextmanager
+    async def signed_in(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """Open a browser that has the cookie of somebody."""
+        async with self.proxy.browser() as browser:
+            async with browser.post("/login", data={"name": "ann"}) as response:
+                assert "<h1>The Old Mill</h1>" in await response.text()
+            yield browser
 
 
-@asynccontextmanager
-async def site(
-    proxy: str, folder: Path, *, heartbeat: float = 20.0, trusting: bool = True
-) -> AsyncIterator[Site]:
+@contextmanager
+def running(
+    proxy: str,
+    folder: Path,
+    *,
+    heartbeat: float = 20.0,
+    read_timeout: int = 60,
+    trusting: bool = True,
+) -> Iterator[Site]:
     mill = Mill(folder, heartbeat=heartbeat, trusting=trusting)
-    front = Proxy(proxy, folder, mill.port)
+    front = Proxy(proxy, folder, mill.port, read_timeout)
     try:
-        await front.start()
-        await mill.start()
-        async with front.browser() as browser:
-            yield Site(mill, front, browser)
+        front.start()
+        mill.start()
+        yield Site(mill, front)
     finally:
-        await mill.stop()
-        await front.stop()
+        front.stop()
+        mill.stop()
 
 
-@both
-async def test_a_visitor_signs_in_and_joins_through_the_proxy(
-    proxy: str, tmp_path: Path
-) -> None:
-    async with site(proxy, tmp_path) as here:
-        async with here.browser.get("/") as response:
-            assert "Sign in" in await response.text()
-        await here.sign_in()
-
-        async with connect(here.browser, realm="mill", headers=here.origin) as ann:
-            assert ann.welcome["authid"] == "ann"
-            assert ann.ws.protocol == "wamp.2.json"
-            assert await ann.call("probe.address") == CLIENT
-            changes = await ann.subscribe("booking.changed")
-            await ann.call("booking.make", "Cleo", "2030-05-01")
-            assert (await changes.next()).args[0][0]["guest"] == "Cleo"
+@pytest.fixture(scope="module", params=PROXIES)
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    with running(request.param, tmp_path_factory.mktemp(request.param)) as made:
+        yield made
 
 
-@both
-async def test_plain_http_is_sent_to_https(proxy: str, tmp_path: Path) -> None:
-    async with site(proxy, tmp_path) as here:
-        plain = f"http://{HOST}:{here.proxy.http}/here"
-        async with here.browser.get(plain, allow_redirects=False) as response:
-            assert response.status in (301, 308)
-            assert response.headers["Location"].startswith(f"https://{HOST}")
+async def test_a_visitor_signs_in_and_joins_through_the_proxy(site: Site) -> None:
+    async with site.proxy.browser() as stranger, stranger.get("/") as response:
+        assert "Sign in" in await response.text()
+
+    async with (
+        site.signed_in() as browser,
+        connect(browser, realm="mill", headers=site.origin) as ann,
+    ):
+        assert ann.welcome["authid"] == "ann"
+        assert ann.ws.protocol == "wamp.2.json"
+        assert await ann.call("probe.address") == CLIENT
+        changes = await ann.subscribe("booking.changed")
+        await ann.call("booking.make", "Cleo", "2030-05-01")
+        assert (await changes.next()).args[0][0]["guest"] == "Cleo"
 
 
-@both
+async def test_plain_http_is_sent_to_https(site: Site) -> None:
+    plain = f"http://{HOST}:{site.proxy.http}/here"
+    async with (
+        site.proxy.browser() as browser,
+        browser.get(plain, allow_redirects=False) as response,
+    ):
+        assert response.status in (301, 308)
+        assert response.headers["Location"].startswith(f"https://{HOST}")
+
+
+@pytest.mark.parametrize("claims", [{}, {"X-Forwarded-Host": "elsewhere.example.com"}])
 async def test_a_page_from_elsewhere_is_refused_whatever_it_claims(
-    proxy: str, tmp_path: Path
+    site: Site, claims: dict[str, str]
 ) -> None:
-    foreign = "https://elsewhere.example.com"
-    claims: dict[str, str] = {
-        "X-Forwarded-Host": "elsewhere.example.com",
-        "X-Forwarded-Port": "443",
-    }
-    async with site(proxy, tmp_path) as here:
-        await here.sign_in()
-        for extra in ({}, claims):
-            headers = {**here.origin, "Origin": foreign, **extra}
-            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-                async with connect(here.browser, realm="mill", headers=headers):
-                    pass
-            assert refused.value.status == 403
+    headers = {**site.origin, "Origin": "https://elsewhere.example.com", **claims}
+    async with site.signed_in() as browser:
+        assert await refusal(browser, headers) == 403
 
 
-@both
-async def test_a_client_cannot_choose_its_address(proxy: str, tmp_path: Path) -> None:
-    async with site(proxy, tmp_path) as here:
-        await here.sign_in()
-        headers = {**here.origin, "X-Forwarded-For": "192.0.2.7"}
-        async with connect(here.browser, realm="mill", headers=headers) as ann:
-            assert await ann.call("probe.address") == CLIENT
+async def test_a_client_cannot_choose_its_address(site: Site) -> None:
+    headers = {**site.origin, "X-Forwarded-For": "192.0.2.7"}
+    async with (
+        site.signed_in() as browser,
+        connect(browser, realm="mill", headers=headers) as ann,
+    ):
+        assert await ann.call("probe.address") == CLIENT
 
 
-@both
+@pytest.mark.parametrize("proxy", PROXIES)
 async def test_without_trusted_proxies_the_own_page_is_refused_and_the_log_says_why(
     proxy: str, tmp_path: Path
 ) -> None:
-    async with site(proxy, tmp_path, trusting=False) as here:
-        await here.sign_in()
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            async with connect(here.browser, realm="mill", headers=here.origin):
-                pass
+    with running(proxy, tmp_path, trusting=False) as site:
+        async with site.signed_in() as browser:
+            assert await refusal(browser, site.origin) == 403
 
-    assert refused.value.status == 403
-    assert "trusted_proxies" in here.mill.log
+        assert "trusted_proxies" in site.mill.log
 
 
-@both
+async def refusal(browser: aiohttp.ClientSession, headers: dict[str, str]) -> int:
+    """Return the HTTP status that a WebSocket is refused with."""
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        async with connect(browser, realm="mill", headers=headers):
+            pass
+    return refused.value.status
+
+
+@pytest.mark.parametrize("listed", [False, True])
+async def test_behind_a_unix_socket_the_site_has_to_be_listed(
+    listed: bool, tmp_path: Path
+) -> None:
+    app = web.Application()
+    origin = f"https://{HOST}"
+    allowed = [origin] if listed else None
+    setup_wamp(app, trusted_proxies=["127.0.0.1"], allowed_origins=allowed)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    path = str(tmp_path / "mill.sock")
+    await web.UnixSite(runner, path).start()
+    headers = {"Host": HOST, "Origin": origin, "X-Forwarded-Proto": "https"}
+    try:
+        connector = aiohttp.UnixConnector(path)
+        async with aiohttp.ClientSession("http://mill", connector=connector) as http:
+            if listed:
+                async with connect(http, realm="mill", headers=headers) as client:
+                    (session,) = app["wamp"].sessions()
+                    info = session.connection.transport_info
+                    assert client.id == session.id
+                    assert CLIENT not in str(info["peer_address"])
+            else:
+                with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+                    async with connect(http, realm="mill", headers=headers):
+                        pass
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
 async def test_who_is_idle_for_longer_than_the_proxy_waits_stays(
     proxy: str, tmp_path: Path
 ) -> None:
-    """The copy of nginx.conf waits 2 s; the heartbeat is as much shorter."""
-    async with site(proxy, tmp_path, heartbeat=0.6) as here:
-        await here.sign_in()
-        async with connect(here.browser, realm="mill", headers=here.origin) as ann:
-            await asyncio.sleep(4)
+    with running(proxy, tmp_path, heartbeat=1, read_timeout=3) as site:
+        async with (
+            site.signed_in() as browser,
+            connect(browser, realm="mill", headers=site.origin) as ann,
+        ):
+            await asyncio.sleep(6)
 
             assert await ann.call("booking.list") == []
 
 
 async def test_without_heartbeat_nginx_cuts_who_is_idle(tmp_path: Path) -> None:
-    async with site("nginx", tmp_path, heartbeat=0) as here:
-        await here.sign_in()
-        async with connect(here.browser, realm="mill", headers=here.origin) as ann:
+    with running("nginx", tmp_path, heartbeat=0, read_timeout=3) as site:
+        async with (
+            site.signed_in() as browser,
+            connect(browser, realm="mill", headers=site.origin) as ann,
+        ):
             assert await ann.close_code() == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
 
 
-@both
+@pytest.mark.parametrize("proxy", PROXIES)
 async def test_a_restart_is_announced_and_bridged(proxy: str, tmp_path: Path) -> None:
-    async with site(proxy, tmp_path) as here:
-        await here.sign_in()
-        async with connect(here.browser, realm="mill", headers=here.origin) as ann:
-            await here.mill.stop()
-            code = await ann.close_code()
-            reason = ann.ended
-        async with here.browser.get("/") as response:
-            meanwhile = response.status, response.headers.get("Retry-After")
-            text = await response.text()
-        await here.mill.start()
-        async with asyncio.timeout(PATIENCE), here.browser.get("/") as response:
-            afterwards = response.status
+    with running(proxy, tmp_path) as site:
+        async with site.signed_in() as browser:
+            async with connect(browser, realm="mill", headers=site.origin) as ann:
+                await asyncio.to_thread(site.mill.stop)
+                code = await ann.close_code()
+            async with browser.get("/") as response:
+                meanwhile = response.status, response.headers.get("Retry-After")
+                text = await response.text()
+            await asyncio.to_thread(site.mill.start)
+            async with browser.get("/") as response:
+                afterwards = response.status
 
-    assert (code, reason) == (1001, "wamp.close.system_shutdown")
+    assert (code, ann.ended) == (1001, "wamp.close.system_shutdown")
     assert meanwhile == (502, "5")
     assert "back in a moment" in text
     assert afterwards == 200

@@ -1,4 +1,4 @@
-"""What the pages beside docs/getting_started.rst say is what happens."""
+"""What the guides say is what happens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ import pytest
 from aiohttp_serverwamp.errors import (
     ApplicationError,
     ConfigurationError,
+    InvalidArgument,
     NotAuthorized,
 )
 from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
@@ -41,6 +43,37 @@ async def shop() -> AsyncIterator[tuple[Any, aiohttp.ClientSession, WAMPClient]]
         yield names, http, client
 
 
+async def test_arguments_are_made_what_the_annotations_say(shop: Any) -> None:
+    _, _, client = shop
+
+    result = await client.call("booking.check", {"guest": "Ann", "day": "2030-05-01"})
+
+    assert result.args == ["garden", "2030-05-01"]
+    with pytest.raises(InvalidArgument, match="booking"):
+        await client.call("booking.check", {"guest": "Ann", "day": "soon"})
+
+
+@pytest.mark.parametrize("uri", ["log.a.b", "room.blue.open", "floor.12.close"])
+async def test_patterns_serve_what_they_match(shop: Any, uri: str) -> None:
+    _, _, client = shop
+
+    assert await client.call(uri) == f"{uri}: done"
+
+
+async def test_a_topic_handler_accompanies_the_subscription(shop: Any) -> None:
+    names, _, client = shop
+
+    door = await client.subscribe("camera.door")
+    assert (await door.next()).args == ["the latest picture"]
+    assert names.watching == ["camera.door"]
+    await door.unsubscribe()
+    await client.call("price.of", "tea")
+    assert names.watching == []
+    with pytest.raises(ApplicationError) as refused:
+        await client.subscribe("camera.vault")
+    assert refused.value.uri == "shop.error.too_dark"
+
+
 async def test_handlers_get_default_args_of_every_kind(shop: Any) -> None:
     _, _, client = shop
 
@@ -55,6 +88,19 @@ async def test_the_annotation_decides_which_request_is_meant(shop: Any) -> None:
 
     assert await client.call("where.am.i") == "/ws"
     assert await client.call("what.did.i.call") == "what.did.i.call"
+
+
+async def test_all_that_is_known_of_a_client_is_in_the_table(shop: Any) -> None:
+    names, _, _ = shop
+    (session,) = names.realm.sessions()
+    page = (DOCS / "handlers.rst").read_text(encoding="utf-8")
+    table = page.partition("``session.connection.transport_info``:")[2]
+    named = set(re.findall(r"``((?:http|peer)_\w+)``", table.partition("\n\n\n")[0]))
+
+    # The request itself is what handlers annotate, and this application has no cookies.
+    known = {*session.connection.transport_info} - {"aiohttp_request"}
+
+    assert named == known | {"http_session"}
 
 
 async def test_the_service_keeps_its_cart_and_its_roles(shop: Any) -> None:
