@@ -35,7 +35,8 @@ RECEIVED: Final[Steps] = {
     State.CLOSED: {Hello: State.ESTABLISHING, Abort: State.ENDED},
     State.ESTABLISHING: {Abort: State.ENDED},
     State.AUTHENTICATING: {Authenticate: State.ESTABLISHING, Abort: State.ENDED},
-    State.ESTABLISHED: {Goodbye: State.ENDED, Abort: State.ENDED},
+    # The connection is free for another session.
+    State.ESTABLISHED: {Goodbye: State.CLOSED, Abort: State.ENDED},
     State.SHUTTING_DOWN: {Goodbye: State.ENDED, Abort: State.ENDED},
     State.ENDED: {},
 }
@@ -54,8 +55,10 @@ SENT: Final[Steps] = {
 }
 
 WIDTH: Final = 540
-LEFT, RIGHT = 56, 356
-RAIL_LEFT, RAIL_RIGHT = 20, 510
+LEFT, RIGHT = 90, 390
+RAIL_RIGHT: Final = 520
+#: The ways past several boxes, the shortest nearest to them.
+RAILS_LEFT: Final = (56, 22)
 LINE: Final = 20
 GAP: Final = 62
 
@@ -74,20 +77,17 @@ def picture() -> str:
     """Return the drawing as SVG."""
     boxes, height = _boxes()
     shapes = [_box(state, *edges) for state, edges in boxes.items()]
-    order = [*State]
-    for source in State:
-        for target in dict.fromkeys(
-            (*RECEIVED[source].values(), *SENT[source].values())
-        ):
-            received, sent = _causes(source, target)
-            step = order.index(target) - order.index(source)
-            top, bottom = boxes[source]
-            if step in (1, -1):
-                shapes.append(_beside(boxes, source, target, received, sent))
-            elif target is State.ENDED:
-                shapes.append(_rail_right(top, bottom, height, received, sent))
-            else:
-                shapes.append(_rail_left(top, bottom, boxes[target], received, sent))
+    rails = iter(RAILS_LEFT)
+    for source, target in sorted(_steps(), key=_length):
+        received, sent = _causes(source, target)
+        top, bottom = boxes[source]
+        if _length((source, target)) == 1:
+            shapes.append(_beside(boxes, source, target, received, sent))
+        elif target is State.ENDED:
+            shapes.append(_rail_right(top, bottom, height, received, sent))
+        else:
+            end = boxes[target]
+            shapes.append(_rail_left(next(rails), bottom, end, received, sent))
     return (
         f'<svg class="states" viewBox="0 0 {WIDTH} {height}" role="img"'
         ' aria-label="The states of a session">'
@@ -95,6 +95,22 @@ def picture() -> str:
         ' markerHeight="8" orient="auto"><path class="tip" d="M0 0 8 4 0 8z"/></marker>'
         f"</defs>{''.join(shapes)}</svg>"
     )
+
+
+def _steps() -> list[tuple[State, State]]:
+    """Return the pairs of states between which there is an arrow, each once."""
+    steps = [
+        (source, target)
+        for source in State
+        for target in (*RECEIVED[source].values(), *SENT[source].values())
+    ]
+    return [*dict.fromkeys(steps)]
+
+
+def _length(step: tuple[State, State]) -> int:
+    """Return how many boxes an arrow is long."""
+    order = [*State]
+    return abs(order.index(step[1]) - order.index(step[0]))
 
 
 def _boxes() -> tuple[dict[State, tuple[int, int]], int]:
@@ -170,17 +186,15 @@ def _rail_right(top: int, bottom: int, end: int, received: str, sent: str) -> st
 
 
 def _rail_left(
-    top: int, bottom: int, target: tuple[int, int], received: str, sent: str
+    rail: int, bottom: int, target: tuple[int, int], received: str, sent: str
 ) -> str:
-    """Draw the way past the box below."""
-    start, end = (top + bottom) / 2, (target[0] + target[1]) / 2
-    middle = (start + end) / 2
-    turned = f' transform="rotate(-90 {RAIL_LEFT - 6} {middle})" text-anchor="middle"'
-    path = f"M{LEFT} {start}H{RAIL_LEFT}V{end}H{LEFT}"
+    """Draw the way past the boxes between, up or down."""
+    start, end = bottom - 12, (target[0] + target[1]) / 2
+    x, middle = rail - 6, (start + end) / 2
+    turned = f' transform="rotate(-90 {x} {middle})" text-anchor="middle"'
     text = ", ".join(filter(None, (received, sent)))
-    return _arrow(path) + _label(
-        RAIL_LEFT - 6, middle, text, sent=bool(sent), more=turned
-    )
+    label = _label(x, middle, text, sent=bool(sent), more=turned)
+    return _arrow(f"M{LEFT} {start}H{rail}V{end}H{LEFT}") + label
 
 
 def sentences() -> Iterator[str]:

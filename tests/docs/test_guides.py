@@ -53,6 +53,14 @@ async def test_arguments_are_made_what_the_annotations_say(shop: Any) -> None:
         await client.call("booking.check", {"guest": "Ann", "day": "soon"})
 
 
+async def test_keyword_arguments_may_be_spelled_as_in_javascript(shop: Any) -> None:
+    _, _, client = shop
+
+    result = await client.call("guest.rename", oldName="Ann", newName="Anna")
+
+    assert result == "Ann is now Anna"
+
+
 @pytest.mark.parametrize("uri", ["log.a.b", "room.blue.open", "floor.12.close"])
 async def test_patterns_serve_what_they_match(shop: Any, uri: str) -> None:
     _, _, client = shop
