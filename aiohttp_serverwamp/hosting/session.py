@@ -242,7 +242,7 @@ class Session(Advising, MutableMapping[str, Any]):
     async def send_raw(self, message: Iterable[Any]) -> None:
         """Send a WAMP message as it stands, the code first, as ``[50, request, {}]``.
 
-        For the answers of `protocol_request_handlers`; nothing keeps you from sending
+        For the answers of ``protocol_request_handlers``; nothing keeps you from sending
         what makes no sense to the client. Raises `ConfigurationError` for what is no
         message, `EncodingError` for what is not plain data, and `ConnectionClosed` once
         the session has ended.

@@ -48,7 +48,7 @@ api = RPCRouteSet()
 
 @api.route("probe.address")
 async def address(session: Session) -> object:
-    return session.connection.transport_info["peer_address"][0]
+    return session.connection.transport_info["peer_address"]
 
 def make_app():
     app = make_tutorial()

@@ -133,13 +133,17 @@ def is_python(name: str) -> bool:
     return name in ("python", "python3", ".venv/bin/python")
 
 
+#: What users install beside this project, on the page about testing.
+FOR_TESTS = {"pytest", "pytest-asyncio"}
+
+
 def written_files() -> set[str]:
     return {block.caption for block in FILES}
 
 
 def pip_objection(wanted: list[str]) -> str | None:
     for each in wanted:
-        if each in installed_by_extras():
+        if each in FOR_TESTS & installed_by_extras():
             continue
         named = re.fullmatch(r"(?:-e|\.(?:\[([a-z,]+)\])?)", each)
         if named is None:
