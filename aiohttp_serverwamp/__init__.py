@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aiohttp_serverwamp import adapters, errors, messages, uris
+from aiohttp_serverwamp.adapters.aiohttp_binding import SessionBinding
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.auth.http_session import session_authenticator
 from aiohttp_serverwamp.auth.identity import Identity
@@ -73,6 +74,7 @@ __all__ = [
     "Realm",
     "RealmAPI",
     "Session",
+    "SessionBinding",
     "SessionRejected",
     "SubscribeError",
     "TopicRouteSet",

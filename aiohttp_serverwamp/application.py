@@ -12,6 +12,7 @@ from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.adapters.aiohttp_upgrade import StartingHandler
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.serve import serve
+from aiohttp_serverwamp.auth.http_session import HTTPSessionAuthenticator
 from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
 from aiohttp_serverwamp.hosting.options import (
     checked_limits,
@@ -100,7 +101,7 @@ class Application(RealmMethods):
         self._started_in: object | None = None
         self._stopping = False
         #: The session of each connection, joined or not, until its tasks have ended.
-        self._open: set[RouterSession] = set()
+        self._open: dict[Connection, RouterSession] = {}
         self._joining: set[RouterSession] = set()
         #: Connections that have a place and no session yet.
         self._admitted = 0
@@ -196,6 +197,15 @@ class Application(RealmMethods):
             for authenticator in realm.transport_authenticators
         )
 
+    def identity_keys(self) -> Sequence[str]:
+        """Return the keys of the HTTP session by which realms know their users."""
+        return [
+            authenticator.key
+            for realm in self._every_realm()
+            for authenticator in realm.transport_authenticators
+            if isinstance(authenticator, HTTPSessionAuthenticator)
+        ]
+
     # --- Sessions -----------------------------------------------------------------
 
     def sessions(
@@ -228,6 +238,21 @@ class Application(RealmMethods):
                 authid=authid, authrole=authrole, reason=reason, message=message
             )
         return closed
+
+    def publish_to(
+        self,
+        authid: str,
+        topic: str,
+        /,
+        *args: Any,
+        options: PublishOptions | None = None,
+        **kwargs: Any,
+    ) -> Sequence[Publication]:
+        """Publish to one user, in every realm; see `Realm.publish_to`."""
+        return [
+            realm.publish_to(authid, topic, *args, options=options, **kwargs)
+            for realm in self._every_realm()
+        ]
 
     # --- Running ------------------------------------------------------------------
 
@@ -307,7 +332,7 @@ class Application(RealmMethods):
         still there then is dropped.
         """
         self._stopping = True
-        for session in [*self._open]:
+        for session in [*self._open.values()]:
             session.shut_down()
         if not self._open:
             return
@@ -315,7 +340,7 @@ class Application(RealmMethods):
         self._all_closed.append(all_closed)
         timeout = self.limits.shutdown_timeout or None
         await self.support.wait_at_most(timeout, all_closed.wait)
-        for session in [*self._open]:
+        for session in [*self._open.values()]:
             logger.warning("session %s: still open at shutdown; dropped", session.id)
             session.connection.abort()
 
@@ -379,6 +404,25 @@ class Application(RealmMethods):
             )
         await serve(connection, self, self.support)
 
+    def session_on(self, connection: Connection) -> Session | None:
+        """Return the session that is joined on a connection now, if there is one."""
+        session = self._open.get(connection)
+        if session is None or not session.joined:
+            return None
+        public: Session = session.public()
+        return public
+
+    def send_away(self, connection: Connection, reason: str, message: str = "") -> bool:
+        """End what there is on a connection, joined or not; False if it is not served.
+
+        Then the connection is closed.
+        """
+        session = self._open.get(connection)
+        if session is None:
+            return False
+        session.goodbye(reason, message)
+        return True
+
     # --- As the host of its sessions (`router.host.RouterHost`) -------------------
 
     def now(self) -> float:
@@ -418,7 +462,7 @@ class Application(RealmMethods):
 
     def opened(self, session: RouterSession) -> None:
         """Take note of a session that begins: its connection waits for HELLO."""
-        self._open.add(session)
+        self._open[session.connection] = session
         self._joining.add(session)
         if self._stopping:
             # It was admitted just before and took its time to be upgraded.
@@ -434,7 +478,8 @@ class Application(RealmMethods):
 
     def closed(self, session: RouterSession) -> None:
         """Take note of a session that has gone; see `RouterHost`."""
-        self._open.discard(session)
+        if self._open.get(session.connection) is session:
+            del self._open[session.connection]
         self._session_ids.discard(session.id)
         if not self._open:
             for all_closed in self._all_closed:

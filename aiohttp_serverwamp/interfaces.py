@@ -1,7 +1,8 @@
 """The seams of the package: protocols only, no behaviour.
 
 `Connection` and `AsyncSupport` separate the router from servers and async libraries;
-`Serializer` separates messages from bytes; `TaskRunner` says who owns a task.
+`Serializer` separates messages from bytes; `TaskRunner` says who owns a task. The
+others are what an application may bring along itself.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ __all__ = [
     "AsyncSupport",
     "Codec",
     "Connection",
+    "RevocationList",
     "Serializer",
     "TaskHandle",
     "TaskRunner",
@@ -75,6 +77,16 @@ class Connection(Protocol):
 
     def abort(self) -> None:
         """Drop the connection at once; what is queued is lost."""
+
+
+class RevocationList(Protocol):
+    """What is remembered of HTTP sessions that have ended before their cookies did."""
+
+    async def revoke(self, binding_id: str, seconds: float | None) -> None:
+        """Remember an id for so many seconds; None: as long as can be."""
+
+    async def is_revoked(self, binding_id: str) -> bool:
+        """Tell whether the id was revoked."""
 
 
 class TaskHandle(Protocol):

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import aiohttp_session
 from aiohttp import web
 
+from aiohttp_serverwamp.adapters.aiohttp_binding import (
+    HTTPSessionWatch,
+    SessionBinding,
+)
 from aiohttp_serverwamp.adapters.aiohttp_upgrade import (
     NO_HTTP_SESSION,
     AiohttpHandler,
@@ -58,6 +62,7 @@ def setup_wamp(
     trusted_proxies: Iterable[str | Network] = (),
     compress: bool = False,
     limits: Limits | None = None,
+    session_binding: SessionBinding | Literal[False] | None = None,
 ) -> Application:
     """Attach a WAMP application to an aiohttp application and return it.
 
@@ -70,6 +75,9 @@ def setup_wamp(
     whose ``X-Forwarded-Host`` and ``X-Forwarded-Proto`` count, and whose
     ``X-Forwarded-For`` becomes the ``peer_address`` of ``transport_info``. `compress`
     offers permessage-deflate.
+
+    The sockets of signed-in browsers end with their HTTP session: `session_binding`
+    says how, see `SessionBinding`; False lets them go on.
 
     Raises `ConfigurationError` when called twice for one app, after the app was started
     or given to ``add_subapp``, and for options that make no sense.
@@ -90,15 +98,19 @@ def setup_wamp(
         )
     application = _application(application, limits)
     application.require_asyncio("aiohttp")
+    watch = _watch(application, session_binding)
     # The method: aiohttp warns of handlers that are no coroutine functions.
     handler = AiohttpHandler(
         application,
         allowed_origins=allowed_origins,
         trusted_proxies=trusted_proxies,
         compress=compress,
+        watch=watch,
     ).__call__
     _add_paths(app, _paths(path), handler)
     application.inject(web.Request, upgrade_request)
+    if watch is not None:
+        watch.attach(app)
     app[WAMP] = application
     app.cleanup_ctx.append(_running)
     app.on_startup.append(_check_http_session)
@@ -120,6 +132,25 @@ def _application(application: Application | None, limits: Limits | None) -> Appl
             "Application(limits=...) for your own"
         )
     return application
+
+
+def _watch(
+    application: Application, options: SessionBinding | Literal[False] | None
+) -> HTTPSessionWatch | None:
+    if options is False:
+        return None
+    if options is None:
+        options = SessionBinding()
+    if not isinstance(options, SessionBinding):
+        raise ConfigurationError(
+            f"setup_wamp(session_binding={options!r}): give a SessionBinding, or False"
+        )
+    if any(each.frozen or each.pre_frozen for each in options.apps):
+        raise ConfigurationError(
+            "SessionBinding(apps=...) comes too late, one of them is frozen: call "
+            "setup_wamp() before it is started or given to add_subapp()"
+        )
+    return HTTPSessionWatch(options, application, application.identity_keys)
 
 
 def _paths(path: str | Sequence[str]) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
@@ -12,6 +13,7 @@ from aiohttp_serverwamp.hosting.events import HostedSubscription
 from aiohttp_serverwamp.hosting.installation import Installation
 from aiohttp_serverwamp.hosting.lives import Life, LifeHandler, check_life_handler
 from aiohttp_serverwamp.hosting.local_session import LocalSession
+from aiohttp_serverwamp.hosting.publication import Publication, PublishOptions
 from aiohttp_serverwamp.hosting.route import (
     EventRoute,
     ProcedureRoute,
@@ -19,7 +21,7 @@ from aiohttp_serverwamp.hosting.route import (
     TopicRoute,
 )
 from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
-from aiohttp_serverwamp.hosting.selection import ANY, AnyValue, selected
+from aiohttp_serverwamp.hosting.selection import ANY, AnyValue, named, selected
 from aiohttp_serverwamp.hosting.session import Session
 from aiohttp_serverwamp.hosting.topics import HostedTopics, Occasion
 from aiohttp_serverwamp.ids import random_id
@@ -300,6 +302,23 @@ class Realm(RealmMethods):
         joined = [] if self._router is None else [*self._router.sessions.values()]
         chosen = selected(joined, authid=authid, authrole=authrole)
         return [peer.public() for peer in chosen]
+
+    def publish_to(
+        self,
+        authid: str,
+        topic: str,
+        /,
+        *args: Any,
+        options: PublishOptions | None = None,
+        **kwargs: Any,
+    ) -> Publication:
+        """Publish an event to one user: to those of their sessions that subscribed.
+
+        `options` may narrow it further. Raises what `publish` does, and
+        `ConfigurationError` for an `authid` that is no str, or an empty one.
+        """
+        options = replace(options or PublishOptions(), eligible_authid=[named(authid)])
+        return self.publish(topic, *args, options=options, **kwargs)
 
     async def close_sessions(
         self,

@@ -81,3 +81,6 @@ PROTOCOL_VIOLATION: Final = "wamp.error.protocol_violation"
 GOODBYE_AND_OUT: Final = "wamp.close.goodbye_and_out"
 SYSTEM_SHUTDOWN: Final = "wamp.close.system_shutdown"
 KILLED: Final = "wamp.close.killed"
+# Not in the specification; the first is what deployed routers say.
+LOGGED_OUT: Final = "wamp.close.logout"
+EXPIRED: Final = "wamp.close.expired"

@@ -29,6 +29,8 @@ from aiohttp_serverwamp.adapters.origin import (
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.adapters.aiohttp_binding import HTTPSessionWatch
+    from aiohttp_serverwamp.adapters.aiohttp_bound import BoundSocket
     from aiohttp_serverwamp.interfaces import Connection, Serializer
     from aiohttp_serverwamp.limits import Limits
 
@@ -99,8 +101,10 @@ class AiohttpHandler:
         allowed_origins: Iterable[str] | None = None,
         trusted_proxies: Iterable[str | Network] = (),
         compress: bool = False,
+        watch: HTTPSessionWatch | None = None,
     ) -> None:
         self._host = host
+        self._watch = watch
         self._origins = OriginPolicy(allowed_origins)
         self._proxies = networks(trusted_proxies)
         self._compress = compress
@@ -112,26 +116,34 @@ class AiohttpHandler:
         if not host.admit():
             raise web.HTTPServiceUnavailable(text="No more connections now.\n")
         # Others ask for places while this one waits for its HTTP session.
+        bound = None
         try:
-            ws, connection = await self._connect(request)
+            try:
+                self._check_origin(request)
+                http_session, bound = await self._http_session(request)
+                ws, connection = await self._connect(request, http_session, bound)
+            finally:
+                host.release()
+            if ws is None or connection is None:
+                return web.Response(status=499, reason="Client Closed Request")
+            try:
+                await host.serve(connection)
+            finally:
+                # Served to its end it is closed by now; otherwise this releases it.
+                await connection.close(1011, "")
         finally:
-            host.release()
-        if ws is None or connection is None:
-            return web.Response(status=499, reason="Client Closed Request")
-        try:
-            await host.serve(connection)
-        finally:
-            # Served to its end it is closed by now; otherwise this releases it.
-            await connection.close(1011, "")
+            if self._watch is not None and bound is not None:
+                self._watch.unbind(bound)
         return ws
 
     async def _connect(
-        self, request: web.Request
+        self,
+        request: web.Request,
+        http_session: Mapping[str, Any] | None,
+        bound: BoundSocket | None,
     ) -> tuple[UpgradedSocket, AiohttpConnection] | tuple[None, None]:
         """Upgrade a request, unless its client has gone meanwhile."""
         host = self._host
-        self._check_origin(request)
-        http_session = await self._http_session(request)
         ws = await accept(
             request,
             subprotocols=tuple(host.serializers),
@@ -141,6 +153,8 @@ class AiohttpHandler:
         if ws is None:
             return None, None
         assert ws.ws_protocol is not None, "accept agreed on a subprotocol"
+        if bound is not None and bound.ended:
+            http_session = {}  # signed out while it was being upgraded
         connection = AiohttpConnection(
             request,
             ws,
@@ -153,6 +167,8 @@ class AiohttpHandler:
             "peer_address": self._peer_address(request),
             _REQUEST: request,
         }
+        if self._watch is not None and bound is not None:
+            self._watch.connected(bound, connection)
         return ws, connection
 
     def _peer_address(self, request: web.Request) -> str | None:
@@ -164,15 +180,22 @@ class AiohttpHandler:
                 return client
         return request.remote
 
-    async def _http_session(self, request: web.Request) -> Mapping[str, Any] | None:
-        """Return a copy of the request's HTTP session, None where there are none."""
+    async def _http_session(
+        self, request: web.Request
+    ) -> tuple[Mapping[str, Any] | None, BoundSocket | None]:
+        """Return a copy of the request's HTTP session, and what binds the socket to it.
+
+        Nothing of it where there are no HTTP sessions.
+        """
         if aiohttp_session.STORAGE_KEY in request:
-            return dict(await aiohttp_session.get_session(request))
+            if self._watch is not None:
+                return await self._watch.bind(request)
+            return dict(await aiohttp_session.get_session(request)), None
         if not self._misses_sessions and self._host.requires_http_session():
             # Set-up cannot see what middlewares the parent of a sub-application has.
             self._misses_sessions = True
             logger.error("%s", NO_HTTP_SESSION)
-        return None
+        return None, None
 
     # --- Origin -------------------------------------------------------------------
 

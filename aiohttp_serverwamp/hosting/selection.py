@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.router.peer import Peer
 
-__all__ = ["ANY", "AnyValue", "selected"]
+__all__ = ["ANY", "AnyValue", "named", "selected"]
 
 P = TypeVar("P", bound=Peer)
 
@@ -38,6 +38,14 @@ def selected(
         for peer in peers
         if authid in (ANY, peer.authid) and authrole in (ANY, peer.authrole)
     ]
+
+
+def named(authid: str | AnyValue) -> str:
+    """Return the authid of one user; raise `ConfigurationError` for what is none."""
+    _check("authid", authid)
+    if not isinstance(authid, str):
+        raise ConfigurationError("authid=ANY: name one user; publish() is for all")
+    return authid
 
 
 def _check(name: str, value: object) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.errors import (
     ConfigurationError,
     ConnectionClosed,
@@ -23,6 +24,7 @@ from aiohttp_serverwamp.errors import (
 )
 from aiohttp_serverwamp.hosting.invocation import check_arguments
 from aiohttp_serverwamp.hosting.plain import plain_args
+from aiohttp_serverwamp.hosting.renewing import renew_session
 from aiohttp_serverwamp.hosting.serverwamp_names import Advising
 from aiohttp_serverwamp.hosting.spawned_task import SpawnedTask
 from aiohttp_serverwamp.messages import parse
@@ -255,6 +257,26 @@ class Session(Advising, MutableMapping[str, Any]):
         except ProtocolViolation as error:
             raise ConfigurationError(f"send_raw(): {error}") from error
         peer.send(parsed)
+
+    async def renew(self, identity: Identity) -> None:
+        """Give the session a new identity of the same user: another role, fresh data.
+
+        It has its new rights before this returns. Subscriptions and registrations that
+        it may not have any more are revoked (specification, 5.11 and 6.11); about those
+        that the rules still allow the realm's authorizer is asked anew. Raises
+        `ConfigurationError` for another user's identity, and in another thread than the
+        loop's, and `ConnectionClosed` when the session has ended.
+        """
+        if not isinstance(identity, Identity) or identity.authid != self.authid:
+            raise ConfigurationError(
+                f"renew({identity!r}): give an Identity with the authid of this session"
+                f", {self.authid!r}; for another user close it"
+            )
+        peer = self._wire("is nobody's to renew")
+        if not self.is_open:
+            raise ConnectionClosed(f"session {self.id} has left")
+        self._check_thread("session.renew()")
+        await renew_session(self, peer, identity)
 
     async def close(self, reason: str = uris.KILLED, message: str = "") -> None:
         """End the session with GOODBYE (specification, 2.4).

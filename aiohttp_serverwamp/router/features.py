@@ -15,6 +15,7 @@ BROKER_FEATURES: Final = {
     "publisher_exclusion": "router.broker",
     "subscriber_blackwhite_listing": "router.broker",
     "pattern_based_subscription": "router.broker",
+    "subscription_revocation": "router.renewal",
 }
 
 #: Feature of the dealer role → module that honours it.
@@ -25,10 +26,16 @@ DEALER_FEATURES: Final = {
     "progressive_call_results": "router.dealer",
     "call_canceling": "router.dealer",
     "call_timeout": "router.dealer",
+    "registration_revocation": "router.renewal",
 }
 
 #: What a client may announce that changes what the router does, by role.
-CLIENT_FEATURES: Final = (("callee", "call_canceling"), ("callee", "call_timeout"))
+CLIENT_FEATURES: Final = (
+    ("callee", "call_canceling"),
+    ("callee", "call_timeout"),
+    ("callee", "registration_revocation"),
+    ("subscriber", "subscription_revocation"),
+)
 
 
 def welcome_roles() -> dict[str, Any]:

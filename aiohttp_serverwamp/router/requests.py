@@ -47,7 +47,7 @@ from aiohttp_serverwamp.uris import Match
 if TYPE_CHECKING:
     from aiohttp_serverwamp.router.session import RouterSession
 
-__all__ = ["ANSWERS", "REQUESTS"]
+__all__ = ["ANSWERS", "REQUESTS", "may_subscribe"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
@@ -85,19 +85,9 @@ def _publish(session: RouterSession, message: Publish, decision: Decision) -> No
 
 def subscribe(session: RouterSession, message: Subscribe) -> None:
     """SUBSCRIBE → SUBSCRIBED, once the hosted handler of the topic agrees."""
-    router = session.router
     match = message.options.get("match", Match.EXACT)
-    router.broker.check_topic(message.topic, match)
-    verdict = _verdict(session, Action.SUBSCRIBE, message.topic, match)
-    hosted = router.hosted_topics
-    if (
-        verdict is Verdict.UNSAID
-        and hosted is not None
-        # No rule can name an expression; the fallback that takes the topic permits it.
-        and hosted.admits(session, message.topic, match)
-    ):
-        verdict = Verdict.ALLOWED
-    if verdict is not Verdict.ALLOWED:
+    session.router.broker.check_topic(message.topic, match)
+    if not may_subscribe(session, message.topic, match):
         raise _not_authorized(Action.SUBSCRIBE)
     _authorize(session, message, Action.SUBSCRIBE, message.topic, _subscribe, match)
 
@@ -240,6 +230,16 @@ ANSWERS: Final[dict[type[Message], Callable[[RouterSession, Any], None]]] = {
 
 
 # --- Permission -------------------------------------------------------------------
+
+
+def may_subscribe(session: RouterSession, topic: str, match: Match) -> bool:
+    """Tell whether the rules let a session subscribe."""
+    verdict = _verdict(session, Action.SUBSCRIBE, topic, match)
+    hosted = session.router.hosted_topics
+    if verdict is Verdict.UNSAID and hosted is not None:
+        # No rule can name an expression; the fallback that takes the topic permits it.
+        return hosted.admits(session, topic, match)
+    return verdict is Verdict.ALLOWED
 
 
 def _verdict(

@@ -77,6 +77,13 @@ GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 INTERNAL_ERROR: Final = 1011
 
+#: By which a client, or a log of its connections, can tell why it was sent away.
+CLOSE_CODES: Final = {
+    uris.LOGGED_OUT: 4401,
+    uris.KILLED: 4403,
+    uris.EXPIRED: 4408,
+}
+
 
 class RouterSession(Peer):
     """One client's wire peer, from the opening of its connection to its end."""
@@ -84,6 +91,7 @@ class RouterSession(Peer):
     __slots__ = (
         "_again",
         "_codec",
+        "_farewell",
         "_handshake",
         "_held_events",
         "_request_ids",
@@ -124,6 +132,8 @@ class RouterSession(Peer):
         self.left = False
         # It has been here before: it owes nobody another HELLO.
         self._again = again
+        # What its client was told in a GOODBYE of this side.
+        self._farewell = uris.GOODBYE_AND_OUT
         self.realm: JoinableRealm | None = None
         self.identity: Any = None
         #: The authmethods of HELLO, in the client's order of preference.
@@ -402,7 +412,7 @@ class RouterSession(Peer):
 
     def on_goodbye_reply(self, message: Goodbye) -> None:
         """End what `goodbye` began; a crossing GOODBYE is a reply (REQ-SES-008)."""
-        self._end(NORMAL_CLOSURE, "goodbye")
+        self._end_farewell()
 
     def on_abort(self, message: Abort) -> None:
         """Leave without a reply (REQ-SES-007)."""
@@ -412,17 +422,18 @@ class RouterSession(Peer):
         """End the session from this side, by ABORT before it has joined (2.4).
 
         The session leaves its realm at once. Its connection closes when the client has
-        replied, at the latest after half of `Limits.close_timeout`.
+        replied, at the latest after half of `Limits.close_timeout`; with a code of its
+        own for some reasons, see `CLOSE_CODES`.
         """
         if self.state is not State.ESTABLISHED:
-            if self.state not in (State.SHUTTING_DOWN, State.ENDED):
-                self._abort(reason, message, GOING_AWAY)
+            code = CLOSE_CODES.get(reason, GOING_AWAY)
+            self._turn_away(reason, message, code)
             return
         self._say_goodbye(reason, message)
         grace = self.host.limits.close_timeout / 2
 
         def unanswered() -> None:
-            self._end(NORMAL_CLOSURE, "goodbye")
+            self._end_farewell()
             # Of the time to close, half is gone.
             self.deadlines.add(self.host.now() + grace, self.connection.abort)
 
@@ -462,14 +473,17 @@ class RouterSession(Peer):
         self.view = None
 
     def _no_hello(self) -> None:
-        if self.state is State.CLOSED:
-            reason = uris.PROTOCOL_VIOLATION
-            self._turn_away(reason, "HELLO did not come in time", NORMAL_CLOSURE)
+        if self.state is State.CLOSED and self._again:
+            self._end_farewell()  # it has taken its leave, and that is all
+        elif self.state is State.CLOSED:
+            self._abort(
+                uris.PROTOCOL_VIOLATION, "HELLO did not come in time", NORMAL_CLOSURE
+            )
 
     def _turn_away(self, reason: str, message: str, code: int) -> None:
         """End what has not become a session, by ABORT where one was expected."""
         if self._awaits_another_hello:
-            self._end(code, "goodbye")  # the client has taken its leave (REQ-SES-014)
+            self._end(code, reason)  # the client has taken its leave (REQ-SES-014)
         else:
             self._abort(reason, message, code)
 
@@ -488,7 +502,11 @@ class RouterSession(Peer):
     def _say_goodbye(self, reason: str, message: str) -> None:
         self.send(Goodbye({"message": message} if message else {}, reason))
         self.state = State.SHUTTING_DOWN
+        self._farewell = reason
         self._leave()
+
+    def _end_farewell(self) -> None:
+        self._end(CLOSE_CODES.get(self._farewell, NORMAL_CLOSURE), self._farewell)
 
     def _end(self, code: int, reason: str) -> None:
         if self.state is State.ENDED:

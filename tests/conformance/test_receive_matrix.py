@@ -214,7 +214,7 @@ def test_each_message_in_each_state_is_treated_as_the_matrix_says(
         assert client.closed is None
         client.send([6, {}, "wamp.close.goodbye_and_out"])
         assert client.received() == []
-        assert client.closed == 1000
+        assert client.closed == 4403
     elif outcome == END:
         assert client.received() == []
         assert client.closed == 1000

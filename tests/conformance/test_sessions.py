@@ -49,6 +49,7 @@ def test_welcome_announces_both_roles_with_boolean_features() -> None:
                 "publisher_exclusion": True,
                 "subscriber_blackwhite_listing": True,
                 "pattern_based_subscription": True,
+                "subscription_revocation": True,
             }
         },
         "dealer": {
@@ -59,6 +60,7 @@ def test_welcome_announces_both_roles_with_boolean_features() -> None:
                 "progressive_call_results": True,
                 "call_canceling": True,
                 "call_timeout": True,
+                "registration_revocation": True,
             }
         },
     }
@@ -545,7 +547,7 @@ def test_goodbyes_that_cross_are_each_others_reply() -> None:
     client.send([6, {}, "wamp.close.close_realm"])
 
     assert client.received() == [[6, {"message": "enough"}, "wamp.close.killed"]]
-    assert client.closed == 1000
+    assert client.closed == 4403
 
 
 def test_a_client_that_is_sent_away_leaves_at_once_and_is_waited_for() -> None:
@@ -564,7 +566,42 @@ def test_a_client_that_is_sent_away_leaves_at_once_and_is_waited_for() -> None:
     assert client.received() == [[6, {}, "wamp.close.killed"]]
     assert client.closed is None
     world.advance(2)
-    assert client.closed == 1000
+    assert client.closed == 4403
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("wamp.close.logout", 4401),
+        ("wamp.close.killed", 4403),
+        ("wamp.close.expired", 4408),
+        ("shop.close.moved", 1000),
+    ],
+)
+@pytest.mark.parametrize("answered", [True, False])
+def test_the_close_code_tells_why_a_client_was_sent_away(
+    reason: str, code: int, answered: bool
+) -> None:
+    client = World().join()
+
+    client.session.goodbye(reason)
+    if answered:
+        client.send([6, {}, "wamp.close.goodbye_and_out"])
+    else:
+        client.world.advance(60)
+
+    assert client.received() == [[6, {}, reason]]
+    assert client.closed == code
+
+
+def test_who_is_sent_away_while_joining_gets_abort_and_the_same_code() -> None:
+    joining = World().connect()
+
+    joining.session.goodbye("wamp.close.logout", "you have signed out")
+
+    [abort] = joining.received()
+    assert abort == [3, {"message": "you have signed out"}, "wamp.close.logout"]
+    assert joining.closed == 4401
 
 
 def test_the_server_stops_with_a_word_for_everybody() -> None:

@@ -392,7 +392,7 @@ async def test_logging_out_closes_that_users_sockets_and_no_others() -> None:
 
                 assert {s.authid for s in realm.sessions()} == {"bob"}
                 for gone in (ann, tablet):
-                    assert await gone.close_code() == 1000
+                    assert await gone.close_code() == 4403
                     assert gone.ended == "wamp.close.killed"
                 with pytest.raises(serverwamp.ApplicationError):
                     await bob.call("nothing")
@@ -428,6 +428,6 @@ async def test_a_client_that_does_not_answer_goodbye_is_closed_all_the_same() ->
         (session,) = served.realm.sessions()
         await session.close()
         assert not session.is_open
-        assert await client.close_code() == 1000
+        assert await client.close_code() == 4403
         await until(lambda: not served.wamp._open)
         await session.close()

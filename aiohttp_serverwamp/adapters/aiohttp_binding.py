@@ -1,0 +1,303 @@
+"""WebSockets that end with the HTTP session they were opened in.
+
+A socket of a signed-in browser is bound to its HTTP session. While a response is being
+prepared whose handler has changed the HTTP session, the sockets that are bound to it
+are looked at: they end if nobody is signed in any more, if somebody else is, or if the
+user has signed in anew. Then it does not matter where the middleware stands that keeps
+HTTP sessions, nor how it is asked to: `invalidate`, `new_session`, a key removed.
+
+A cookie changes with every write, and what a server-side storage shows after a logout
+is what is left. So sockets are found by two ids: that of the cookie that the browser
+has sent, and the one that is kept in the HTTP session (see `BindingIds`).
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import aiohttp_session
+from aiohttp import hdrs, web
+
+from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.adapters.aiohttp_bound import (
+    BoundSocket,
+    BoundSockets,
+    Revalidate,
+    SocketHost,
+)
+from aiohttp_serverwamp.auth.binding_ids import BINDING, BindingIds, Standing
+from aiohttp_serverwamp.auth.revocations import MemoryRevocationList
+from aiohttp_serverwamp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import RevocationList
+
+__all__ = ["HTTPSessionWatch", "SessionBinding"]
+
+logger = logging.getLogger("aiohttp_serverwamp.adapters")
+
+Policy = Literal["close", "ignore"]
+
+_NOBODY: Final = Standing(None, None, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionBinding:
+    """How sockets follow the HTTP session, for `setup_wamp`.
+
+    `identity_key` is the key of the HTTP session that names the user; by default those
+    that the realms' `session_authenticator` read. `on_invalidate` and `on_expiry` say
+    whether a socket is closed ("close") or left alone ("ignore") when its HTTP session
+    ends, and when it is older than the storage's ``max_age``.
+
+    ``revalidate(session)``, sync or async, is asked about every joined session of a
+    signed-in browser, each `revalidate_interval` seconds or so. It returns True, an
+    `Identity` of the same user, which the session takes on, or what is false: the
+    session ends, as it does when the function raises or takes longer than the interval.
+
+    `revocations` remembers the HTTP sessions that have ended, whose cookies could be
+    replayed; give one that all processes share if there are several, together with a
+    `secret` that they share. `apps` are further aiohttp applications in which people
+    sign in or out, such as the parent of a sub-application.
+
+    Raises `ConfigurationError` for options that make no sense.
+    """
+
+    identity_key: str | None = None
+    on_invalidate: Policy = "close"
+    on_expiry: Policy = "close"
+    revalidate: Revalidate | None = None
+    revalidate_interval: float = 60.0
+    revocations: RevocationList = field(default_factory=MemoryRevocationList)
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    apps: Sequence[web.Application] = ()
+
+    def __post_init__(self) -> None:
+        key = self.identity_key
+        if key is not None and (not isinstance(key, str) or not key):
+            raise ConfigurationError(
+                f"SessionBinding(identity_key={key!r}): give the HTTP session's key "
+                'that names the user, as "user_id"'
+            )
+        for name in ("on_invalidate", "on_expiry"):
+            if getattr(self, name) not in get_args(Policy):
+                raise ConfigurationError(
+                    f"SessionBinding({name}={getattr(self, name)!r}): give 'close' or "
+                    "'ignore'"
+                )
+        if self.revalidate is not None and not callable(self.revalidate):
+            raise ConfigurationError(
+                "SessionBinding(revalidate=...): give a function of one argument, the "
+                "session, that returns True, an Identity or False"
+            )
+        interval = self.revalidate_interval
+        if type(interval) not in (int, float) or not 0 < interval < float("inf"):
+            raise ConfigurationError(
+                f"SessionBinding(revalidate_interval={interval!r}): give seconds; "
+                "without revalidate= nothing is asked"
+            )
+        if not isinstance(self.secret, bytes) or len(self.secret) < 16:
+            raise ConfigurationError(
+                "SessionBinding(secret=...): give 16 random bytes or more, the same in "
+                "each process"
+            )
+        if not all(isinstance(app, web.Application) for app in self.apps):
+            raise ConfigurationError(
+                "SessionBinding(apps=...): give a list of aiohttp.web.Application"
+            )
+
+
+class HTTPSessionWatch:
+    """Binds the sockets of one application, and sees their HTTP sessions end."""
+
+    def __init__(
+        self,
+        options: SessionBinding,
+        host: SocketHost,
+        identity_keys: Callable[[], Sequence[str]],
+    ) -> None:
+        self._options = options
+        self._host = host
+        self._identity_keys = identity_keys
+        self._ids = BindingIds(options.secret)
+        self.sockets = BoundSockets()
+
+    def attach(self, app: web.Application) -> None:
+        """See what handlers do to HTTP sessions, in an application and in `apps`."""
+        for each in dict.fromkeys((app, *self._options.apps)):
+            each.on_response_prepare.append(self.prepared)
+
+    # --- Sockets ------------------------------------------------------------------
+
+    async def bind(
+        self, request: web.Request
+    ) -> tuple[Mapping[str, Any], BoundSocket | None]:
+        """Read the HTTP session of an upgrade, and bind the socket if it is somebody's.
+
+        Returns a copy of the HTTP session. Whoever upgrades gives the connection to
+        `connected`, and in the end the socket to `unbind`.
+        """
+        http_session = await aiohttp_session.get_session(request)
+        copy = {key: http_session[key] for key in http_session if key != BINDING}
+        standing = self._standing(http_session)
+        cookie = request[aiohttp_session.STORAGE_KEY].load_cookie(request)
+        if standing.identity is None or cookie is None:
+            return copy, None
+        cookie_id = self._ids.of_cookie(cookie)
+        binding_id = standing.binding_id or cookie_id
+        ids = frozenset((binding_id, cookie_id))
+        socket = BoundSocket(self._host, ids, standing.identity)
+        # Before anything is waited for: a logout that comes meanwhile must find it.
+        self.sockets.add(socket)
+        self._arm_expiry(socket, http_session)
+        if await self._is_revoked(binding_id):
+            self.unbind(socket)
+            return {}, None
+        return copy, socket
+
+    def connected(self, socket: BoundSocket, connection: Any) -> None:
+        """Take note of the connection that a bound socket has become."""
+        socket.connection = connection
+        revalidate = self._options.revalidate
+        if revalidate is not None and not socket.ended:
+            socket.revalidate(revalidate, self._options.revalidate_interval)
+
+    def unbind(self, socket: BoundSocket) -> None:
+        """Let a socket go that is closed, or was never opened."""
+        self.sockets.remove(socket)
+        socket.release()
+
+    def _arm_expiry(self, socket: BoundSocket, http_session: Any) -> None:
+        max_age = http_session.max_age
+        if self._options.on_expiry == "close" and max_age is not None:
+            socket.expire_at(http_session.created + max_age)
+
+    def _standing(self, http_session: Mapping[str, Any]) -> Standing:
+        key = self._options.identity_key
+        keys = self._identity_keys() if key is None else (key,)
+        return self._ids.standing(http_session, keys)
+
+    async def _is_revoked(self, binding_id: str) -> bool:
+        try:
+            return await self._options.revocations.is_revoked(binding_id)
+        except Exception:
+            # Nobody is let in on a guess.
+            logger.exception("the list of revoked HTTP sessions cannot be read")
+            return True
+
+    # --- HTTP sessions ------------------------------------------------------------
+
+    async def prepared(
+        self, request: web.Request, response: web.StreamResponse
+    ) -> None:
+        """Look what has become of the request's HTTP session (a signal handler)."""
+        # Hot path: once for each response of the application.
+        http_session = request.get(aiohttp_session.SESSION_KEY)
+        if http_session is None:
+            return
+        # Where the private attribute is not, every HTTP session is looked at.
+        if getattr(http_session, "_changed", True) or http_session.new:
+            await self._touched(request, response, http_session)
+
+    async def _touched(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        http_session: aiohttp_session.Session,
+    ) -> None:
+        storage = request[aiohttp_session.STORAGE_KEY]
+        saved = storage.cookie_name in response.cookies
+        now = self._standing(http_session)
+        cookie = storage.load_cookie(request)
+        if cookie is None:
+            if saved and now.identity is not None:
+                await self._mint(request, response, now, None)
+            return
+        cookie_id = self._ids.of_cookie(cookie)
+        before = await self._before(request)
+        goes_on = not http_session.new and now.goes_on_from(before)
+        ended = self._follow(http_session, now, before, cookie_id, goes_on)
+        if not goes_on and saved:
+            await self._revoke(ended, now, before, cookie_id, storage.max_age)
+        if saved and now.identity is not None and now.binding_id is None:
+            await self._mint(request, response, now, cookie_id if goes_on else None)
+
+    async def _before(self, request: web.Request) -> Standing:
+        """Return what the cookie stands for that the browser has sent."""
+        try:
+            storage = request[aiohttp_session.STORAGE_KEY]
+            return self._standing(await storage.load_session(request))
+        except Exception as error:
+            logger.debug("an HTTP session cannot be read again: %r", error)
+            return _NOBODY
+
+    def _follow(
+        self,
+        http_session: aiohttp_session.Session,
+        now: Standing,
+        before: Standing,
+        cookie_id: str,
+        goes_on: bool,
+    ) -> list[BoundSocket]:
+        """End the sockets whose login does not go on, and return them."""
+        ended = []
+        for socket in self.sockets.under((cookie_id, before.kept_id, now.kept_id)):
+            if goes_on and socket.identity == now.identity:
+                self._arm_expiry(socket, http_session)
+            else:
+                ended.append(socket)
+        if self._options.on_invalidate == "close":
+            for socket in ended:
+                socket.end(uris.LOGGED_OUT, "you have signed out")
+        return ended
+
+    async def _revoke(
+        self,
+        ended: Sequence[BoundSocket],
+        now: Standing,
+        before: Standing,
+        cookie_id: str,
+        max_age: int | None,
+    ) -> None:
+        if self._options.on_invalidate == "ignore":
+            return
+        over = {each for socket in ended for each in socket.ids if each != cookie_id}
+        if before.kept_id is not None:
+            over.add(before.kept_id)
+        elif before.identity is not None:
+            over.add(cookie_id)
+        over.discard(now.binding_id or "")
+        for binding_id in over:
+            try:
+                await self._options.revocations.revoke(binding_id, max_age)
+            except Exception:
+                logger.exception("an HTTP session cannot be revoked")
+
+    async def _mint(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        now: Standing,
+        binding_id: str | None,
+    ) -> None:
+        """Keep an id in an HTTP session that was just saved, and save it again."""
+        storage = request[aiohttp_session.STORAGE_KEY]
+        http_session: aiohttp_session.Session = request[aiohttp_session.SESSION_KEY]
+        name = storage.cookie_name
+        if http_session.new and http_session.identity is None:
+            # A server-side storage goes on under the key that it has just made.
+            http_session.set_new_identity(response.cookies[name].value)
+        http_session[BINDING] = self._ids.mint(now, binding_id)
+        await storage.save_session(request, response, http_session)
+        # aiohttp has written the cookies into the headers by now.
+        others = [
+            cookie
+            for cookie in response.headers.popall(hdrs.SET_COOKIE, [])
+            if not cookie.startswith(f"{name}=")
+        ]
+        for cookie in (*others, response.cookies[name].output(header="").strip()):
+            response.headers.add(hdrs.SET_COOKIE, cookie)

@@ -1,0 +1,190 @@
+"""The sockets of signed-in browsers, by the HTTP sessions that they are bound to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.auth.binding_ids import SignedIn
+    from aiohttp_serverwamp.hosting.session import Session
+    from aiohttp_serverwamp.interfaces import Connection
+
+__all__ = ["BoundSocket", "BoundSockets", "Revalidate", "SocketHost"]
+
+logger = logging.getLogger("aiohttp_serverwamp.adapters")
+
+#: ``fn(session)``, sync or async: True, an `Identity`, or what is false.
+Revalidate = Callable[["Session"], Any]
+
+#: How far the pauses between two revalidations stray, so that clients that came
+#: together are not looked at together.
+_JITTER: Final = 0.2
+
+
+class SocketHost(Protocol):
+    """What is asked of the application."""
+
+    def send_away(self, connection: Connection, reason: str, message: str = "") -> bool:
+        """End what there is on a connection; False if it is not served."""
+
+    def session_on(self, connection: Connection) -> Session | None:
+        """Return the session that is joined on a connection now, if there is one."""
+
+
+class BoundSocket:
+    """One socket, from before its upgrade to its end.
+
+    `ids` are those of its HTTP session: its binding id, and that of its cookie.
+    """
+
+    __slots__ = (
+        "_expiry",
+        "_host",
+        "_revalidation",
+        "_task",
+        "connection",
+        "ended",
+        "identity",
+        "ids",
+    )
+
+    def __init__(
+        self,
+        host: SocketHost,
+        ids: frozenset[str],
+        identity: SignedIn,
+    ) -> None:
+        self.ids = ids
+        self.identity = identity
+        #: None before the upgrade.
+        self.connection: Connection | None = None
+        #: Whether its HTTP session has ended.
+        self.ended = False
+        self._host = host
+        self._expiry: asyncio.TimerHandle | None = None
+        self._revalidation: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def end(self, reason: str, message: str) -> None:
+        """Send the client away, whatever it is about to do; once is enough."""
+        if self.ended:
+            return
+        self.ended = True
+        self.release()
+        connection = self.connection
+        if connection is None:
+            return  # being upgraded; who does it looks at `ended`
+        if not self._host.send_away(connection, reason, message):
+            connection.abort()
+
+    def release(self) -> None:
+        """Let go of timers and tasks."""
+        for timer in (self._expiry, self._revalidation):
+            if timer is not None:
+                timer.cancel()
+        self._expiry = self._revalidation = None
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    # --- Expiry -------------------------------------------------------------------
+
+    def expire_at(self, when: float | None) -> None:
+        """End at this time of the wall clock, and not when it was said before."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if when is None or self.ended:
+            return
+        loop = asyncio.get_running_loop()
+        self._expiry = loop.call_later(max(0.0, when - time.time()), self._expired)
+
+    def _expired(self) -> None:
+        self.end(uris.EXPIRED, "your sign-in has expired")
+
+    # --- Revalidation -------------------------------------------------------------
+
+    def revalidate(self, ask: Revalidate, interval: float) -> None:
+        """Ask now and then whether the joined session may go on."""
+        pause = interval * random.uniform(1 - _JITTER, 1 + _JITTER)
+        loop = asyncio.get_running_loop()
+        self._revalidation = loop.call_later(pause, self._due, ask, interval)
+
+    def _due(self, ask: Revalidate, interval: float) -> None:
+        assert self.connection is not None, "only what was upgraded is revalidated"
+        session = self._host.session_on(self.connection)
+        if session is None:
+            self.revalidate(ask, interval)
+        else:
+            self._task = asyncio.create_task(self._ask(session, ask, interval))
+
+    async def _ask(self, session: Session, ask: Revalidate, interval: float) -> None:
+        try:
+            async with asyncio.timeout(interval):
+                answer = ask(session)
+                if isawaitable(answer):
+                    answer = await answer
+            good = await _apply(answer, session)
+        except Exception:
+            logger.exception("session %s: revalidation failed", session.id)
+            good = False
+        self._task = None
+        if not good and session.is_open:
+            self.end(uris.KILLED, "your sign-in is no longer valid")
+        elif not self.ended:
+            self.revalidate(ask, interval)
+
+
+async def _apply(answer: Any, session: Session) -> bool:
+    """Tell whether a session may go on; a new identity of the same user is taken on."""
+    if isinstance(answer, Identity):
+        if answer.authid != session.authid:
+            return False
+        await session.renew(answer)
+        return True
+    if isinstance(answer, bool):
+        return answer
+    # Nothing that is merely true: a forgotten comparison would let everybody go on.
+    if answer is None:
+        return False
+    raise ConfigurationError(
+        f"revalidate returns a bool or an Identity, not {type(answer).__name__}"
+    )
+
+
+class BoundSockets:
+    """Finds the sockets of an HTTP session by any of its ids."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[str, dict[BoundSocket, None]] = {}
+
+    def add(self, socket: BoundSocket) -> None:
+        """Remember a socket until `remove`."""
+        for each in socket.ids:
+            self._sockets.setdefault(each, {})[socket] = None
+
+    def remove(self, socket: BoundSocket) -> None:
+        """Forget a socket; harmless when it was forgotten."""
+        for each in socket.ids:
+            others = self._sockets.get(each)
+            if others is not None and others.pop(socket, self) is None and not others:
+                del self._sockets[each]
+
+    def under(self, ids: Iterable[str | None]) -> list[BoundSocket]:
+        """Return every socket that has one of these ids, in no particular order."""
+        found: dict[BoundSocket, None] = {}
+        for each in ids:
+            found.update(self._sockets.get(each or "", {}))
+        return [*found]
+
+    def __len__(self) -> int:
+        return len(set().union(*self._sockets.values())) if self._sockets else 0
