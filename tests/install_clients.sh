@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install the real clients that the tests drive: Chromium, node and the npm packages; and
-# the proxies that docs/deploy is for: nginx and Caddy.
+# Install what the tests drive: Chromium, node and the npm packages; the proxies that
+# docs/deploy is for, nginx and Caddy; Redis and memcached, which keep HTTP sessions.
 #
 # What cannot be had is written to the file named by the first argument, a line each, and
 # is no failure: `make test` skips those tests, and says so at its end.
@@ -53,6 +53,10 @@ for proxy in nginx caddy; do
     have "$proxy" || { no_service_starts; apt_install "$package"; } ||
         tell "$proxy is not installed (Debian: apt-get install $package): docs/deploy unchecked"
 done
+
+{ { have redis-server || have valkey-server; } && have memcached; } ||
+    { no_service_starts; apt_install redis-server memcached; } ||
+    tell "redis-server and memcached are not installed: no HTTP sessions in them"
 
 for package in "$here"/*/*/package.json; do
     if ! have npm || [ ! -f "$package" ]; then

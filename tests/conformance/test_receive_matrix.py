@@ -217,7 +217,8 @@ def test_each_message_in_each_state_is_treated_as_the_matrix_says(
         assert client.closed == 4403
     elif outcome == END:
         assert client.received() == []
-        assert client.closed == 1000
+        # A GOODBYE is the answer to that of the router, which was for a reason.
+        assert client.closed == (4403 if message == "GOODBYE" else 1000)
         assert situation.nothing_is_left()
     else:
         assert PROCESSED[message](client.received())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -15,7 +15,7 @@ from aiohttp_session.cookie_storage import EncryptedCookieStorage
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import Identity, Session, SessionRejected, session_authenticator
-from aiohttp_serverwamp.testing import JoinRejected, connect, serving
+from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
 from tests.sites import site, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:The SimpleCookieStorage")
@@ -431,3 +431,46 @@ async def test_a_client_that_does_not_answer_goodbye_is_closed_all_the_same() ->
         assert await client.close_code() == 4403
         await until(lambda: not served.wamp._open)
         await session.close()
+
+
+async def test_one_user_is_told_in_every_realm_and_nobody_else() -> None:
+    realms = [serverwamp.Realm(uri) for uri in ("club", "shop")]
+    topics = serverwamp.TopicRouteSet()
+    topics.declare("notice")
+    for realm in realms:
+        realm.set_ticket_authenticator(verify_secret)
+        realm.add_routes(topics)
+    async with site(realm=serverwamp.Realm("r")) as served:
+        for realm in realms:
+            served.wamp.add_realm(realm)
+
+        def member(realm: str, authid: str) -> AbstractAsyncContextManager[WAMPClient]:
+            return connect(served.http, realm=realm, authid=authid, ticket="secret")
+
+        async with (
+            member("club", "ann") as one,
+            member("shop", "ann") as two,
+            member("shop", "bob") as bob,
+        ):
+            heard = [await client.subscribe("notice") for client in (one, two, bob)]
+            published = served.wamp.publish_to("ann", "notice", "hello", kind="all")
+            assert len({int(each) for each in published}) == 4
+            for subscription in heard[:2]:
+                event = await subscription.next()
+                assert (event.args, event.kwargs) == (["hello"], {"kind": "all"})
+            realms[1].publish_to(
+                "ann",
+                "notice",
+                options=serverwamp.PublishOptions(exclude_authrole=["staff"]),
+            )
+            realms[1].publish("notice", "everybody")
+            assert (await heard[1].next()).args == ["everybody"]
+            assert (await heard[2].next()).args == ["everybody"]
+
+
+@pytest.mark.parametrize("nobody", [None, "", 7, b"ann"])
+async def test_an_event_to_nobody_in_particular_is_refused(nobody: Any) -> None:
+    async with site() as served:
+        for target in (served.wamp, served.realm):
+            with pytest.raises(serverwamp.ConfigurationError, match="authid="):
+                target.publish_to(nobody, "notice")

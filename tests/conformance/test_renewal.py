@@ -1,0 +1,180 @@
+"""A session with a new role keeps what it may still have, and loses the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from aiohttp_serverwamp import (
+    ConfigurationError,
+    ConnectionClosed,
+    Decision,
+    Identity,
+    Realm,
+)
+from tests.conformance.harness import Client, Gate, World, is_error
+
+LOSES = ("subscriber.subscription_revocation", "callee.registration_revocation")
+
+
+def club() -> Realm:
+    realm = Realm("realm1")
+    realm.permit("club.", match="prefix", subscribe=True, publish=True, call=True)
+    realm.permit("club.", match="prefix", register=True)
+    realm.permit(
+        "club.staff.",
+        match="prefix",
+        subscribe=True,
+        publish=True,
+        call=True,
+        register=True,
+        roles=["staff"],
+    )
+    realm.permit("club.private", register="own", roles=["staff"])
+    return realm
+
+
+def renew(client: Client, identity: Identity) -> None:
+    """Run what a handler would await."""
+    steps = client.session.public().renew(identity)
+    try:
+        while True:
+            gate: Gate = steps.send(None)
+            assert gate.opened, "it waits for something that does not come"
+    except StopIteration:
+        pass
+
+
+def test_a_lost_role_takes_its_subscriptions_and_registrations_along() -> None:
+    """REQ-PUB-067, 068, 071; REQ-RPC-134, 135."""
+    world = World(club())
+    other = world.join(authid="bob", authrole="staff")
+    client = world.join(*LOSES, authid="ann", authrole="staff")
+    open_topic = client.subscribe("club.news")
+    staff_topic = client.subscribe("club.staff.news", request=902)
+    client.register("club.sum", request=903)
+    staff_procedure = client.register("club.staff.sum", request=904)
+    private = client.register("club.private", request=905)
+
+    renew(client, Identity("ann", "member"))
+    other.send([16, 1, {}, "club.staff.news"])
+    other.send([16, 2, {}, "club.news"])
+
+    *revoked, event = client.received()
+    reason = "wamp.error.not_authorized"
+    assert revoked == [
+        [35, 0, {"subscription": staff_topic, "reason": reason}],
+        [67, 0, {"registration": staff_procedure, "reason": reason}],
+        [67, 0, {"registration": private, "reason": reason}],
+    ]
+    assert event[:2] == [36, open_topic]
+    answer = other.request([48, 3, {}, "club.staff.sum"])
+    assert is_error(answer, 48, 3, "wamp.error.no_such_procedure")
+
+
+def test_who_did_not_announce_revocation_loses_them_without_a_word() -> None:
+    """REQ-PUB-069; REQ-RPC-136."""
+    world = World(club())
+    client = world.join(authid="ann", authrole="staff")
+    client.subscribe("club.staff.news")
+    client.register("club.staff.sum")
+
+    renew(client, Identity("ann", "member"))
+
+    assert client.received() == []
+    assert not client.session.brokering.subscriptions
+    assert not client.session.dealing.registrations
+
+
+def test_an_invocation_under_way_is_still_answered() -> None:
+    """REQ-RPC-138."""
+    world = World(club())
+    caller = world.join(authid="bob", authrole="staff")
+    client = world.join(*LOSES, authid="ann", authrole="staff")
+    registration = client.register("club.staff.sum")
+    caller.send([48, 1, {}, "club.staff.sum"])
+    assert client.received() == [[68, 1, registration, {}]]
+
+    renew(client, Identity("ann", "member"))
+    client.send([70, 1, {}, ["done"]])
+
+    assert caller.received() == [[50, 1, {}, ["done"]]]
+
+
+def test_a_new_role_counts_from_the_next_request_on() -> None:
+    world = World(club())
+    client = world.join(authid="ann", authrole="member")
+    answer = client.request([32, 1, {}, "club.staff.news"])
+    assert is_error(answer, 32, 1, "wamp.error.not_authorized")
+
+    renew(client, Identity("ann", "staff", authextra={"level": 2}, user="record"))
+
+    assert client.request([32, 2, {}, "club.staff.news"])[0] == 33
+    session = client.session.public()
+    assert (session.authrole, session.authextra) == ("staff", {"level": 2})
+    assert session.identity.user == "record"
+
+
+def test_the_authorizer_is_asked_anew_about_what_the_rules_still_allow() -> None:
+    realm, asked, gate = club(), list[Any](), Gate()
+
+    def authorizer(session: Any, action: Any, uri: str, options: Any) -> Any:
+        asked.append((str(action), uri, session.authrole))
+        if session.authrole == "staff":
+            return Decision(allow=True, cache=True)
+        return _later(gate) if uri == "club.b" else uri != "club.a"
+
+    async def _later(gate: Gate) -> bool:
+        allowed: bool = await gate
+        return allowed
+
+    realm.set_authorizer(authorizer)
+    client = World(realm).join(*LOSES, authid="ann", authrole="staff")
+    held = {name: client.subscribe(f"club.{name}") for name in "abc"}
+    asked.clear()
+    gate.open(False)
+
+    renew(client, Identity("ann", "member"))
+
+    assert asked == [("subscribe", f"club.{name}", "member") for name in "abc"]
+    lost = [message[2]["subscription"] for message in client.received()]
+    assert lost == [held["a"], held["b"]]
+
+
+@pytest.mark.usefixtures("allow_logged_errors")
+def test_an_authorizer_that_fails_takes_away() -> None:
+    realm = club()
+    allow = True
+
+    def authorizer(*question: Any) -> bool:
+        if not allow:
+            raise OSError("no connection")
+        return True
+
+    realm.set_authorizer(authorizer)
+    client = World(realm).join(authid="ann", authrole="staff")
+    client.subscribe("club.a")
+    allow = False
+
+    renew(client, Identity("ann", "staff"))
+
+    assert not client.session.brokering.subscriptions
+
+
+@pytest.mark.parametrize("wrong", [Identity("bob"), "ann", None])
+def test_a_session_does_not_become_somebody_elses(wrong: Any) -> None:
+    client = World(club()).join(authid="ann")
+
+    with pytest.raises(ConfigurationError, match="with the authid of this session"):
+        asyncio.run(client.session.public().renew(wrong))
+
+
+def test_a_session_that_has_left_is_not_renewed() -> None:
+    client = World(club()).join(authid="ann")
+    session = client.session.public()
+    client.lose()
+
+    with pytest.raises(ConnectionClosed):
+        asyncio.run(session.renew(Identity("ann")))
