@@ -94,7 +94,7 @@ def _unsubscriber(
         if session.supports("subscriber", "subscription_revocation"):
             details = {"subscription": subscription.id, "reason": _REASON}
             session.send(Unsubscribed(0, details))
-        session.end_life(subscription.id)
+        session.companions.end(subscription.id)
 
     return revoke
 
