@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp import web
@@ -30,6 +31,7 @@ from aiohttp_serverwamp import messages, uris
 from aiohttp_serverwamp.errors import (
     ApplicationError,
     Canceled,
+    ConfigurationError,
     ConnectionClosed,
     RuntimeFailure,
     SessionRejected,
@@ -50,6 +52,7 @@ __all__ = [
     "PendingCall",
     "Subscription",
     "WAMPClient",
+    "another_browser",
     "connect",
     "serving",
 ]
@@ -524,6 +527,40 @@ async def connect(
         await client.drop()
 
 
+#: Where the clients that were made here send their requests.
+_urls: WeakKeyDictionary[aiohttp.ClientSession, str] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def _browser(url: str) -> AsyncIterator[aiohttp.ClientSession]:
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(url, cookie_jar=jar) as http:
+        _urls[http] = url
+        yield http
+
+
+@asynccontextmanager
+async def another_browser(
+    http: TestClient[Any, Any] | aiohttp.ClientSession,
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open an HTTP client of the same server that has no cookies yet.
+
+    Whoever signs in as somebody else in *one* browser has signed out first, and loses
+    the sockets; two people are two browsers. Raises `ConfigurationError` for an HTTP
+    client that `serving` did not make.
+    """
+    if isinstance(http, aiohttp.ClientSession):
+        url = _urls.get(http)
+        if url is None:
+            raise ConfigurationError(
+                "another_browser() takes what serving() yields, or a TestClient"
+            )
+    else:
+        url = str(http.make_url("/"))
+    async with _browser(url) as another:
+        yield another
+
+
 @asynccontextmanager
 async def serving(
     app: web.Application, *, shutdown_timeout: float = 1.0
@@ -535,11 +572,10 @@ async def serving(
     """
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    jar = aiohttp.CookieJar(unsafe=True)
     runner = web.AppRunner(app, shutdown_timeout=shutdown_timeout)
     # The server goes first: its clients are there to hear how it takes its leave.
     with listening:
-        async with aiohttp.ClientSession(url, cookie_jar=jar) as http:
+        async with _browser(url) as http:
             try:
                 await runner.setup()
                 await web.SockSite(runner, listening).start()

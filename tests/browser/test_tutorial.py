@@ -103,6 +103,6 @@ def test_the_page_does_what_each_page_of_the_tutorial_says(
     second.goto(mill)
     expect(second.locator("#state")).to_have_text("Live")
     second.get_by_role("button", name="Sign out").click()
-    expect(ann.locator("#state")).to_have_text("wamp.close.killed")
+    expect(ann.locator("#state")).to_have_text("wamp.close.logout")
     for page in (ann, bob):
         page.context.close()

@@ -13,8 +13,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+import aiohttp_session
 import pytest
+from aiohttp import web
 
+import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.errors import (
     ApplicationError,
     ConfigurationError,
@@ -227,13 +230,44 @@ async def test_the_lamp_signs_in_with_its_ticket_and_is_signed_out() -> None:
         async with connect(http, realm="devices", authid="5", ticket="five") as lamp:
             assert lamp.welcome["authrole"] == "device"
 
-            async with http.post("/sign-out/5") as response:
-                assert await response.json() == {"ended": 1}
-            await lamp.close_code()
+            assert await names.wamp.close_sessions(authid="5") == 1
+            assert await lamp.close_code() == 4403
             assert lamp.ended == "wamp.close.killed"
         for nobody in (5, None):
             with pytest.raises(ConfigurationError):
                 await names.wamp.close_sessions(authid=nobody)
+
+
+async def test_the_shop_sends_away_whom_it_blocks_and_everybody_it_is_told_to() -> None:
+    names = names_of("sign_in")
+
+    async def login(request: web.Request) -> web.Response:
+        http_session = await aiohttp_session.new_session(request)
+        http_session["user_id"] = request.query["user"]
+        return web.Response()
+
+    aiohttp_session.setup(names.shop, aiohttp_session.SimpleCookieStorage())
+    names.shop.router.add_post("/login", login)
+    members = serverwamp.Realm("members")
+    members.add_transport_authenticator(serverwamp.session_authenticator("user_id"))
+    topics = serverwamp.TopicRouteSet()
+    topics.declare("notice")
+    members.add_routes(topics)
+    names.shop_wamp.add_realm(members)
+    async with serving(names.shop) as http:
+        await http.post("/login", params={"user": "ann"})
+        async with connect(http, realm="members") as ann:
+            (session,) = names.shop_wamp.sessions()
+            assert await names.still_welcome(session) == serverwamp.Identity(
+                "ann", "moderator"
+            )
+            names.blocked.add("ann")
+            assert await names.still_welcome(session) is False
+            notice = await ann.subscribe("notice")
+            async with http.post("/send-away/ann") as response:
+                assert await response.json() == {"ended": 1}
+            assert (await notice.next()).args == ["You are being signed out."]
+            assert await ann.close_code() == 4403
 
 
 async def test_ann_signs_a_challenge_and_nobody_else_can() -> None:

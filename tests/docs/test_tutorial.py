@@ -22,7 +22,13 @@ from aiohttp_serverwamp.errors import (
     NotAuthorized,
     RuntimeFailure,
 )
-from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
+from aiohttp_serverwamp.testing import (
+    JoinRejected,
+    WAMPClient,
+    another_browser,
+    connect,
+    serving,
+)
 from growing_program import TUTORIAL, files_after, grown, pages
 from tests.code_blocks import code_blocks
 
@@ -47,9 +53,11 @@ def app_after(page: str, folder: Path) -> web.Application:
 async def signed_in(
     http: aiohttp.ClientSession, name: str
 ) -> AsyncIterator[WAMPClient]:
-    await http.post("/login", data={"name": name})
-    async with connect(http, realm="mill") as client:
-        yield client
+    """Join in a browser of one's own."""
+    async with another_browser(http) as browser:
+        await browser.post("/login", data={"name": name})
+        async with connect(browser, realm="mill") as client:
+            yield client
 
 
 def port_of(http: aiohttp.ClientSession) -> int | None:
@@ -177,13 +185,14 @@ async def test_only_members_come_in_and_signing_out_ends_their_sessions(
         with pytest.raises(JoinRejected, match="authentication_required"):
             async with connect(http, realm="mill"):
                 pass
-        async with signed_in(http, "ann") as ann:
+        await http.post("/login", data={"name": "ann"})
+        async with connect(http, realm="mill") as ann:
             async with http.get("/") as response:
                 assert "<h1>The Old Mill</h1>" in await response.text()
             await http.post("/logout")
             await ann.close_code()
 
-            assert ann.ended == "wamp.close.killed"
+            assert ann.ended == "wamp.close.logout"
         refused = await printed_by("ask.py", tmp_path, http)
         with pytest.raises(JoinRejected, match="no_such_realm"):
             async with connect(http, realm="elsewhere"):

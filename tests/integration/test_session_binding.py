@@ -13,7 +13,13 @@ import pytest
 from aiohttp import web
 
 import aiohttp_serverwamp as serverwamp
-from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
+from aiohttp_serverwamp.testing import (
+    JoinRejected,
+    WAMPClient,
+    another_browser,
+    connect,
+    serving,
+)
 from tests.integration.http_storages import (
     COOKIE_NAME,
     STORAGES,
@@ -156,9 +162,7 @@ class Site:
     @asynccontextmanager
     async def browser(self, user: str = "") -> AsyncIterator[aiohttp.ClientSession]:
         """Open a browser with cookies of its own; sign in as somebody."""
-        jar = aiohttp.CookieJar(unsafe=True)
-        base = str(self.http._base_url)
-        async with aiohttp.ClientSession(base, cookie_jar=jar) as http:
+        async with another_browser(self.http) as http:
             if user:
                 await http.post("/login", params={"user": user})
             yield http

@@ -12,10 +12,17 @@ import aiohttp_session
 import pytest
 from aiohttp import web
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
+from pytest_aiohttp.plugin import AiohttpClient
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import Identity, Session, SessionRejected, session_authenticator
-from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
+from aiohttp_serverwamp.testing import (
+    JoinRejected,
+    WAMPClient,
+    another_browser,
+    connect,
+    serving,
+)
 from tests.sites import site, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:The SimpleCookieStorage")
@@ -474,3 +481,39 @@ async def test_an_event_to_nobody_in_particular_is_refused(nobody: Any) -> None:
         for target in (served.wamp, served.realm):
             with pytest.raises(serverwamp.ConfigurationError, match="authid="):
                 target.publish_to(nobody, "notice")
+
+
+async def test_another_browser_of_the_test_client_has_cookies_of_its_own(
+    aiohttp_client: AiohttpClient,
+) -> None:
+    async def visit(request: web.Request) -> web.Response:
+        known = request.cookies.get("name", "nobody")
+        response = web.Response(text=known)
+        response.set_cookie("name", request.query["name"])
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", visit)
+
+    async def seen_by(http: Any, name: str) -> str:
+        async with http.get("/", params={"name": name}) as response:
+            text: str = await response.text()
+            return text
+
+    async with serving(app) as http, another_browser(http) as other:
+        seen = [await seen_by(http, "ann"), await seen_by(other, "bob")]
+        seen += [await seen_by(http, "ann"), await seen_by(other, "bob")]
+        async with another_browser(other) as third:
+            seen.append(await seen_by(third, "cleo"))
+    assert seen == ["nobody", "nobody", "ann", "bob", "nobody"]
+
+    second = web.Application()
+    second.router.add_get("/", visit)
+    client = await aiohttp_client(second)
+    await seen_by(client, "ann")
+    async with another_browser(client) as other:
+        assert await seen_by(other, "bob") == "nobody"
+    async with aiohttp.ClientSession() as unknown:
+        with pytest.raises(serverwamp.ConfigurationError, match="what serving"):
+            async with another_browser(unknown):
+                pass
