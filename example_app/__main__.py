@@ -27,7 +27,11 @@ def main() -> None:
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     # aiohttp-session 2.12 has keys that are text, and aiohttp 3.14 warns of them.
     warnings.filterwarnings("ignore", category=web.NotAppKeyWarning)
-    app = make_app(database=options.database, secret_file=options.secret_file)
+    app = make_app(
+        database=options.database,
+        secret_file=options.secret_file,
+        demo_tasks=not options.empty,
+    )
     logger.info("sign in as %s with %r", " or ".join(DEMO_NAMES), DEMO_PASSWORD)
     try:
         web.run_app(app, host=options.host, port=options.port)
@@ -70,6 +74,9 @@ def parse_arguments() -> argparse.Namespace:
         type=Path,
         default=SECRET_FILE,
         help="the file with the key that encrypts the cookies",
+    )
+    parser.add_argument(
+        "--empty", action="store_true", help="start a new board without demo tasks"
     )
     return parser.parse_args()
 

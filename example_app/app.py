@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -13,9 +15,10 @@ from aiohttp_session.cookie_storage import EncryptedCookieStorage
 from cryptography.fernet import Fernet
 
 from aiohttp_serverwamp import Application, setup_wamp
-from example_app import pages
-from example_app.board import members_realm
-from example_app.demo import add_demo_users
+from example_app import accounts, http_api, pages
+from example_app.demo import add_demo_tasks, add_demo_users
+from example_app.guests import guests_realm
+from example_app.members import members_realm
 from example_app.security import add_security_headers, refuse_foreign_posts
 from example_app.store import Store
 
@@ -25,42 +28,54 @@ HERE = Path(__file__).parent
 DATABASE = HERE / "board.sqlite3"
 SECRET_FILE = HERE / "secret.key"
 
-# A working day: after it everybody signs in again.
-SIGNED_IN_SECONDS = 12 * 60 * 60
+# Bytes: a form or a task is small, and what is larger is answered with 413.
+LARGEST_BODY = 16 * 1024
 
 
 def make_app(
-    *, database: Path = DATABASE, secret_file: Path = SECRET_FILE
+    *,
+    database: Path = DATABASE,
+    secret_file: Path = SECRET_FILE,
+    demo_tasks: bool = True,
 ) -> web.Application:
-    """Make the application; the files are created where they are missing."""
-    app = web.Application(middlewares=[refuse_foreign_posts])
+    """Make the application; the files are created where they are missing.
+
+    With `demo_tasks` a new database starts with something to look at.
+    """
+    app = web.Application(
+        middlewares=[refuse_foreign_posts], client_max_size=LARGEST_BODY
+    )
     app.on_response_prepare.append(add_security_headers)
     setup_session(
         app,
         EncryptedCookieStorage(
             Fernet(load_or_create_key(secret_file)),
             cookie_name="task_board",
-            max_age=SIGNED_IN_SECONDS,
+            max_age=int(accounts.VALIDITY.total_seconds()),
             samesite="Lax",
         ),
     )
 
     store = Store(database)
-    app[pages.STORE] = store
-    app.cleanup_ctx.append(open_store)
-    app.add_routes(pages.routes)
+    app[accounts.STORE] = store
+    app.cleanup_ctx.append(partial(open_store, demo_tasks=demo_tasks))
+    app.add_routes([*pages.routes, *accounts.routes, *http_api.routes])
     app.router.add_static("/static/", HERE / "static")
 
     wamp = setup_wamp(app, Application(allow_default_realm=False))
-    wamp.add_realm(members_realm(store))
+    members, board = members_realm(store)
+    wamp.add_realm(members)
+    wamp.add_realm(guests_realm(store, members))
+    app[http_api.BOARD] = board
     return app
 
 
-async def open_store(app: web.Application) -> AsyncIterator[None]:
+async def open_store(app: web.Application, *, demo_tasks: bool) -> AsyncIterator[None]:
     """Keep the database open while the application runs."""
-    store = app[pages.STORE]
+    store = app[accounts.STORE]
     await asyncio.to_thread(store.open)
-    await asyncio.to_thread(add_demo_users, store)
+    if await asyncio.to_thread(add_demo_users, store) and demo_tasks:
+        await asyncio.to_thread(add_demo_tasks, store, today=date.today())
     yield
     await asyncio.to_thread(store.close)
 

@@ -1,91 +1,107 @@
-"""The board over WAMP: the realm ``members``, its procedures and its topics.
+"""The board: what is stored is announced to everybody who watches.
 
-The procedures are ``thread=True``: SQLite blocks, and a thread runs on when its caller
-leaves, so that a task once stored is always announced too.
+Both ways in use it, the procedures of `board_api` and the HTTP route of `http_api`. The
+methods block, so call them in a worker thread, which may publish; a thread runs on when
+its caller leaves, so that a task once stored is always announced too.
 """
 
 from __future__ import annotations
 
-import asyncio
+from datetime import date
 from typing import Annotated
+from unicodedata import category
 
-import msgspec
+from msgspec import Meta, Struct
 
-from aiohttp_serverwamp import (
-    ApplicationError,
-    Identity,
-    Realm,
-    RPCRouteSet,
-    Session,
-    TopicRouteSet,
-    session_authenticator,
-)
-from example_app.store import Store, Task
+from aiohttp_serverwamp import PublishOptions, Realm, TopicRouteSet
+from example_app.store import Store, Task, User
 
-__all__ = ["members_realm"]
+__all__ = ["Board", "Draft", "Id", "Name", "Revision", "Title", "board_topics"]
 
 TASK_ADDED = "board.task_added"
 TASK_CHANGED = "board.task_changed"
-NO_SUCH_TASK = "board.error.no_such_task"
+TASK_DELETED = "board.task_deleted"
 
-# Some character must be visible.
-Title = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S")]
+Title = Annotated[str, Meta(min_length=1, max_length=200)]
+# Control characters, halves of characters, and the ends of lines and paragraphs.
+NOT_IN_A_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+# What SQLite can hold and JavaScript can count.
+Id = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+Revision = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 
-board_api = RPCRouteSet()
 board_topics = TopicRouteSet()
 board_topics.declare(TASK_ADDED)
 board_topics.declare(TASK_CHANGED)
+board_topics.declare(TASK_DELETED)
+
+# The application itself listens as well: see `guests`.
+HEARD_BY_US_TOO = PublishOptions(exclude_me=False)
 
 
-def members_realm(store: Store) -> Realm:
-    """Make the realm of everybody who is signed in."""
+class Draft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person says of a task; `assignee` is a member's name."""
 
-    async def load_member(user_id: int) -> Identity | None:
-        user = await asyncio.to_thread(store.user, user_id)
-        if user is None:
-            return None
-        return Identity(
-            authid=str(user.id), authrole="member", authextra={"name": user.name}
+    title: Title
+    assignee: Name | None = None
+    due: date | None = None
+
+    def __post_init__(self) -> None:
+        if not self.title.strip() or not NOT_IN_A_LINE.isdisjoint(
+            map(category, self.title)
+        ):
+            raise ValueError("a title is one line with something to read in it")
+
+
+class Board:
+    """The team's tasks, over a store and the realm that hears of every change."""
+
+    def __init__(self, store: Store, realm: Realm) -> None:
+        self._tasks = store.tasks
+        self._realm = realm
+
+    def tasks(self) -> list[Task]:
+        """List every open task, and the tasks done last."""
+        return self._tasks.on_board()
+
+    def get(self, task_id: int) -> Task:
+        """Find a task, or raise `NoSuchTask`."""
+        return self._tasks.get(task_id)
+
+    def add(self, draft: Draft, by: User) -> Task:
+        """Put a task on the board. Raises `NoSuchMember` for its assignee."""
+        task = self._tasks.add(
+            draft.title.strip(), by.id, assignee=draft.assignee, due=draft.due
         )
+        return self._announce(TASK_ADDED, task, by)
 
-    realm = Realm("members")
-    realm.add_transport_authenticator(
-        session_authenticator("user_id", load=load_member)
-    )
-    realm.set_default_arg("store", store)
-    realm.add_routes(board_api)
-    realm.add_routes(board_topics)
-    return realm
+    def edit(self, task_id: int, revision: int, draft: Draft, by: User) -> Task:
+        """Change the task that the caller saw at `revision`.
 
+        Raises `ChangedMeanwhile`, `NoSuchTask` or `NoSuchMember`.
+        """
+        task = self._tasks.edit(
+            task_id,
+            revision,
+            by.id,
+            title=draft.title.strip(),
+            assignee=draft.assignee,
+            due=draft.due,
+        )
+        return self._announce(TASK_CHANGED, task, by)
 
-@board_api.route("board.list", thread=True)
-def list_tasks(*, store: Store) -> list[Task]:
-    """Every open task, and the tasks done last."""
-    return store.tasks()
+    def complete(self, task_id: int, by: User) -> Task:
+        """Mark a task done. Raises `NoSuchTask`."""
+        return self._announce(TASK_CHANGED, self._tasks.complete(task_id, by.id), by)
 
+    def reopen(self, task_id: int, by: User) -> Task:
+        """Take "done" back. Raises `NoSuchTask`."""
+        return self._announce(TASK_CHANGED, self._tasks.reopen(task_id, by.id), by)
 
-@board_api.route("board.add", thread=True)
-def add(title: Title, *, session: Session, store: Store) -> Task:
-    """Put a task on the board."""
-    task = store.add_task(title.strip(), int(session.authid))
-    session.realm.publish(TASK_ADDED, task)
-    return task
+    def delete(self, task_id: int, revision: int, by: User) -> None:
+        """Take the task off that the caller saw at `revision`; raises as `edit`."""
+        self._announce(TASK_DELETED, self._tasks.delete(task_id, revision), by)
 
-
-@board_api.route("board.complete", thread=True)
-def complete(task_id: int, *, session: Session, store: Store) -> Task:
-    """Mark a task done by the caller."""
-    return _announce(store.complete_task(task_id, int(session.authid)), session)
-
-
-@board_api.route("board.reopen", thread=True)
-def reopen(task_id: int, *, session: Session, store: Store) -> Task:
-    """Take "done" back."""
-    return _announce(store.reopen_task(task_id), session)
-
-
-def _announce(task: Task | None, session: Session) -> Task:
-    if task is None:
-        raise ApplicationError(NO_SUCH_TASK)
-    session.realm.publish(TASK_CHANGED, task)
-    return task
+    def _announce(self, topic: str, task: Task, by: User) -> Task:
+        self._realm.publish(topic, task, by=by.name, options=HEARD_BY_US_TOO)
+        return task

@@ -1,0 +1,168 @@
+"""Signing in and out: who a cookie stands for, on pages and at the WebSocket alike.
+
+The cookie is encrypted and kept by the browser, so it cannot be taken back. Therefore
+it carries the user's generation, a number in the database which grows when all sign-ins
+of the user are ended; a cookie of an earlier generation opens nothing any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypedDict
+
+from aiohttp import web
+from aiohttp_session import get_session, new_session
+
+from aiohttp_serverwamp import (
+    WAMP,
+    Identity,
+    RealmAPI,
+    Session,
+    session_authenticator,
+    uris,
+)
+from example_app.forms import read_form
+from example_app.passwords import verify_password
+from example_app.store import Store, User
+from example_app.templates import sign_in_form
+
+__all__ = [
+    "MEMBERS",
+    "STORE",
+    "VALIDITY",
+    "keep_out_signed_out",
+    "member_authenticator",
+    "member_of",
+    "routes",
+    "sign_out_everywhere",
+]
+
+STORE = web.AppKey("store", Store)
+MEMBERS = "members"
+
+# A working day: after it everybody signs in again.
+VALIDITY = timedelta(hours=12)
+
+# What the HTTP session holds for who is signed in.
+SIGN_IN = "sign_in"
+
+WRONG_PASSWORD = "That name and password do not belong together. Please try again."
+ENDED = "You have been signed out. Please sign in again to go on."
+
+routes = web.RouteTableDef()
+
+
+class SignIn(TypedDict):
+    """What the cookie says, which is only true as long as the database agrees."""
+
+    user_id: int
+    generation: int
+
+
+def find_member(store: Store, sign_in: SignIn | None) -> User | None:
+    """Find the user who is signed in by this; None if nobody is, or no longer."""
+    user = None if sign_in is None else store.users.get(sign_in["user_id"])
+    if user is None or sign_in is None or user.generation != sign_in["generation"]:
+        return None
+    return user
+
+
+async def member_of(request: web.Request) -> User | None:
+    """Find the user whom the request's cookie signs in."""
+    sign_in = (await get_session(request)).get(SIGN_IN)
+    return await asyncio.to_thread(find_member, request.config_dict[STORE], sign_in)
+
+
+async def sign_out_everywhere(
+    store: Store, realm: RealmAPI, name: str, *, reason: str = uris.KILLED
+) -> None:
+    """End all sign-ins of a user: first the cookies, then the sockets.
+
+    In this order a tab that comes back at once is refused. Raises `NoSuchMember`.
+    """
+    user = await asyncio.to_thread(store.users.end_sign_ins, name)
+    await realm.close_sessions(authid=str(user.id), reason=reason)
+
+
+# --- At the WebSocket -----------------------------------------------------------------
+
+
+def member_authenticator(store: Store) -> Any:
+    """Make the transport authenticator that lets members in by their cookie."""
+
+    async def load(sign_in: SignIn) -> Identity | None:
+        user = await asyncio.to_thread(find_member, store, sign_in)
+        if user is None:
+            return None
+        return Identity(
+            authid=str(user.id),
+            authrole=user.role,
+            authextra={"name": user.name},
+            user=user,
+        )
+
+    return session_authenticator(SIGN_IN, load=load)
+
+
+async def keep_out_signed_out(session: Session, store: Store) -> AsyncIterator[None]:
+    """Look once more when a session has joined (a session lifespan handler).
+
+    Somebody may have been signed out while their cookie was being looked at: too late
+    for that look, and too early for `sign_out_everywhere` to find the session.
+    """
+    cookie: Mapping[str, Any] = session.http_session or {}
+    if await asyncio.to_thread(find_member, store, cookie.get(SIGN_IN)) is None:
+        await session.close()
+    yield
+
+
+# --- The pages ------------------------------------------------------------------------
+
+
+@routes.get("/sign-in")
+async def show_sign_in(request: web.Request) -> web.Response:
+    """Show the sign-in form, and say so if the visitor has been signed out."""
+    if await member_of(request) is not None:
+        raise web.HTTPSeeOther("/")
+    was_signed_in = SIGN_IN in await get_session(request)
+    return sign_in_form(notice=ENDED if was_signed_in else "")
+
+
+@routes.post("/sign-in")
+async def sign_in(request: web.Request) -> web.Response:
+    """Check name and password; start a new HTTP session for who knows both."""
+    form = await read_form(request)
+    name, password = form.get("name", "").strip(), form.get("password", "")
+    store = request.config_dict[STORE]
+    user = await asyncio.to_thread(check_password, store, name, password)
+    if user is None:
+        return sign_in_form(name=name, error=WRONG_PASSWORD, status=403)
+    until = datetime.now(UTC) + VALIDITY
+    await asyncio.to_thread(store.users.note_sign_in, user.id, until)
+    # A new one, never the visitor's old one: nobody can plant a session beforehand.
+    http_session = await new_session(request)
+    http_session[SIGN_IN] = SignIn(user_id=user.id, generation=user.generation)
+    raise web.HTTPSeeOther("/")
+
+
+@routes.post("/sign-out")
+async def sign_out(request: web.Request) -> web.Response:
+    """Sign the user out, in every browser and every tab.
+
+    POST only, and the cookie is SameSite=Lax: no foreign link or form can do it.
+    """
+    user = await member_of(request)
+    (await get_session(request)).invalidate()
+    if user is not None:
+        realm = request.config_dict[WAMP].realm(MEMBERS)
+        await sign_out_everywhere(request.config_dict[STORE], realm, user.name)
+    raise web.HTTPSeeOther("/sign-in")
+
+
+def check_password(store: Store, name: str, password: str) -> User | None:
+    """Find the user with this name and password. Blocks for the hashing."""
+    user = store.users.named(name)
+    stored = None if user is None else user.password_hash
+    return user if verify_password(password, stored) else None
