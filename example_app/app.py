@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -75,7 +75,7 @@ async def open_store(app: web.Application, *, demo_tasks: bool) -> AsyncIterator
     store = app[accounts.STORE]
     await asyncio.to_thread(store.open)
     if await asyncio.to_thread(add_demo_users, store) and demo_tasks:
-        await asyncio.to_thread(add_demo_tasks, store, today=date.today())
+        await asyncio.to_thread(add_demo_tasks, store, now=datetime.now().astimezone())
     yield
     await asyncio.to_thread(store.close)
 

@@ -25,7 +25,10 @@ TASK_DELETED = "board.task_deleted"
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
 # Control characters, halves of characters, and the ends of lines and paragraphs.
 NOT_IN_A_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Name = Annotated[
+    str,
+    Meta(min_length=1, max_length=100, pattern=r"\A[^\x00-\x1f\x7f\ud800-\udfff]+\Z"),
+]
 # What SQLite can hold and JavaScript can count.
 Id = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Revision = Annotated[int, Meta(ge=1, le=2**53 - 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 
 from example_app.passwords import hash_password
 from example_app.store import Store
@@ -15,19 +15,21 @@ DEMO_NAMES = ("Ada", "Grace", "Linus")
 # Public on purpose: the sign-in page shows it.
 DEMO_PASSWORD = "taskboard"
 
-# Title, who added it, to whom it is assigned, and in how many days it is due.
-OPEN_TASKS: tuple[tuple[str, str, str | None, int | None], ...] = (
-    ("Find a room for the summer party", "Linus", None, 30),
-    ("Repair the coffee machine, or find somebody who can", "Ada", "Linus", -2),
-    ("Send the invoices for last month", "Grace", "Ada", 1),
-    ("Ask the landlord about the heating", "Linus", None, None),
-    ("Prepare Thursday’s demonstration", "Ada", "Grace", 0),
-    ("Renew the certificate of the web shop", "Grace", "Linus", 6),
+# Title, who added it and how many hours ago, to whom it is assigned, and in how many
+# days it is due.
+OPEN_TASKS: tuple[tuple[str, str, float, str | None, int | None], ...] = (
+    ("Find a room for the summer party", "Linus", 170, None, 30),
+    ("Repair the coffee machine, or find somebody who can", "Ada", 98, "Linus", -2),
+    ("Send the invoices for last month", "Grace", 27, "Ada", 1),
+    ("Ask the landlord about the heating", "Linus", 5, None, None),
+    ("Prepare the demonstration for the customers", "Ada", 3, "Grace", 0),
+    ("Renew the certificate of the web shop", "Grace", 0.5, "Linus", 6),
 )
-DONE_TASKS = (
-    ("Water the plants on the second floor", "Ada", "Grace"),
-    ("Order new badges", "Grace", "Linus"),
-    ("Answer the letter from the library", "Linus", "Ada"),
+# Title, who added it, who did it and how many hours ago.
+DONE_TASKS: tuple[tuple[str, str, str, float], ...] = (
+    ("Water the plants on the second floor", "Ada", "Grace", 26),
+    ("Order new badges", "Grace", "Linus", 4),
+    ("Answer the letter from the library", "Linus", "Ada", 1),
 )
 
 logger = logging.getLogger(__name__)
@@ -47,12 +49,19 @@ def add_demo_users(store: Store) -> bool:
     return True
 
 
-def add_demo_tasks(store: Store, *, today: date) -> None:
-    """Put some tasks on the board, due around `today`."""
+def add_demo_tasks(store: Store, *, now: datetime) -> None:
+    """Put some tasks on the board, added before `now` and due around its day."""
     ids = {user.name: user.id for user in store.users.all()}
-    for title, added_by, done_by in DONE_TASKS:
-        task = store.tasks.add(title, ids[added_by])
-        store.tasks.complete(task.id, ids[done_by])
-    for title, added_by, assignee, days in OPEN_TASKS:
-        due = None if days is None else today + timedelta(days)
-        store.tasks.add(title, ids[added_by], assignee=assignee, due=due)
+    for title, added_by, done_by, hours in DONE_TASKS:
+        done_at = now - timedelta(hours=hours)
+        added_at = done_at - timedelta(days=2)
+        task = store.tasks.add(title, ids[added_by], at=added_at)
+        store.tasks.complete(task.id, ids[done_by], at=done_at)
+    for title, added_by, hours, assignee, days in OPEN_TASKS:
+        store.tasks.add(
+            title,
+            ids[added_by],
+            assignee=assignee,
+            due=None if days is None else now.date() + timedelta(days),
+            at=now - timedelta(hours=hours),
+        )

@@ -99,8 +99,12 @@ class Tasks:
         *,
         assignee: str | None = None,
         due: date | None = None,
+        at: datetime | None = None,
     ) -> Task:
-        """Add an open task in the name of this user; `NoSuchMember` for an assignee."""
+        """Add an open task in the name of this user, now or `at` a time.
+
+        Raises `NoSuchMember` for the assignee.
+        """
         with self._database.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO tasks (title, assignee, due, added_by, added_at,"
@@ -110,7 +114,7 @@ class Tasks:
                     _member_id(connection, assignee),
                     None if due is None else due.isoformat(),
                     user_id,
-                    _now(),
+                    as_text(at or datetime.now(UTC)),
                     user_id,
                 ),
             )
@@ -147,18 +151,23 @@ class Tasks:
             )
             return _find(connection, task_id)
 
-    def complete(self, task_id: int, user_id: int) -> Task:
-        """Mark a task done by this user; who did it first keeps the honour."""
+    def complete(
+        self, task_id: int, user_id: int, *, at: datetime | None = None
+    ) -> Task:
+        """Mark a task done by this user, now or `at` a time.
+
+        Who did it first keeps the honour. Raises `NoSuchTask`.
+        """
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE tasks SET done_by = ?, done_at = ?, changed_by = ?,"
                 " revision = revision + 1 WHERE id = ? AND done_at IS NULL",
-                (user_id, _now(), user_id, task_id),
+                (user_id, as_text(at or datetime.now(UTC)), user_id, task_id),
             )
             return _find(connection, task_id)
 
     def reopen(self, task_id: int, user_id: int) -> Task:
-        """Mark a task not done after all."""
+        """Mark a task not done after all. Raises `NoSuchTask`."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE tasks SET done_by = NULL, done_at = NULL, changed_by = ?,"
@@ -226,7 +235,3 @@ def _task(row: sqlite3.Row) -> Task:
         changed_by=row["changed_by"],
         revision=row["revision"],
     )
-
-
-def _now() -> str:
-    return as_text(datetime.now(UTC))

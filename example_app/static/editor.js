@@ -1,0 +1,242 @@
+/**
+ * The dialog in which a task is edited.
+ *
+ * Nothing typed is lost when somebody else changes the task meanwhile: fields that the
+ * person has not touched follow, touched ones stay, and a sentence says what happened.
+ */
+
+import {dayWords} from "./dates.js";
+import {element} from "./page.js";
+import {words} from "./problems.js";
+
+/**
+ * @typedef {import("./task_list.js").Task} Task
+ *
+ * @typedef {object} Draft what can be edited; null is nobody, and no date.
+ * @property {string} title
+ * @property {string | null} assignee
+ * @property {string | null} due
+ */
+
+/** The fields, each with a sentence on its new value. @type {[keyof Draft, (value: any) => string][]} */
+const FIELDS = [
+  ["title", (title) => `the title is now “${title}”`],
+  ["assignee", (name) => name === null ? "it is assigned to nobody" : `it is assigned to ${name}`],
+  ["due", (due) => due === null ? "it has no due date" : `it is due on ${dayWords(due)}`],
+];
+
+export class Editor {
+  /** The task as the person has seen it; null when it is gone. @type {Task | null} */
+  #base = null;
+  /** Whether an answer is awaited, which says more than the events on the way. */
+  #isBusy = false;
+  #wamp; #handlers;
+
+  /**
+   * @param {import("./wamp.js").Session} wamp
+   * @param {object} handlers
+   * @param {(task: Task) => void} handlers.onSaved
+   * @param {(id: number) => void} handlers.onDeleted
+   * @param {() => string} handlers.ownName
+   */
+  constructor(wamp, handlers) {
+    this.#wamp = wamp;
+    this.#handlers = handlers;
+    element("editor-form").addEventListener("submit", (/** @type {Event} */ event) => {
+      event.preventDefault();
+      this.#save();
+    });
+    element("editor-cancel").addEventListener("click", () => this.close());
+    element("editor-theirs").addEventListener("click", () => this.#useTheirs());
+    element("editor-delete").addEventListener("click", () => this.#confirm(true));
+    element("editor-delete-no").addEventListener("click", () => this.#confirm(false));
+    element("editor-delete-yes").addEventListener("click", () => this.#delete());
+    element("editor-title").addEventListener("input", () => complain(""));
+  }
+
+  /** @param {string[]} names to whom a task can be assigned. */
+  offerMembers(names) {
+    const select = element("editor-assignee");
+    const {value} = select;
+    select.replaceChildren(new Option("Nobody", ""), ...names.map((name) => new Option(name)));
+    select.value = value;
+  }
+
+  /** @param {Task} task */
+  open(task) {
+    this.#base = task;
+    fill(task);
+    hideNote();
+    complain("");
+    this.#confirm(false);
+    element("editor-save").textContent = "Save";
+    element("editor-delete").hidden = false;
+    element("editor").showModal();
+    element("editor-title").select();
+  }
+
+  close() {
+    this.#base = null;
+    element("editor").close();
+  }
+
+  /** Somebody has changed a task; it matters if it is the one at hand. @param {Task} task */
+  meet(task) {
+    const base = this.#base;
+    if (!this.#isAt(task.id) || !base || base.revision >= task.revision) return;
+    const mine = typed();
+    /** @type {Partial<Draft>} */
+    const kept = {};
+    for (const [field] of FIELDS) {
+      // Where both have come to the same there is nothing to decide.
+      if (mine[field] !== base[field] && mine[field] !== task[field]) {
+        /** @type {any} */ (kept)[field] = mine[field];
+      }
+    }
+    this.#base = task;
+    fill({...task, ...kept});
+    this.#tellOfChange(base, task, Object.keys(kept).length > 0);
+  }
+
+  /** Somebody has deleted a task. @param {number} id @param {string | null} by */
+  meetDeletion(id, by) {
+    if (!this.#isAt(id)) return;
+    this.#base = null;
+    this.#confirm(false);
+    element("editor-delete").hidden = true;
+    element("editor-save").textContent = "Add as a new task";
+    const who = by === null ? "Somebody" : this.#subject(by);
+    showNote(`${who} deleted this task meanwhile. What you have typed is still here.`, "");
+  }
+
+  /**
+   * The connection was away: look at what has become of the task at hand.
+   *
+   * @param {(id: number) => Task | undefined} find
+   */
+  catchUp(find) {
+    const id = this.#base?.id ?? 0;
+    const task = find(id);
+    if (task) this.meet(task);
+    else this.meetDeletion(id, null);
+  }
+
+  async #save() {
+    const draft = typed();
+    if (draft.title === "") {
+      complain("A task needs a title.");
+      return element("editor-title").focus();
+    }
+    await this.#attempt(async () => {
+      const task = this.#base === null
+        ? await this.#wamp.call("board.add", [draft])
+        : await this.#wamp.call("board.edit", [this.#base.id, this.#base.revision, draft]);
+      this.#handlers.onSaved(task);
+      this.close();
+    });
+  }
+
+  async #delete() {
+    const base = /** @type {Task} */ (this.#base);
+    await this.#attempt(async () => {
+      await this.#wamp.call("board.delete", [base.id, base.revision]);
+      this.close();
+      this.#handlers.onDeleted(base.id);
+    });
+  }
+
+  /** Do something of which others may have been faster. @param {() => Promise<void>} act */
+  async #attempt(act) {
+    if (this.#isBusy) return;
+    const base = this.#base;
+    complain("");
+    this.#isBusy = true;
+    try {
+      await act();
+    } catch (error) {
+      this.#isBusy = false;
+      const {uri, args} = /** @type {any} */ (error);
+      if (uri === "board.error.changed_meanwhile") this.meet(args[0]);
+      else if (uri === "board.error.no_such_task" && base) this.meetDeletion(base.id, null);
+      else complain(words(error));
+      this.#confirm(false);
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /** Whether this task is at hand, and nothing is on its way about it. @param {number} id */
+  #isAt(id) {
+    return element("editor").open && !this.#isBusy && this.#base?.id === id;
+  }
+
+  /** @param {Task} before @param {Task} now @param {boolean} isContested */
+  #tellOfChange(before, now, isContested) {
+    const by = now.changed_by;
+    const changes = FIELDS.filter(([field]) => before[field] !== now[field])
+      .map(([field, sentence]) => sentence(now[field]));
+    if (before.done_at === null && now.done_at !== null) changes.push("it is done");
+    if (before.done_at !== null && now.done_at === null) changes.push("it is open again");
+    const what = `${this.#subject(by)} changed this task meanwhile: ${changes.join(", ")}.`;
+    const isOwn = by === this.#handlers.ownName();
+    const whose = isOwn ? "the other version" : `${by}’s version`;
+    if (!isContested) showNote(`${what} The rest is as you left it.`, "");
+    else showNote(`${what} Your text is kept: save it to replace ${whose}.`, `Use ${whose}`);
+  }
+
+  /** @param {string} name */
+  #subject(name) {
+    return name === this.#handlers.ownName() ? "You" : name;
+  }
+
+  #useTheirs() {
+    if (this.#base) fill(this.#base);
+    hideNote();
+    element("editor-title").focus();
+  }
+
+  /** @param {boolean} isAsking */
+  #confirm(isAsking) {
+    const wasAsking = !element("editor-confirm").hidden;
+    element("editor-confirm").hidden = !isAsking;
+    if (isAsking) element("editor-delete-no").focus();
+    else if (wasAsking) element("editor-delete").focus();
+  }
+}
+
+/** @returns {Draft} */
+function typed() {
+  return {
+    title: element("editor-title").value.trim(),
+    assignee: element("editor-assignee").value || null,
+    due: element("editor-due").value || null,
+  };
+}
+
+/** @param {Draft} draft */
+function fill({title, assignee, due}) {
+  const input = element("editor-title");
+  // Left alone where it is the same: the cursor would jump.
+  if (input.value !== title) input.value = title;
+  element("editor-assignee").value = assignee ?? "";
+  element("editor-due").value = due ?? "";
+}
+
+/** @param {string} text @param {string} theirs the text of the button, if there is a choice. */
+function showNote(text, theirs) {
+  element("editor-note").hidden = false;
+  element("editor-note-text").textContent = text;
+  element("editor-theirs").textContent = theirs;
+  element("editor-theirs").hidden = theirs === "";
+}
+
+function hideNote() {
+  element("editor-note").hidden = true;
+  element("editor-note-text").textContent = "";
+}
+
+/** @param {string} text */
+function complain(text) {
+  element("editor-problem").textContent = text;
+  element("editor-title").setAttribute("aria-invalid", String(text !== ""));
+}

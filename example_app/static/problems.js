@@ -1,0 +1,19 @@
+/** What went wrong, as a person would want to read it. */
+
+/** By error URI; a function is given the error's first argument. @type {Record<string, any>} */
+const WORDS = {
+  "board.error.no_such_task": "That task is no longer on the board.",
+  "board.error.no_such_member": (/** @type {string} */ name) =>
+    `There is nobody named “${name}” in the team.`,
+  "wamp.error.invalid_argument": "A task needs a title of 1 to 200 characters.",
+  "wamp.error.not_authorized": "You are not allowed to do that.",
+  "wamp.error.unavailable": "The server is busy. Please try again in a moment.",
+  "client.connection_lost":
+    "The connection was lost on the way. Please try again once the board is live.",
+};
+
+/** @param {any} error @returns {string} */
+export function words(error) {
+  const found = WORDS[error.uri] ?? "That did not work. Please try again.";
+  return typeof found === "function" ? found(error.args[0]) : found;
+}
