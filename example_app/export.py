@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
+from asyncio import sleep, to_thread
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
@@ -54,16 +54,16 @@ async def export(
     """
     if not invocation.receive_progress:
         raise ApplicationError(NO_PROGRESS_WANTED)
-    counts = await asyncio.to_thread(store.tasks.counts)
+    counts = await to_thread(store.tasks.counts)
     total = counts.open + counts.done
     written, last_id = 0, 0
     yield Piece(written, total, as_csv([COLUMNS]))
-    while batch := await asyncio.to_thread(store.tasks.after, last_id, BATCH_SIZE):
+    while batch := await to_thread(store.tasks.after, last_id, BATCH_SIZE):
         written, last_id = written + len(batch), batch[-1].id
         # Tasks may be added meanwhile.
         total = max(total, written)
         yield Piece(written, total, as_csv(map(row, batch)))
-        await asyncio.sleep(PAUSE)
+        await sleep(PAUSE)
     yield RPCResult([written])
 
 

@@ -49,15 +49,16 @@ class Window:
         self._in_turn = asyncio.Lock()
 
     async def refresh(self, *_: Any, **__: Any) -> None:
-        """Look at the board again, whatever the event was that said so."""
+        """Tell the guests of a change, whatever it was."""
         async with self._in_turn:
             self._latest = await asyncio.to_thread(overview, self._store)
             self._realm.publish(OVERVIEW, self._latest)
 
     async def accompany(self, session: Session) -> AsyncIterator[None]:
         """Show a newcomer the board as it is; then come the events."""
-        if self._latest is None:
-            await self.refresh()
+        async with self._in_turn:
+            if self._latest is None:
+                self._latest = await asyncio.to_thread(overview, self._store)
         session.send_event(OVERVIEW, [self._latest])
         yield
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 
-from aiohttp_serverwamp import RPCRouteSet, Session, topic
+from aiohttp_serverwamp import PublishOptions, RPCRouteSet, Session, topic
 
 __all__ = ["presence_api"]
 
@@ -27,17 +27,18 @@ class Presence:
         name = session.authextra["name"]
         self._tabs[name] += 1
         if self._tabs[name] == 1:
-            self._tell(session)
+            self._tell_others(session)
         # Held back until the tab is subscribed.
         session.send_event(ONLINE, [self._names()])
         yield
         self._tabs[name] -= 1
         if self._tabs[name] == 0:
             del self._tabs[name]
-            self._tell(session)
+            self._tell_others(session)
 
-    def _tell(self, session: Session) -> None:
-        session.realm.publish(ONLINE, self._names())
+    def _tell_others(self, session: Session) -> None:
+        others = PublishOptions(exclude=[session.id])
+        session.realm.publish(ONLINE, self._names(), options=others)
 
     def _names(self) -> list[str]:
         return sorted(self._tabs)

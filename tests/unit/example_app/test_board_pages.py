@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import stat
 import threading
 from collections.abc import Awaitable, Callable
@@ -13,24 +12,12 @@ import pytest
 from aiohttp import ClientSession, WSMsgType, web
 from aiohttp.test_utils import TestClient
 
-from example_app import pages, passwords
+from example_app import accounts
 from example_app.app import load_or_create_key, make_app
 from example_app.demo import DEMO_PASSWORD
 
 Client = TestClient[web.Request, web.Application]
 ADA = {"name": "ada", "password": DEMO_PASSWORD}
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "COST", 2**4)
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> web.Application:
-    return make_app(
-        database=tmp_path / "board.sqlite3", secret_file=tmp_path / "secret.key"
-    )
 
 
 @pytest.fixture
@@ -92,7 +79,7 @@ async def test_passwords_are_hashed_off_the_event_loop(
         threads.append(threading.get_ident())
         return False
 
-    monkeypatch.setattr(pages, "verify_password", verify)
+    monkeypatch.setattr(accounts, "verify_password", verify)
     await post(client, "/sign-in", **ADA)
     await post(client, "/sign-in", name="nobody")
 
@@ -110,6 +97,51 @@ async def test_forms_of_other_sites_are_refused(client: Client, path: str) -> No
 
     assert response.status == 403
     assert (await client.get("/", allow_redirects=False)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"name=%ff", "application/x-www-form-urlencoded", 400),
+        (b"name=\xff", "application/x-www-form-urlencoded", 400),
+        (b"name=ada", "application/x-www-form-urlencoded; charset=bogus", 403),
+        (b"{}", "application/json", 415),
+        (b"name=" + b"x" * 20_000, "application/x-www-form-urlencoded", 413),
+    ],
+)
+async def test_what_is_no_form_is_refused(
+    client: Client, body: bytes, content_type: str, status: int
+) -> None:
+    headers = {"Content-Type": content_type}
+
+    response = await client.post("/sign-in", data=body, headers=headers)
+
+    assert response.status == status
+
+
+async def test_signing_out_ends_the_cookie_in_other_browsers_too(
+    client: Client,
+) -> None:
+    cookies = (await post(client, "/sign-in", **ADA)).cookies
+    copy = {"task_board": cookies["task_board"].value}
+    await post(client, "/sign-out")
+
+    client.session.cookie_jar.update_cookies(copy)
+
+    assert (await client.get("/", allow_redirects=False)).status == 303
+    assert "You have been signed out." in await (await client.get("/sign-in")).text()
+
+
+async def test_a_socket_that_speaks_before_hello_is_refused(client: Client) -> None:
+    await post(client, "/sign-in", **ADA)
+    for early in ([48, 1, {}, "board.list"], [6, {}, "wamp.close.normal"], ["HELLO"]):
+        socket = await client.ws_connect("/ws", protocols=["wamp.2.json"])
+
+        await socket.send_json(early)
+
+        abort = await socket.receive_json()
+        assert (abort[0], abort[2]) == (3, "wamp.error.protocol_violation")
+        assert (await socket.receive()).type is WSMsgType.CLOSE
 
 
 async def test_a_link_cannot_sign_anybody_out(client: Client) -> None:
@@ -130,7 +162,7 @@ async def test_signing_out_ends_the_http_session_and_says_goodbye_to_the_socket(
     await socket.send_json([1, "members", {"roles": {"caller": {}}}])
     welcome = await socket.receive_json()
     assert welcome[0] == 2
-    assert welcome[2]["authrole"] == "member"
+    assert welcome[2]["authrole"] == "admin"
     assert welcome[2]["authextra"] == {"name": "Ada"}
 
     await post(client, "/sign-out")
@@ -146,7 +178,7 @@ async def test_a_cookie_of_a_user_who_is_gone_opens_neither_page_nor_socket(
     client: Client, app: web.Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await post(client, "/sign-in", **ADA)
-    monkeypatch.setattr(app[pages.STORE], "user", lambda user_id: None)
+    monkeypatch.setattr(app[accounts.STORE].users, "get", lambda user_id: None)
 
     page = await client.get("/", allow_redirects=False)
     socket = await client.ws_connect("/ws", protocols=["wamp.2.json"])
@@ -158,43 +190,6 @@ async def test_a_cookie_of_a_user_who_is_gone_opens_neither_page_nor_socket(
     await socket.close()
 
 
-async def test_a_task_is_announced_though_its_author_has_left(
-    client: Client, app: web.Application, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = app[pages.STORE]
-    started, proceed = threading.Event(), threading.Event()
-    add_task = store.add_task
-
-    def slow_add_task(title: str, user_id: int) -> Any:
-        started.set()
-        assert proceed.wait(10)
-        return add_task(title, user_id)
-
-    monkeypatch.setattr(store, "add_task", slow_add_task)
-    await post(client, "/sign-in", **ADA)
-    author = await join(client)
-    listener = await join(client)
-    await listener.send_json([32, 1, {}, "board.task_added"])
-    assert (await listener.receive_json())[0] == 33
-
-    await author.send_json([48, 1, {}, "board.add", ["Buy milk"]])
-    await asyncio.to_thread(started.wait, 10)
-    await author.close()
-    proceed.set()
-
-    event = await listener.receive_json()
-    assert (event[0], event[4][0]["title"]) == (36, "Buy milk")
-    await listener.close()
-
-
-async def join(client: Client) -> Any:
-    socket = await client.ws_connect("/ws", protocols=["wamp.2.json"])
-    roles: dict[str, Any] = {"caller": {}, "subscriber": {}}
-    await socket.send_json([1, "members", {"roles": roles}])
-    assert (await socket.receive_json())[0] == 2
-    return socket
-
-
 def test_the_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "secret.key"
 
@@ -204,6 +199,7 @@ def test_the_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     assert load_or_create_key(path) == key
 
 
+@pytest.mark.usefixtures("cheap_hashes")
 async def test_a_restart_keeps_people_signed_in(tmp_path: Path) -> None:
     jar: dict[str, str] = {}
     for attempt in range(2):
