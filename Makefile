@@ -14,15 +14,16 @@ METADATA := setup.cfg setup.py pyproject.toml
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and \
 	print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo test lint bench docs clean python-is-new-enough
+.PHONY: help demo test lint bench docs picture clean python-is-new-enough
 
 help:
-	@echo "make demo   serve the example on http://localhost:$(PORT)"
-	@echo "make test   check everything: ruff, mypy, pytest with real clients and a browser"
-	@echo "make lint   ruff and mypy only"
-	@echo "make bench  compare the server with a bare aiohttp handler"
-	@echo "make docs   build the documentation into docs/_build/html"
-	@echo "make clean  remove everything that make made"
+	@echo "make demo     serve the example on http://localhost:$(PORT)"
+	@echo "make test     check everything: ruff, mypy, pytest with real clients and a browser"
+	@echo "make lint     ruff and mypy only"
+	@echo "make bench    compare the server with a bare aiohttp handler"
+	@echo "make docs     build the documentation into docs/_build/html"
+	@echo "make picture  take the picture of the example in docs/images anew"
+	@echo "make clean    remove everything that make made"
 
 python-is-new-enough:
 ifeq ($(PYTHON_VERSION),)
@@ -79,6 +80,9 @@ bench: $(VENV)/.demo
 
 docs: $(VENV)/.docs
 	$(RUN) -m sphinx -W -b html docs docs/_build/html
+
+picture: $(VENV)/.test
+	BOARD_PICTURE=docs/images/board.png $(RUN) -m pytest tests/browser/test_picture.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info docs/_build .coverage htmlcov \

@@ -18,6 +18,8 @@ class Board:
     """``python -m example_app`` on a free port, with a database of its own."""
 
     folder: Path
+    #: Without the demo tasks.
+    empty: bool = True
     port: int = field(default_factory=lambda: free_port())
     process: subprocess.Popen[bytes] | None = None
 
@@ -38,6 +40,8 @@ class Board:
         command = [sys.executable, "-W", "error", "-m", "example_app"]
         for name, value in arguments.items():
             command += [name, value]
+        if self.empty:
+            command.append("--empty")
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT

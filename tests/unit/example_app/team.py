@@ -30,11 +30,11 @@ class Team:
 
     async def browser(self) -> aiohttp.ClientSession:
         """Open one more browser."""
-        return await self._stack.enter_async_context(
-            aiohttp.ClientSession(
-                self.visitor._base_url, cookie_jar=aiohttp.CookieJar(unsafe=True)
-            )
-        )
+        async with self.visitor.get("/sign-in") as response:
+            address = response.url.origin()
+        jar = aiohttp.CookieJar(unsafe=True)
+        browser = aiohttp.ClientSession(address, cookie_jar=jar)
+        return await self._stack.enter_async_context(browser)
 
     async def sign_in(self, name: str) -> aiohttp.ClientSession:
         """Open a browser and sign in with it."""
