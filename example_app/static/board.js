@@ -23,7 +23,10 @@ const list = new TaskList({
 });
 const editor = new Editor(wamp, {
   onSaved: (task) => list.accept(task),
-  onDeleted: (id) => list.forget(id),
+  onDeleted: (id) => {
+    list.forget(id);
+    list.focusNearby();
+  },
   ownName,
 });
 showPresence(wamp, ownName);
@@ -96,5 +99,6 @@ function leave(reason) {
   // Whoever comes to this screen next has no business with the tasks.
   list.replace([]);
   editor.close();
+  announce("");
   showSignedOut(reason);
 }

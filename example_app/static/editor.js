@@ -75,9 +75,12 @@ export class Editor {
     element("editor-title").select();
   }
 
+  /** Close it, and keep nothing of what was in it. */
   close() {
     this.#base = null;
     element("editor").close();
+    fill({title: "", assignee: null, due: null});
+    hideNote();
   }
 
   /** Somebody has changed a task; it matters if it is the one at hand. @param {Task} task */
@@ -85,17 +88,14 @@ export class Editor {
     const base = this.#base;
     if (!this.#isAt(task.id) || !base || base.revision >= task.revision) return;
     const mine = typed();
-    /** @type {Partial<Draft>} */
-    const kept = {};
-    for (const [field] of FIELDS) {
-      // Where both have come to the same there is nothing to decide.
-      if (mine[field] !== base[field] && mine[field] !== task[field]) {
-        /** @type {any} */ (kept)[field] = mine[field];
-      }
-    }
+    const touched = FIELDS.map(([field]) => field).filter((field) => mine[field] !== base[field]);
+    const kept = Object.fromEntries(touched.map((field) => [field, mine[field]]));
+    // Where both have come to the same there is nothing to decide.
+    const isContested = touched.some(
+      (field) => task[field] !== base[field] && task[field] !== mine[field]);
     this.#base = task;
     fill({...task, ...kept});
-    this.#tellOfChange(base, task, Object.keys(kept).length > 0);
+    this.#tellOfChange(base, task, isContested);
   }
 
   /** Somebody has deleted a task. @param {number} id @param {string | null} by */

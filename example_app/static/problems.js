@@ -8,6 +8,7 @@ const WORDS = {
   "wamp.error.invalid_argument": "A task needs a title of 1 to 200 characters.",
   "wamp.error.not_authorized": "You are not allowed to do that.",
   "wamp.error.unavailable": "The server is busy. Please try again in a moment.",
+  "wamp.error.canceled": "The server has interrupted this. Please try again in a moment.",
   "client.connection_lost":
     "The connection was lost on the way. Please try again once the board is live.",
 };

@@ -27,6 +27,8 @@ export class TaskList {
   /** @type {Map<number, TaskItem>} */ #items = new Map();
   /** Tasks that are gone for good, should a late event speak of them. @type {Set<number>} */
   #gone = new Set();
+  /** What stood beside the item that went last. @type {Element | null} */
+  #nearby = null;
   #handlers;
 
   /** @param {Handlers} handlers */
@@ -77,6 +79,12 @@ export class TaskList {
     this.#showCounts();
   }
 
+  /** Put the keyboard where the item was that went last. */
+  focusNearby() {
+    const box = this.#nearby?.isConnected ? this.#nearby.querySelector("input") : null;
+    (box ?? element("title")).focus();
+  }
+
   /** @param {Task} task */
   #make(task) {
     const item = new TaskItem(task, {
@@ -94,7 +102,8 @@ export class TaskList {
   /** @param {number} id */
   #drop(id) {
     const item = this.#items.get(id);
-    if (item) this.#keepFocus(item, () => item.element.remove());
+    if (!item) return;
+    this.#keepFocus(item, () => item.element.remove());
     this.#items.delete(id);
   }
 
@@ -118,9 +127,9 @@ export class TaskList {
    */
   #keepFocus(item, move) {
     const hadFocus = item.element.contains(document.activeElement);
-    const neighbour = item.element.nextElementSibling ?? item.element.previousElementSibling;
+    this.#nearby = item.element.nextElementSibling ?? item.element.previousElementSibling;
     move();
-    if (hadFocus) (neighbour?.querySelector("input") ?? element("title")).focus();
+    if (hadFocus) this.focusNearby();
   }
 
   #showCounts() {

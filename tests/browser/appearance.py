@@ -12,7 +12,9 @@ SCREENSHOTS = Path(__file__).with_name("screenshots")
 def look(page: Page, name: str) -> None:
     """Take a screenshot for people; check what can be checked without them."""
     SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    # A dialog covers the window and not the page.
+    is_whole = page.get_by_role("dialog").count() == 0
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=is_whole)
     assert page.evaluate(OVERFLOW) <= 0, f"{name} is wider than the screen"
     assert page.evaluate(LOW_CONTRAST) == [], name
     assert page.evaluate(SMALL_TARGETS) == [], name

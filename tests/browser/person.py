@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from playwright.sync_api import (
     ConsoleMessage,
@@ -107,6 +108,11 @@ class Person:
         """Check the tasks that are done, top to bottom."""
         found = self.page.locator("#done-tasks .task-title")
         expect(found).to_have_text(list(titles))
+
+    def stops_the_clock(self) -> None:
+        """Let no timer of the page run any more: it tries nothing by itself."""
+        self.page.clock.install()
+        self.page.clock.pause_at(datetime.now() + timedelta(seconds=1))
 
     def another_tab(self) -> Person:
         return Person(self.page.context.new_page(), self.board, self._complaints)

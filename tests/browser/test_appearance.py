@@ -122,6 +122,7 @@ def test_a_page_that_is_not_live(
     person.edit("Order new badges")
     see("editor-away")
     board.start()
+    person.sees_state("Live")
     complaints.clear()
 
 

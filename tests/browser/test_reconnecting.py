@@ -44,8 +44,7 @@ def test_who_does_not_want_to_wait_may_try_at_once(
     new_person: NewPerson, board: Board, complaints: list[str]
 ) -> None:
     ada = new_person("ada")
-    # By itself it would not try again for hours.
-    ada.page.clock.install()
+    ada.stops_the_clock()
     board.stop()
     ada.sees_state("Reconnecting…")
     board.start()
