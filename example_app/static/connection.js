@@ -31,10 +31,8 @@ let focused = null;
  * @returns {import("./wamp.js").Session}
  */
 export function liveConnection(realm, {onLive = () => {}, onClosed = () => {}}) {
-  const url = new URL("/ws", location.href);
-  url.protocol = url.protocol.replace("http", "ws");
   let wasLive = false;
-  const wamp = connect(url, realm, {onState: (state, reason) => {
+  const wamp = connect("/ws", realm, {onState: (state, reason) => {
     element("connection").dataset.state = state;
     element("connection").textContent = TEXTS[state];
     wasLive ||= state === "joined";
@@ -46,11 +44,6 @@ export function liveConnection(realm, {onLive = () => {}, onClosed = () => {}}) 
     if (state === "joined") onLive();
     if (state === "closed") onClosed(reason);
   }});
-  // A tab that wakes up, or a network that is back, need not sit out the delay.
-  addEventListener("online", () => wamp.reconnectNow());
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) wamp.reconnectNow();
-  });
   element("try-now").addEventListener("click", () => wamp.reconnectNow());
   return wamp;
 }
