@@ -13,7 +13,7 @@ does so for the realm of those who are signed in. Then, by what you need::
     admin        procedures and a topic for one role only
     guests       a realm of its own, for everybody, that shows very little
     store        SQLite, in worker threads
-    passwords, security, forms, templates, pages    the web application around it
+    passwords, security, forms, rendering, pages    the web application around it
     demo         what a new board starts with
 
 The pages are in ``templates``, their modules and styles in ``static``: no build step.

@@ -20,20 +20,20 @@ from aiohttp_serverwamp import (
     Identity,
     RealmAPI,
     Session,
-    session_authenticator,
     uris,
 )
 from example_app.forms import read_form
 from example_app.passwords import verify_password
+from example_app.rendering import sign_in_form
 from example_app.store import Store, User
-from example_app.templates import sign_in_form
 
 __all__ = [
     "MEMBERS",
+    "SIGN_IN",
     "STORE",
     "VALIDITY",
     "keep_out_signed_out",
-    "member_authenticator",
+    "load_member",
     "member_of",
     "routes",
     "sign_out_everywhere",
@@ -89,21 +89,17 @@ async def sign_out_everywhere(
 # --- At the WebSocket -----------------------------------------------------------------
 
 
-def member_authenticator(store: Store) -> Any:
-    """Make the transport authenticator that lets members in by their cookie."""
-
-    async def load(sign_in: SignIn) -> Identity | None:
-        user = await asyncio.to_thread(find_member, store, sign_in)
-        if user is None:
-            return None
-        return Identity(
-            authid=str(user.id),
-            authrole=user.role,
-            authextra={"name": user.name},
-            user=user,
-        )
-
-    return session_authenticator(SIGN_IN, load=load)
+async def load_member(store: Store, sign_in: SignIn) -> Identity | None:
+    """Tell the realm who a client with this in its cookie is."""
+    user = await asyncio.to_thread(find_member, store, sign_in)
+    if user is None:
+        return None
+    return Identity(
+        authid=str(user.id),
+        authrole=user.role,
+        authextra={"name": user.name},
+        user=user,
+    )
 
 
 async def keep_out_signed_out(session: Session, store: Store) -> AsyncIterator[None]:

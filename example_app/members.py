@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from aiohttp_serverwamp import Realm
-from example_app.accounts import MEMBERS, keep_out_signed_out, member_authenticator
+from functools import partial
+
+from aiohttp_serverwamp import Realm, session_authenticator
+from example_app.accounts import (
+    MEMBERS,
+    SIGN_IN,
+    keep_out_signed_out,
+    load_member,
+)
 from example_app.admin import admin_api, admin_topics, tell_administrators
 from example_app.board import Board, board_topics
 from example_app.board_api import board_api
@@ -18,7 +25,9 @@ def members_realm(store: Store) -> tuple[Realm, Board]:
     """Make the realm, and the board whose changes are announced in it."""
     realm = Realm(MEMBERS)
     board = Board(store, realm)
-    realm.add_transport_authenticator(member_authenticator(store))
+    realm.add_transport_authenticator(
+        session_authenticator(SIGN_IN, load=partial(load_member, store))
+    )
     realm.add_session_lifespan_handler(keep_out_signed_out)
     realm.add_session_lifespan_handler(tell_administrators)
     realm.set_default_arg("store", store)

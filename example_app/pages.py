@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from example_app.accounts import member_of
-from example_app.templates import board_page, guest_page
+from example_app.rendering import board_page, guest_page
 
 __all__ = ["routes"]
 
