@@ -2,15 +2,23 @@
 
 import {element} from "./page.js";
 
+/** @type {[string, string]} */
+const BY_ONESELF = [
+  "You are signed out",
+  "You have signed out in another tab or browser. The board stays closed here until you sign in again.",
+];
+
 /** Heading and sentence, by the reason why the session ended. @type {Record<string, [string, string]>} */
 const REASONS = {
   "board.close.signed_out_by_administrator": [
     "An administrator signed you out",
     "You are signed out in every browser. If you may, sign in again.",
   ],
-  "wamp.close.killed": [
-    "You are signed out",
-    "You have signed out in another tab or browser. The board stays closed here until you sign in again.",
+  "wamp.close.killed": BY_ONESELF,
+  "wamp.close.logout": BY_ONESELF,
+  "wamp.close.expired": [
+    "Please sign in again",
+    "A sign-in lasts for a working day, and yours is over.",
   ],
   "wamp.error.authentication_required": [
     "Please sign in again",
