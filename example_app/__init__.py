@@ -17,5 +17,5 @@ does so for the realm of those who are signed in. Then, by what you need::
     demo         what a new board starts with
 
 The pages are in ``templates``, their modules and styles in ``static``: no build step.
-`static/wamp.js` is a WAMP client to take along.
+`static/wamp` is a WAMP client to take along.
 """

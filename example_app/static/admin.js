@@ -14,7 +14,7 @@ import {words} from "./problems.js";
  */
 
 /**
- * @param {import("./wamp.js").Session} wamp
+ * @param {import("./wamp/wamp.js").Session} wamp
  * @param {() => string} ownName
  * @returns {{start: () => void}} to be started once the member is known to be one.
  */

@@ -94,7 +94,7 @@ function complain(text) {
   element("add-problem").textContent = text;
 }
 
-/** @param {import("./wamp.js").WampError | null} reason */
+/** @param {import("./wamp/wamp.js").WampError | null} reason */
 function leave(reason) {
   // Whoever comes to this screen next has no business with the tasks.
   list.replace([]);

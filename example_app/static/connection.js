@@ -6,7 +6,7 @@
  */
 
 import {element} from "./page.js";
-import {connect} from "./wamp.js";
+import {connect} from "./wamp/wamp.js";
 
 /** @type {Record<string, string>} */
 const TEXTS = {
@@ -26,9 +26,9 @@ let focused = null;
  * @param {string} realm
  * @param {object} handlers
  * @param {() => void} [handlers.onLive] called after every time it was joined.
- * @param {(reason: import("./wamp.js").WampError | null) => void} [handlers.onClosed]
+ * @param {(reason: import("./wamp/wamp.js").WampError | null) => void} [handlers.onClosed]
  *   called when it is closed for good.
- * @returns {import("./wamp.js").Session}
+ * @returns {import("./wamp/wamp.js").Session}
  */
 export function liveConnection(realm, {onLive = () => {}, onClosed = () => {}}) {
   let wasLive = false;

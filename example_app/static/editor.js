@@ -33,7 +33,7 @@ export class Editor {
   #wamp; #handlers;
 
   /**
-   * @param {import("./wamp.js").Session} wamp
+   * @param {import("./wamp/wamp.js").Session} wamp
    * @param {object} handlers
    * @param {(task: Task) => void} handlers.onSaved
    * @param {(id: number) => void} handlers.onDeleted

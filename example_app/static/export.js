@@ -6,7 +6,7 @@ import {words} from "./problems.js";
 // Without it some spreadsheets take the file for one in an old encoding.
 const BYTE_ORDER_MARK = "\ufeff";
 
-/** @param {import("./wamp.js").Session} wamp */
+/** @param {import("./wamp/wamp.js").Session} wamp */
 export function offerExport(wamp) {
   /** @type {AbortController | null} */
   let controller = null;

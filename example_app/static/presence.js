@@ -4,7 +4,7 @@ import {element} from "./page.js";
 import {avatar} from "./people.js";
 
 /**
- * @param {import("./wamp.js").Session} wamp
+ * @param {import("./wamp/wamp.js").Session} wamp
  * @param {() => string} ownName
  */
 export function showPresence(wamp, ownName) {

@@ -34,7 +34,7 @@ const OTHERWISE = [
   "The server has ended the connection. The board stays closed here until you sign in again.",
 ];
 
-/** @param {import("./wamp.js").WampError | null} reason */
+/** @param {import("./wamp/wamp.js").WampError | null} reason */
 export function showSignedOut(reason) {
   const [heading, sentence] = REASONS[reason?.uri ?? ""] ?? OTHERWISE;
   for (const id of ["board", "member", "sign-out", "footer"]) element(id).hidden = true;

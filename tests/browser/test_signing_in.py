@@ -113,7 +113,7 @@ def test_a_socket_without_a_sign_in_is_refused(
 
     answer = visitor.page.evaluate(
         """async (realm) => {
-            const {connect} = await import("/static/wamp.js");
+            const {connect} = await import("/static/wamp/wamp.js");
             const url = location.origin.replace("http", "ws") + "/ws";
             const wamp = connect(url, realm);
             return wamp.joined.then(() => "joined", ({uri}) => uri);

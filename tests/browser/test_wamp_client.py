@@ -139,8 +139,8 @@ def page(browser: Browser, laboratory: Laboratory) -> Iterator[Page]:
     opened.goto(laboratory.url)
     opened.evaluate(
         """async () => {
-            const {connect, Result, WampError} = await import("/static/wamp.js");
-            const signIn = await import("/static/wamp_auth.js");
+            const {connect, Result, WampError} = await import("/static/wamp/wamp.js");
+            const signIn = await import("/static/wamp/auth.js");
             Object.assign(window, {Result, WampError, ...signIn});
             window.join = async (realm, options) => {
                 const wamp = connect("/ws", realm, options);

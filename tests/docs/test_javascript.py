@@ -28,9 +28,8 @@ def expected(source: str) -> list[str]:
 
 async def test_the_program_prints_what_its_comments_say(tmp_path: Path) -> None:
     node = require_node("docs/javascript.rst", packages=PACKAGES)
-    # As the page says: copy the files.
-    for module in (ROOT / "example_app" / "static").glob("wamp*.js"):
-        shutil.copy(module, tmp_path)
+    # As the page says: copy the folder.
+    shutil.copytree(ROOT / "example_app" / "static" / "wamp", tmp_path / "wamp")
     (tmp_path / "node_modules").symlink_to(PACKAGES / "node_modules")
     names = run_blocks(BLOCKS, {"__name__": "__main__"})
     async with serving(names["app"]) as http:
@@ -62,7 +61,7 @@ def test_every_block_shows_something() -> None:
 
 
 def test_every_option_is_in_the_table_with_its_default() -> None:
-    module = ROOT / "example_app" / "static" / "wamp_options.js"
+    module = ROOT / "example_app" / "static" / "wamp" / "options.js"
     source = module.read_text(encoding="utf-8")
     options = source[
         source.index("object} Options") : source.index("object} CallOptions")

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import {afterEach, beforeEach, mock} from "node:test";
 
-import {connect} from "../../../example_app/static/wamp.js";
+import {connect} from "../../../example_app/static/wamp/wamp.js";
 
 /** What the client sees of a WebSocket; the test plays the router. */
 export class FakeWebSocket {

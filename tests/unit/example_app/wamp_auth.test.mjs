@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import {createHmac, pbkdf2Sync} from "node:crypto";
 import {test} from "node:test";
 
-import {ticket, wampcra} from "../../../example_app/static/wamp_auth.js";
+import {ticket, wampcra} from "../../../example_app/static/wamp/auth.js";
 import {FakeWebSocket, settled, start} from "./fake_router.mjs";
 
 const challenge = '{"nonce": "ü", "session": 1}';

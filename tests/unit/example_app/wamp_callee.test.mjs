@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import {mock, test} from "node:test";
 
-import {Result, WampError} from "../../../example_app/static/wamp.js";
+import {Result, WampError} from "../../../example_app/static/wamp/wamp.js";
 import {FakeWebSocket, join, rejoin, settled, uncaughtErrors} from "./fake_router.mjs";
 
 /** Join with one procedure in place, under the registration id 66. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import {getEventListeners} from "node:events";
 import {mock, test} from "node:test";
 
-import {AbortError, Result, WampError, connect} from "../../../example_app/static/wamp.js";
+import {AbortError, Result, WampError, connect} from "../../../example_app/static/wamp/wamp.js";
 import {FakeWebSocket, join, settled, start, states, uncaughtErrors} from "./fake_router.mjs";
 
 test("HELLO names the realm, the four client roles and their features", () => {

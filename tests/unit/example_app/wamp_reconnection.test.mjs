@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import {getEventListeners} from "node:events";
 import {mock, test} from "node:test";
 
-import {connect} from "../../../example_app/static/wamp.js";
+import {connect} from "../../../example_app/static/wamp/wamp.js";
 import {
   FakeWebSocket, join, rejoin, settled, start, states, uncaughtErrors,
 } from "./fake_router.mjs";

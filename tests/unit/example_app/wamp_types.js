@@ -5,8 +5,8 @@
  * types of the client say something.
  */
 
-import {Result, WampError, connect} from "../../../example_app/static/wamp.js";
-import {ticket, wampcra} from "../../../example_app/static/wamp_auth.js";
+import {Result, WampError, connect} from "../../../example_app/static/wamp/wamp.js";
+import {ticket, wampcra} from "../../../example_app/static/wamp/auth.js";
 
 /** @typedef {{id: number, title: string}} Task */
 
@@ -37,7 +37,7 @@ wamp.call("board.add", [], {}, {cancelMode: "murder"});
 
 await wamp.subscribe(
   "board.task_added",
-  /** @param {import("../../../example_app/static/wamp.js").WampEvent<[Task]>} event */
+  /** @param {import("../../../example_app/static/wamp/wamp.js").WampEvent<[Task]>} event */
   ({args: [added], topic, publication}) => {
     /** @type {[number, string, number]} */ const known = [added.id, topic, publication];
     // @ts-expect-error: there is one argument

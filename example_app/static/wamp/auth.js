@@ -8,7 +8,7 @@
  * It has as long as the server gives it, and `joinTimeout`.
  */
 
-import {base64} from "./wamp_messages.js";
+import {base64} from "./messages.js";
 
 /**
  * @typedef {string | (() => string | Promise<string>)} Secret

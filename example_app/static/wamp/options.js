@@ -2,19 +2,19 @@
  * What can be said to a Session: its options, those of its requests, and their defaults.
  */
 
-import {isLoss} from "./wamp_values.js";
+import {isLoss} from "./values.js";
 
 /**
  * @typedef {"connecting" | "joined" | "waiting" | "closed"} State
  *   connecting: on the way; joined: in the realm, with subscriptions and registrations in
  *   place; waiting: the connection is lost and will be tried again; closed: for good.
  *
- * @typedef {import("./wamp_connection.js").SocketType} SocketType
- * @typedef {import("./wamp_messages.js").Dict} Dict
- * @typedef {import("./wamp_page.js").Page} Page
- * @typedef {import("./wamp_standing.js").Registration} Registration
- * @typedef {import("./wamp_standing.js").Subscription} Subscription
- * @typedef {import("./wamp_values.js").WampError} WampError
+ * @typedef {import("./connection.js").SocketType} SocketType
+ * @typedef {import("./messages.js").Dict} Dict
+ * @typedef {import("./page.js").Page} Page
+ * @typedef {import("./standing.js").Registration} Registration
+ * @typedef {import("./standing.js").Subscription} Subscription
+ * @typedef {import("./values.js").WampError} WampError
  */
 
 /**
@@ -31,7 +31,7 @@ import {isLoss} from "./wamp_values.js";
  * @property {string[]} [authmethods]
  * @property {Dict} [authextra]
  * @property {(method: string, extra: Dict) => string | Promise<string>} [onChallenge]
- *   returns the signature of AUTHENTICATE; see wamp_auth.js.
+ *   returns the signature of AUTHENTICATE; see auth.js.
  * @property {number} [joinTimeout] milliseconds until WELCOME; 15,000.
  * @property {number} [minDelay] milliseconds before the first new attempt, at most; 1,000.
  * @property {number} [maxDelay] milliseconds between attempts, at most; 30,000.
@@ -49,7 +49,7 @@ import {isLoss} from "./wamp_values.js";
  * @typedef {object} CallOptions
  * @property {(progress: any) => void} [onProgress] gets each progressive result.
  * @property {AbortSignal} [signal] cancels the call.
- * @property {import("./wamp_requests.js").CancelMode} [cancelMode]
+ * @property {import("./requests.js").CancelMode} [cancelMode]
  *   what `signal` does. killnowait, the default: the procedure is interrupted, the call
  *   rejects at once. kill: it is interrupted and has the last word. skip: it goes on unheard.
  * @property {number} [timeout] milliseconds that the router gives the procedure.

@@ -19,7 +19,7 @@
  *   the other side or the network has closed it, or it could not be opened.
  */
 
-import {encode} from "./wamp_messages.js";
+import {encode} from "./messages.js";
 
 const OPEN = 1;
 const ignore = () => {};

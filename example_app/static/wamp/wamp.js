@@ -12,7 +12,7 @@
  * To use it, copy the files wamp*.js: plain ES modules, typed by JSDoc, without a build and
  * without dependencies. They speak the subprotocol wamp.2.json. In a runtime without a global
  * WebSocket, such as node 20, pass that of the package ws as an option. Signing in by ticket or
- * WAMP-CRA is in wamp_auth.js.
+ * WAMP-CRA is in auth.js.
  *
  * When the connection is lost it is tried again, ever more patiently, and subscriptions and
  * registrations are put in place again. Requests under way are not repeated, and without a
@@ -20,53 +20,53 @@
  * away when the server has said that it should: see `reconnectAfter`.
  */
 
-import {Backoff} from "./wamp_backoff.js";
-import {notify, report} from "./wamp_callbacks.js";
-import {Connection} from "./wamp_connection.js";
-import {deferred} from "./wamp_deferred.js";
-import {ROLES} from "./wamp_features.js";
-import {Invocations} from "./wamp_invocations.js";
-import {Liveness} from "./wamp_liveness.js";
+import {Backoff} from "./backoff.js";
+import {notify, report} from "./callbacks.js";
+import {Connection} from "./connection.js";
+import {deferred} from "./deferred.js";
+import {ROLES} from "./features.js";
+import {Invocations} from "./invocations.js";
+import {Liveness} from "./liveness.js";
 import {
   ABORT, AUTHENTICATE, CALL, CHALLENGE, ERROR, EVENT, GOODBYE, HELLO, INTERRUPT, INVOCATION,
   PUBLISH, PUBLISHED, REGISTER, REGISTERED, RESULT, SUBSCRIBE, SUBSCRIBED, UNREGISTER,
   UNREGISTERED, UNSUBSCRIBE, UNSUBSCRIBED, WELCOME, decode,
-} from "./wamp_messages.js";
-import {withDefaults} from "./wamp_options.js";
-import {watchPage} from "./wamp_page.js";
-import {Requests} from "./wamp_requests.js";
-import {Registration, Standing, Subscription} from "./wamp_standing.js";
-import {AbortError, Result, WampError, connectionLost, isLoss, payload} from "./wamp_values.js";
+} from "./messages.js";
+import {withDefaults} from "./options.js";
+import {watchPage} from "./page.js";
+import {Requests} from "./requests.js";
+import {Registration, Standing, Subscription} from "./standing.js";
+import {AbortError, Result, WampError, connectionLost, isLoss, payload} from "./values.js";
 
 export {AbortError, Registration, Result, Subscription, WampError};
 
 /**
- * @typedef {import("./wamp_options.js").State} State
- * @typedef {import("./wamp_options.js").Options} Options
- * @typedef {import("./wamp_options.js").CallOptions} CallOptions
- * @typedef {import("./wamp_options.js").PublishOptions} PublishOptions
- * @typedef {import("./wamp_options.js").SubscribeOptions} SubscribeOptions
- * @typedef {import("./wamp_options.js").RegisterOptions} RegisterOptions
- * @typedef {import("./wamp_messages.js").Dict} Dict
- * @typedef {import("./wamp_messages.js").Message} Message
- * @typedef {import("./wamp_invocations.js").CallContext} CallContext
+ * @typedef {import("./options.js").State} State
+ * @typedef {import("./options.js").Options} Options
+ * @typedef {import("./options.js").CallOptions} CallOptions
+ * @typedef {import("./options.js").PublishOptions} PublishOptions
+ * @typedef {import("./options.js").SubscribeOptions} SubscribeOptions
+ * @typedef {import("./options.js").RegisterOptions} RegisterOptions
+ * @typedef {import("./messages.js").Dict} Dict
+ * @typedef {import("./messages.js").Message} Message
+ * @typedef {import("./invocations.js").CallContext} CallContext
  */
 
 /**
- * @template {import("./wamp_standing.js").Entry} E
- * @typedef {import("./wamp_standing.js").Refusal<E>} Refusal
- */
-
-/**
- * @template {any[]} [Args=any[]]
- * @template {Dict} [Kwargs=Dict]
- * @typedef {import("./wamp_standing.js").WampEvent<Args, Kwargs>} WampEvent
+ * @template {import("./standing.js").Entry} E
+ * @typedef {import("./standing.js").Refusal<E>} Refusal
  */
 
 /**
  * @template {any[]} [Args=any[]]
  * @template {Dict} [Kwargs=Dict]
- * @typedef {import("./wamp_invocations.js").Procedure<Args, Kwargs>} Procedure
+ * @typedef {import("./standing.js").WampEvent<Args, Kwargs>} WampEvent
+ */
+
+/**
+ * @template {any[]} [Args=any[]]
+ * @template {Dict} [Kwargs=Dict]
+ * @typedef {import("./invocations.js").Procedure<Args, Kwargs>} Procedure
  */
 
 /** Milliseconds for the router to answer our GOODBYE. */
@@ -103,7 +103,7 @@ export class Session {
   #insisting;
   #backoff; #stopWatching;
   #joined = deferred();
-  /** Set once we leave. @type {import("./wamp_deferred.js").Deferred | null} */ #leaving = null;
+  /** Set once we leave. @type {import("./deferred.js").Deferred | null} */ #leaving = null;
 
   #send = (/** @type {unknown[]} */ message) => this.#connection?.send(message);
   #requests = new Requests(this.#send);

@@ -2,12 +2,12 @@
  * Procedures of this client at work: every INVOCATION is answered once, in its own session.
  */
 
-import {report} from "./wamp_callbacks.js";
-import {ERROR, INVOCATION, YIELD} from "./wamp_messages.js";
-import {WampError, payload, spread} from "./wamp_values.js";
+import {report} from "./callbacks.js";
+import {ERROR, INVOCATION, YIELD} from "./messages.js";
+import {WampError, payload, spread} from "./values.js";
 
 /**
- * @typedef {import("./wamp_messages.js").Message} Message
+ * @typedef {import("./messages.js").Message} Message
  *
  * @typedef {object} CallContext what a procedure may want to know besides its arguments.
  * @property {(value: unknown) => void} progress

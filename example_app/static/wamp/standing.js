@@ -2,12 +2,12 @@
  * What a client wants in place in every session: its subscriptions and registrations.
  */
 
-import {REGISTER, SUBSCRIBE, UNREGISTER, UNSUBSCRIBE} from "./wamp_messages.js";
-import {WampError, connectionLost, isLoss} from "./wamp_values.js";
+import {REGISTER, SUBSCRIBE, UNREGISTER, UNSUBSCRIBE} from "./messages.js";
+import {WampError, connectionLost, isLoss} from "./values.js";
 
 /**
- * @typedef {import("./wamp_requests.js").Requests} Requests
- * @typedef {import("./wamp_messages.js").Dict} Dict
+ * @typedef {import("./requests.js").Requests} Requests
+ * @typedef {import("./messages.js").Dict} Dict
  *
  * @typedef {object} Entry
  * @property {string} uri
@@ -51,7 +51,7 @@ export class Registration {
 
   /**
    * @param {string} uri
-   * @param {import("./wamp_invocations.js").Procedure} procedure
+   * @param {import("./invocations.js").Procedure} procedure
    * @param {Dict} options
    */
   constructor(uri, procedure, options) {

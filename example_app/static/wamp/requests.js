@@ -2,8 +2,8 @@
  * Requests of one client that wait for their answers; their ids start over in every session.
  */
 
-import {CALL, CANCEL} from "./wamp_messages.js";
-import {WampError, connectionLost, simplified} from "./wamp_values.js";
+import {CALL, CANCEL} from "./messages.js";
+import {WampError, connectionLost, simplified} from "./values.js";
 
 /**
  * @typedef {"killnowait" | "kill" | "skip"} CancelMode
@@ -107,12 +107,12 @@ export class Requests {
     this.#take(id, type)?.resolve(value);
   }
 
-  /** @param {import("./wamp_messages.js").Message} message an ERROR */
+  /** @param {import("./messages.js").Message} message an ERROR */
   fail([, type, id, , uri, args, kwargs]) {
     this.#take(id, type)?.reject(new WampError(uri, args, kwargs));
   }
 
-  /** @param {import("./wamp_messages.js").Message} message a RESULT */
+  /** @param {import("./messages.js").Message} message a RESULT */
   result([, id, details, args, kwargs]) {
     const result = simplified(args, kwargs);
     if (!details.progress) return this.succeed(CALL, id, result);
