@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp_serverwamp import adapters, errors, messages, uris
+from aiohttp_serverwamp import adapters, auth, errors, messages, uris
 from aiohttp_serverwamp.adapters.aiohttp_binding import SessionBinding
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.auth.http_session import session_authenticator
@@ -80,6 +80,7 @@ __all__ = [
     "TopicRouteSet",
     "WAMPError",
     "adapters",
+    "auth",
     "errors",
     "messages",
     "procedure",

@@ -24,6 +24,7 @@ from aiohttp_serverwamp.hosting.selection import ANY, AnyValue
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.realm import Realm
 from aiohttp_serverwamp.realm_methods import RealmMethods
+from aiohttp_serverwamp.router.failed_sign_ins import FailedSignIns
 from aiohttp_serverwamp.serializers import serializers
 from aiohttp_serverwamp.uris import shown
 
@@ -85,6 +86,7 @@ class Application(RealmMethods):
         self.limits = checked_limits(limits)
         self.support = checked_support(async_support)
         self.serializers = serializers(max_depth=self.limits.max_depth)
+        self.failed_sign_ins = FailedSignIns(self.limits, self.support.now)
         self.strict_request_ids = strict_request_ids
         self.synchronize_requests = synchronize_requests
         self.request_handlers = checked_request_handlers(protocol_request_handlers)
@@ -429,15 +431,30 @@ class Application(RealmMethods):
         """Return the monotonic time of deadlines, in seconds."""
         return self.support.now()
 
-    def realm_of(self, uri: str) -> Realm:
-        """Return the realm that serves `uri`; raise `SessionRejected` if none does."""
-        realm = self._realms.get(uri)
+    def realm_of(self, uri: str | None) -> Realm:
+        """Return the realm that serves `uri`; see `RouterHost`.
+
+        Clients that name none are the default realm's, whose authenticators may assign
+        them another.
+        """
+        realm = None if uri is None else self._realms.get(uri)
         if realm is not None:
             return realm
         if self._default_realm is None:
             raise SessionRejected(uris.NO_SUCH_REALM, "there is no such realm here")
-        self._log_default(uri)
+        if uri is not None:
+            self._log_default(uri)
         return self._default_realm
+
+    def assigned_realm(self, uri: str) -> Realm:
+        """Return a realm that an authenticator has assigned (REQ-AUTH-009)."""
+        realm = self._realms.get(uri)
+        if realm is None:
+            logger.warning(
+                "an authenticator has assigned %s, which is no realm", shown(uri)
+            )
+            raise SessionRejected(uris.NO_SUCH_REALM, "there is no such realm here")
+        return realm
 
     def _log_default(self, uri: str) -> None:
         names = self._logged_names

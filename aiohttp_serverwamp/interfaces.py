@@ -15,6 +15,7 @@ __all__ = [
     "AsyncSupport",
     "Codec",
     "Connection",
+    "CredentialStore",
     "RevocationList",
     "Serializer",
     "TaskHandle",
@@ -77,6 +78,24 @@ class Connection(Protocol):
 
     def abort(self) -> None:
         """Drop the connection at once; what is queued is lost."""
+
+
+class CredentialStore(Protocol):
+    """Who may sign in, and what each of them has to prove.
+
+    What it hands out are the credentials of ``aiohttp_serverwamp.auth``. Its methods
+    may return awaitables. If they block, a class attribute ``blocking = True`` has them
+    called in a worker thread. What they raise refuses the client, and is logged.
+    """
+
+    def find(self, authmethod: str, authid: str) -> Any:
+        """Return the credential of `authid` for a method, or None."""
+
+    def holders(self, public_key: str) -> Any:
+        """Return the ``cryptosign`` credentials of a public key, in lower-case hex.
+
+        A sequence: one key may serve several authids, or none.
+        """
 
 
 class RevocationList(Protocol):

@@ -57,6 +57,13 @@ class Limits:
     max_sessions: int | None = None
     #: Connections that have not joined yet; further upgrades are answered with 503.
     max_unauthenticated: int | None = 1_000
+    #: Failed sign-ins of one authid from one address, before the right answer is no
+    #: longer taken either (REQ-AUTH-014).
+    max_failed_sign_ins: int | None = 10
+    #: Failed sign-ins from one address, the first 64 bits of IPv6, by any authid.
+    max_failed_sign_ins_per_address: int | None = 100
+    #: Seconds after which failed sign-ins are forgotten, from the first of them on.
+    failed_sign_in_window: float | None = 300.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -267,6 +267,15 @@ class Realm(RealmMethods):
         assert self._runtime is not None, "clients are challenged while live"
         return self._runtime.support.waiter()
 
+    async def run_in_thread(self, func: Callable[..., Any], *args: Any) -> Any:
+        """Run a blocking function in a worker thread, whichever the async library.
+
+        Raises what it raises, and `ConfigurationError` while nothing runs the realm.
+        """
+        if self._runtime is None:
+            raise self._not_running()
+        return await self._runtime.support.run_in_thread(func, *args)
+
     def view(self, peer: Peer) -> Session:
         """Return the public Session of a peer."""
         return Session(peer, self)

@@ -7,8 +7,9 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from aiohttp_serverwamp.auth.authenticator import check_authenticator
 from aiohttp_serverwamp.auth.http_session import session_authenticator
-from aiohttp_serverwamp.auth.ticket import TicketAuthenticator, TicketVerifier
+from aiohttp_serverwamp.auth.ticket import Ticket, TicketVerifier
 from aiohttp_serverwamp.auth.wampcra import (
     CRAAuthenticator,
     IdentityProvider,
@@ -28,6 +29,7 @@ from aiohttp_serverwamp.hosting.serverwamp_names import Advising
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.auth.authenticator import Authenticator
     from aiohttp_serverwamp.hosting.events import HostedSubscription
     from aiohttp_serverwamp.hosting.invocation import Invocation
     from aiohttp_serverwamp.hosting.publication import (
@@ -178,6 +180,24 @@ class RealmMethods(Advising):
             )
         self._target().transport_authenticators.append(authenticator)
 
+    def add_authenticator(self, authenticator: Authenticator) -> None:
+        """Offer a method by which clients prove who they are (specification, 7).
+
+        Those of ``aiohttp_serverwamp.auth``, as ``SCRAM(store)`` or ``Ticket(store)``,
+        or one of your own, an `Authenticator`. The client's order of preference decides
+        among them, after all transport authenticators. Raises `ConfigurationError` for
+        what is none, and for a second one of the same authmethod.
+        """
+        check_authenticator(authenticator)
+        authenticators = self._target().authenticators
+        method = authenticator.authmethod
+        if method in authenticators:
+            raise ConfigurationError(
+                f"the realm has a {method!r} authenticator already: add one for each "
+                "authmethod"
+            )
+        authenticators[method] = authenticator
+
     def set_ticket_authenticator(self, authenticator: TicketVerifier) -> None:
         """Let ``authenticator(session, ticket)`` judge tickets (specification, 7.3).
 
@@ -189,7 +209,7 @@ class RealmMethods(Advising):
                 f"{authenticator!r} is no ticket authenticator: give a function of two "
                 "arguments, the session and the ticket"
             )
-        self._target().authenticators["ticket"] = TicketAuthenticator(authenticator)
+        self._target().authenticators["ticket"] = Ticket(authenticator)
 
     def set_authentication_handler(
         self, handler: TransportAuthenticator | None

@@ -7,33 +7,48 @@ task of the connection. What it raises denies the client and is logged, but for
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
-__all__ = ["Attempt", "Authenticator"]
+from aiohttp_serverwamp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.auth.identity import Identity
+
+__all__ = ["Attempt", "Authenticator", "SecondFactor", "check_authenticator"]
 
 
 class Attempt(Protocol):
     """One client's attempt to authenticate by one method."""
 
-    #: What the client becomes when `verify` does not return an `Identity`.
-    authrole: str
-    authprovider: str
+    @property
+    def identity(self) -> Identity:
+        """What the client becomes when `verify` returns no `Identity`; asked after."""
 
-    def challenge(self) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
-        """Return ``CHALLENGE.Extra``."""
+    @property
+    def authextra(self) -> Mapping[str, Any]:
+        """What WELCOME tells the client besides the identity's own; asked after."""
+
+    def challenge(self) -> Any:
+        """Return ``CHALLENGE.Extra``, a mapping, or an awaitable of it.
+
+        None if the client has nothing to prove: then `verify` is asked at once.
+        """
 
     def verify(self, signature: str, extra: Mapping[str, Any]) -> Any:
         """Return an `Identity` or another truthy value for a good answer, else None.
 
-        Or an awaitable of it.
+        Or a `SecondFactor`, or an awaitable of any of these.
         """
 
 
 class Authenticator(Protocol):
     """One authmethod of one realm."""
 
-    authmethod: str
+    @property
+    def authmethod(self) -> str:
+        """The name that clients offer it by."""
 
     def begin(self, session: Any, details: Mapping[str, Any]) -> Attempt | None:
         """Begin an attempt; None when this client cannot use the method.
@@ -41,3 +56,42 @@ class Authenticator(Protocol):
         `session` is the public Session, not joined yet; `details` are HELLO's,
         untrusted.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """What an authenticator returns to have the client challenged once more.
+
+    By `authenticator`, which the client must offer among its authmethods too. Once that
+    is content, the client becomes `identity`, an `Identity` or another truthy value;
+    until then it has proved nothing. While the second factor is asked,
+    ``session.authid`` is that of the first.
+
+    Raises `ConfigurationError` for a falsy identity and what is no authenticator.
+    """
+
+    authenticator: Authenticator
+    identity: Any = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_authenticator(self.authenticator)
+        if not self.identity:
+            raise ConfigurationError(
+                "SecondFactor(identity=...) takes who the client is; return None for a "
+                "client that may not come in"
+            )
+
+
+def check_authenticator(authenticator: Any) -> None:
+    """Raise `ConfigurationError` for what is no `Authenticator`."""
+    authmethod = getattr(authenticator, "authmethod", None)
+    begin = getattr(authenticator, "begin", None)
+    # A class has both, and takes its store only when it is called.
+    is_made = not isinstance(authenticator, type)
+    if not (isinstance(authmethod, str) and authmethod and callable(begin) and is_made):
+        raise ConfigurationError(
+            f"{authenticator!r} is no authenticator: give one of "
+            "aiohttp_serverwamp.auth, as Ticket(store), or an object with an "
+            "authmethod and begin(session, details); a function that looks at the "
+            "transport alone goes into add_transport_authenticator()"
+        )

@@ -18,7 +18,8 @@ class Identity:
     The first four fields go to the client in WELCOME, so `authextra` is plain data;
     without an `authprovider` the authenticator's own is named there.
     `user` stays on the server: whatever the application wants to find at
-    ``session.identity.user``.
+    ``session.identity.user``. With a `realm` the client joins that one, whichever it
+    has asked for.
 
     Raises TypeError for a field of the wrong type and `ConfigurationError` for an empty
     one.
@@ -29,11 +30,13 @@ class Identity:
     authprovider: str | None = None
     authextra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     user: Any = field(default=None, hash=False)
+    realm: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("authid", "authrole", "authprovider"):
-            if name != "authprovider" or self.authprovider is not None:
-                _check_text(name, getattr(self, name))
+        for name in ("authid", "authrole", "authprovider", "realm"):
+            value = getattr(self, name)
+            if value is not None or name in ("authid", "authrole"):
+                _check_text(name, value)
         if not isinstance(self.authextra, Mapping):
             raise TypeError(
                 f"Identity(authextra=...) takes a mapping, not {self.authextra!r}"

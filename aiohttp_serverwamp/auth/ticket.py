@@ -1,40 +1,125 @@
-"""Ticket authentication: the client sends a secret, the application judges it (7.3)."""
+"""Ticket authentication: the client sends a secret, and it is right or not (7.3)."""
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
-from typing import Any
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["TicketAuthenticator", "TicketVerifier"]
+from aiohttp_serverwamp.auth.credentials import TicketCredential, password_bytes
+from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.auth.kdf import ARGON2ID_DEFAULT
+from aiohttp_serverwamp.auth.lookup import Identify, Lookup
+from aiohttp_serverwamp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.auth.authenticator import Attempt
+    from aiohttp_serverwamp.interfaces import CredentialStore
+
+__all__ = ["Ticket", "TicketVerifier"]
 
 #: ``fn(session, ticket) -> Identity | truthy | None``, or an awaitable of it.
 TicketVerifier = Callable[[Any, str], Any]
 
+_NOBODY = Identity("nobody")
 
-class TicketAuthenticator:
-    """The ``ticket`` method; compare secrets with `hmac.compare_digest` in `verify`."""
+
+class Ticket:
+    """The ``ticket`` method.
+
+    Over a `CredentialStore` of `TicketCredential`, or judged by a function
+    ``verify(session, ticket)``, which compares with `hmac.compare_digest`. Serve it
+    over TLS only: the ticket is sent as it is.
+
+    `identify` and `masking_key` are for stores: who the client becomes, and what keeps
+    unknown users unknown across restarts and processes. Raises `ConfigurationError` for
+    what is neither store nor function.
+    """
 
     authmethod = "ticket"
 
-    def __init__(self, verify: TicketVerifier) -> None:
-        self._verify = verify
+    def __init__(
+        self,
+        source: CredentialStore | TicketVerifier,
+        *,
+        identify: Identify | None = None,
+        masking_key: bytes | None = None,
+    ) -> None:
+        self._verify: TicketVerifier | None = None
+        self._lookup: Lookup[TicketCredential] | None = None
+        if not callable(source):
+            self._lookup = Lookup(
+                source, TicketCredential, identify=identify, masking_key=masking_key
+            )
+        elif identify is None and masking_key is None:
+            self._verify = source
+        else:
+            raise ConfigurationError(
+                "Ticket(verify) takes neither identify= nor masking_key=: the function "
+                "says itself who the client is"
+            )
 
-    def begin(self, session: Any, details: Mapping[str, Any]) -> _TicketAttempt | None:
+    def begin(self, session: Any, details: Mapping[str, Any]) -> Attempt | None:
         """Begin an attempt; a client without an authid cannot use it (REQ-AUTH-019)."""
-        if not details.get("authid"):
+        authid = details.get("authid")
+        if not authid:
             return None
-        return _TicketAttempt(self._verify, session)
+        if self._lookup is not None:
+            return _StoredTicketAttempt(self._lookup, session, authid)
+        assert self._verify is not None, "either a store or a function"
+        return _TicketAttempt(self._verify, session, authid)
 
 
 class _TicketAttempt:
-    def __init__(self, verify: TicketVerifier, session: Any) -> None:
+    """One that a function judges."""
+
+    authextra: Mapping[str, Any] = {}
+
+    def __init__(self, verify: TicketVerifier, session: Any, authid: str) -> None:
         self._verify = verify
         self._session = session
-        self.authrole = "user"
-        self.authprovider = "dynamic"
+        self.identity = Identity(authid, authprovider="dynamic")
 
     def challenge(self) -> Mapping[str, Any]:
         return {}
 
     def verify(self, signature: str, extra: Mapping[str, Any]) -> Any:
         return self._verify(self._session, signature)
+
+
+class _StoredTicketAttempt:
+    """One that is held against a store, which is asked once the ticket has come."""
+
+    authextra: Mapping[str, Any] = {}
+
+    def __init__(
+        self, lookup: Lookup[TicketCredential], session: Any, authid: str
+    ) -> None:
+        self._lookup = lookup
+        self._session = session
+        self._authid = authid
+        self.identity = _NOBODY
+
+    def challenge(self) -> Mapping[str, Any]:
+        return {}
+
+    async def verify(self, signature: str, extra: Mapping[str, Any]) -> Any:
+        found = await self._lookup.find(self._session, self._authid)
+        # Made for known users as well: both are the same work.
+        made_up = self._made_up()
+        expected = found or made_up
+        key = await self._session.realm.run_in_thread(
+            expected.kdf.derive, password_bytes(signature), expected.salt
+        )
+        if not hmac.compare_digest(key, expected.hash) or found is None:
+            return None
+        self.identity = self._lookup.identity_of(found)
+        answer = self._lookup.identified(self._session, self.identity)
+        return await answer if isawaitable(answer) else answer
+
+    def _made_up(self) -> TicketCredential:
+        mask = self._lookup.mask(self._authid)
+        typical = self._lookup.typical
+        kdf = ARGON2ID_DEFAULT if typical is None else typical.kdf
+        return TicketCredential(_NOBODY, kdf, salt=mask, hash=mask)

@@ -16,11 +16,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from inspect import isawaitable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from aiohttp_serverwamp.auth.credentials import CRACredential, salt_text
+from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.auth.lookup import Identify, Lookup
 from aiohttp_serverwamp.errors import ConfigurationError
 
-__all__ = ["CRAAuthRequirement", "CRAAuthenticator", "derive_key"]
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import CredentialStore
+
+__all__ = ["WAMPCRA", "CRAAuthRequirement", "CRAAuthenticator", "derive_key"]
 
 _MIN_ITERATIONS = 1_000
 _MIN_KEYLEN = 16
@@ -98,7 +104,7 @@ def derive_key(
 
 
 class CRAAuthenticator:
-    """The ``wampcra`` method."""
+    """The ``wampcra`` method, over two functions of the application."""
 
     authmethod = "wampcra"
 
@@ -114,7 +120,16 @@ class CRAAuthenticator:
 
     def begin(self, session: Any, details: Mapping[str, Any]) -> _CRAAttempt | None:
         """Begin an attempt; a client without an authid cannot use it (REQ-AUTH-023)."""
-        return _CRAAttempt(self, session) if details.get("authid") else None
+        if not details.get("authid"):
+            return None
+        return _CRAAttempt(session, self._proof_of)
+
+    async def _proof_of(self, session: Any) -> _Proof:
+        requirement = await self.requirement_for(session)
+        provided = Identity(
+            session.authid, requirement.auth_role, requirement.auth_provider
+        )
+        return _Proof(requirement, provided, lambda: self._identity(session))
 
     async def requirement_for(self, session: Any) -> CRAAuthRequirement:
         """Return what the client must prove; for an unknown one, what nobody can."""
@@ -122,50 +137,124 @@ class CRAAuthenticator:
         if isawaitable(found):
             found = await found
         # Made for known users as well: both are the same work.
-        fake = self._fake(session.authid)
+        digest = hmac.digest(self._server_key, _name(session.authid), "sha256")
+        unknown = _made_up(self._typical or CRAAuthRequirement(digest), digest)
         if isinstance(found, CRAAuthRequirement):
             self._typical = self._typical or found
             return found
         if found is None:
-            return fake
+            return unknown
         # Not shown: it may well be a secret.
         raise ConfigurationError(
             "a CRA requirement is a CRAAuthRequirement or None, not of type "
             f"{type(found).__name__}"
         )
 
-    def _fake(self, authid: str) -> CRAAuthRequirement:
-        name = authid.encode(errors="surrogatepass")
-        digest = hmac.digest(self._server_key, name, "sha256")
-        unknown = self._typical or CRAAuthRequirement(digest)
-        salt = unknown.salt
-        if salt is not None:
-            # The same for the same name each time, as a real one would be.
-            text = base64.b64encode(digest).decode().rstrip("=")
-            salt = (text * (len(salt) // len(text) + 1))[: len(salt)]
-        return replace(unknown, secret=secrets.token_bytes(32), salt=salt)
 
-    def identify(self, session: Any) -> Any:
-        """Return who the client is, after it has proved it."""
-        return self._identity(session)
+class WAMPCRA:
+    """The ``wampcra`` method, over a `CredentialStore` of `CRACredential`.
+
+    The challenge says the same role for everybody, as it is sent before anybody has
+    proved anything; WELCOME says the right one. `identify` says who the client becomes;
+    `masking_key` keeps unknown users unknown across restarts and processes. Raises
+    `ConfigurationError` for what is no store.
+    """
+
+    authmethod = "wampcra"
+
+    def __init__(
+        self,
+        store: CredentialStore,
+        *,
+        identify: Identify | None = None,
+        masking_key: bytes | None = None,
+    ) -> None:
+        self._lookup = Lookup(
+            store, CRACredential, identify=identify, masking_key=masking_key
+        )
+
+    def begin(self, session: Any, details: Mapping[str, Any]) -> _CRAAttempt | None:
+        """Begin an attempt; a client without an authid cannot use it (REQ-AUTH-023)."""
+        if not details.get("authid"):
+            return None
+        return _CRAAttempt(session, self._proof_of)
+
+    async def _proof_of(self, session: Any) -> _Proof:
+        lookup = self._lookup
+        found = await lookup.find(session, session.authid)
+        # Made for known users as well: both are the same work.
+        mask = lookup.mask(session.authid)
+        like = _SALTED if lookup.typical is None else _requirement(lookup.typical)
+        unknown = _made_up(like, mask)
+        if found is None:
+            return _Proof(unknown, Identity(session.authid), lambda: None)
+        identity = lookup.identity_of(found)
+        return _Proof(
+            _requirement(found), identity, lambda: lookup.identified(session, identity)
+        )
+
+
+#: As `CRACredential.derive` makes them.
+_SALTED = CRAAuthRequirement(b"nobody's", salt=salt_text(bytes(16)))
+
+
+def _requirement(credential: CRACredential) -> CRAAuthRequirement:
+    return CRAAuthRequirement(
+        credential.key,
+        salt=credential.salt,
+        iterations=credential.iterations,
+        keylen=credential.keylen,
+    )
+
+
+def _name(authid: str) -> bytes:
+    return authid.encode(errors="surrogatepass")
+
+
+def _made_up(typical: CRAAuthRequirement, digest: bytes) -> CRAAuthRequirement:
+    """Return what nobody can prove, with the salt that belongs to `digest`."""
+    salt = typical.salt
+    if salt is not None:
+        # The same for the same name each time, as a real one would be.
+        text = salt_text(digest)
+        salt = (text * (len(salt) // len(text) + 1))[: len(salt)]
+    return replace(typical, secret=secrets.token_bytes(32), salt=salt)
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """What one client has to prove, and who it is then."""
+
+    requirement: CRAAuthRequirement
+    identity: Identity
+    identified: Callable[[], Any]
 
 
 class _CRAAttempt:
     """One client's attempt."""
 
-    def __init__(self, method: CRAAuthenticator, session: Any) -> None:
-        self._method = method
+    authextra: Mapping[str, Any] = {}
+
+    def __init__(
+        self, session: Any, proof_of: Callable[[Any], Awaitable[_Proof]]
+    ) -> None:
         self._session = session
+        self._proof_of = proof_of
+        self._proof: _Proof | None = None
         self._challenge = ""
-        self._key = b""
-        self.authrole = ""
-        self.authprovider = ""
+
+    @property
+    def identity(self) -> Identity:
+        return self._challenged.identity
+
+    @property
+    def _challenged(self) -> _Proof:
+        assert self._proof is not None, "verified after it was challenged"
+        return self._proof
 
     async def challenge(self) -> Mapping[str, Any]:
-        requirement = await self._method.requirement_for(self._session)
-        self._key = requirement.key
-        self.authrole = requirement.auth_role
-        self.authprovider = requirement.auth_provider
+        self._proof = await self._proof_of(self._session)
+        requirement = self._proof.requirement
         self._challenge = _challenge(self._session, requirement)
         extra: dict[str, Any] = {"challenge": self._challenge}
         if requirement.salt is not None:
@@ -174,15 +263,14 @@ class _CRAAttempt:
             extra["keylen"] = requirement.keylen
         return extra
 
-    def verify(
-        self, signature: str, extra: Mapping[str, Any]
-    ) -> Any | Awaitable[Any] | None:
+    def verify(self, signature: str, extra: Mapping[str, Any]) -> Any:
         # The challenge string as it was sent: nobody re-serializes it (REQ-AUTH-025).
-        digest = hmac.digest(self._key, self._challenge.encode(), "sha256")
+        key = self._challenged.requirement.key
+        digest = hmac.digest(key, self._challenge.encode(), "sha256")
         expected = base64.b64encode(digest)
         if not hmac.compare_digest(expected, signature.encode(errors="surrogatepass")):
             return None
-        return self._method.identify(self._session)
+        return self._challenged.identified()
 
 
 def _challenge(session: Any, requirement: CRAAuthRequirement) -> str:

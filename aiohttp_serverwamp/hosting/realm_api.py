@@ -36,6 +36,9 @@ class RealmAPI(Protocol):
     def waiter(self) -> Waiter[Any]:
         """Make a waiter for the running task."""
 
+    async def run_in_thread(self, func: Callable[..., Any], *args: Any) -> Any:
+        """Run a blocking function in a worker thread."""
+
     def publish(
         self,
         topic: str,

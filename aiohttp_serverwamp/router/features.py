@@ -44,3 +44,12 @@ def welcome_roles() -> dict[str, Any]:
         "broker": {"features": dict.fromkeys(BROKER_FEATURES, True)},
         "dealer": {"features": dict.fromkeys(DEALER_FEATURES, True)},
     }
+
+
+def announced(roles: dict[str, Any]) -> frozenset[tuple[str, str]]:
+    """Return the features of HELLO's roles that matter: nothing else is kept."""
+    return frozenset(
+        (role, feature)
+        for role, feature in CLIENT_FEATURES
+        if (roles.get(role, {}).get("features") or {}).get(feature) is True
+    )

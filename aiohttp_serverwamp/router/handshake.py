@@ -1,19 +1,21 @@
 """How a session comes to be: HELLO → CHALLENGE → AUTHENTICATE → WELCOME or ABORT.
 
-A `Handshake` walks through the realm's authenticators. Whatever answers with an
-awaitable suspends the walk: the session's connection waits for it as a task, and
-`_answered` goes on.
+A `Handshake` walks through the realm's authenticators: the transport authenticators,
+then one of the challenge methods, then further ones if that asks for a second factor.
+All of them end in `_accept` or `_denied`. Whatever answers with an awaitable suspends
+the walk: the session's connection waits for it as a task, and `_answered` goes on.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.auth.authenticator import SecondFactor
 from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.errors import (
     ApplicationError,
@@ -21,9 +23,12 @@ from aiohttp_serverwamp.errors import (
     EncodingError,
     SessionRejected,
 )
-from aiohttp_serverwamp.messages import Authenticate, Challenge, Hello, Welcome
-from aiohttp_serverwamp.router.features import CLIENT_FEATURES, welcome_roles
+from aiohttp_serverwamp.messages import Authenticate, Challenge, Hello
+from aiohttp_serverwamp.router.failed_sign_ins import network_of
+from aiohttp_serverwamp.router.features import announced
+from aiohttp_serverwamp.router.member import Member, welcome
 from aiohttp_serverwamp.router.states import State
+from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.authenticator import Attempt, Authenticator
@@ -50,10 +55,13 @@ class Handshake:
         "_answered_by",
         "_attempt",
         "_authenticator",
+        "_challenged",
         "_deadline",
         "_details",
         "_marked",
+        "_member",
         "_method",
+        "_network",
         "_realm",
         "_session",
         "_transport",
@@ -68,12 +76,18 @@ class Handshake:
         self._details: dict[str, Any] = {
             key: hello.details[key] for key in _KEPT if key in hello.details
         }
-        session.features = _announced(hello.details["roles"])
+        session.features = announced(hello.details["roles"])
         self.realm_uri = self._realm_uri(hello.realm)
+        self._network = network_of(
+            session.connection.transport_info.get("peer_address")
+        )
         self._realm: JoinableRealm = session.host.realm_of(self.realm_uri)
         self._transport: Iterator[Any] = iter(self._realm.transport_authenticators)
         self._authenticator: Authenticator | None = None
         self._attempt: Attempt | None = None
+        self._member: Member | None = None
+        #: Whether the client has something to fail at.
+        self._challenged = False
         # Hears the answer to a challenge of the realm's own authentication handler.
         self._answered_by: Callable[[str, dict[str, Any]], None] | None = None
         self._deadline: Deadline | None = None
@@ -83,10 +97,9 @@ class Handshake:
         self._marked: tuple[Any] | None = None
 
     @staticmethod
-    def _realm_uri(uri: str | None) -> str:
-        if uri is None:
-            raise SessionRejected(uris.NO_SUCH_REALM, "name the realm to join")
-        if len(uri) > 1024 or not uris.is_valid_uri(uri):
+    def _realm_uri(uri: str | None) -> str | None:
+        # Who names none may be assigned one (REQ-SES-022).
+        if uri is not None and (len(uri) > 1024 or not uris.is_valid_uri(uri)):
             raise SessionRejected(uris.INVALID_URI, "the realm is not a URI")
         return uri
 
@@ -125,13 +138,12 @@ class Handshake:
     def authenticate(self, message: Authenticate) -> None:
         """Take up the answer to a CHALLENGE."""
         self._session.state = State.ESTABLISHING
+        self._check_failures()
         if self._answered_by is not None:
             answered_by, self._answered_by = self._answered_by, None
             answered_by(message.signature, message.extra)
             return
-        assert self._attempt is not None, "AUTHENTICATE comes after CHALLENGE only"
-        verify = partial(self._attempt.verify, message.signature, message.extra)
-        self._guarded(partial(self._ask, self._verified, verify))
+        self._guarded(partial(self._verify, message.signature, message.extra))
 
     # --- The realm's own authentication handler -------------------------------------
 
@@ -173,10 +185,10 @@ class Handshake:
                 self._welcome_anonymous()
                 return
         elif not identity:
-            raise SessionRejected(uris.AUTHENTICATION_DENIED, "not let in")
+            raise self._denied("not let in")
         claimed = self._session.authid or self._session.host.new_authid()
         provided = Identity(claimed, authprovider="dynamic")
-        self._welcome(identity, self._method, provided)
+        self._accept(identity, self._method, provided)
 
     # --- Transport authenticators: the first truthy identity wins -----------------
 
@@ -199,7 +211,7 @@ class Handshake:
             authprovider=getattr(authenticator, "authprovider", "dynamic"),
         )
         method = getattr(authenticator, "authmethod", "transport")
-        self._welcome(identity, method, anybody)
+        self._accept(identity, method, anybody)
 
     # --- Challenge methods, in the client's order of preference -------------------
 
@@ -214,7 +226,8 @@ class Handshake:
             return
         offered = self._details.get("authmethods") or [_ANONYMOUS]
         for method in offered:
-            if method in realm.authenticators and self._begin_attempt(method):
+            authenticator = realm.authenticators.get(method)
+            if authenticator is not None and self._begin_attempt(authenticator):
                 return
         if set(offered) == {_ANONYMOUS}:
             raise SessionRejected(
@@ -226,31 +239,102 @@ class Handshake:
             f"this realm offers {', '.join(realm.authenticators)}",
         )
 
-    def _begin_attempt(self, method: str) -> bool:
-        self._authenticator = self._realm.authenticators[method]
-        self._attempt = self._authenticator.begin(self._session.public(), self._details)
-        if self._attempt is None:
+    def _begin_attempt(self, authenticator: Authenticator) -> bool:
+        attempt = authenticator.begin(self._session.public(), self._details)
+        if attempt is None:
             return False
-        self._ask(self._challenge, self._attempt.challenge)
+        self._authenticator, self._attempt = authenticator, attempt
+        self._ask(self._challenge, attempt.challenge)
         return True
 
     def _challenge(self, extra: Any) -> None:
         assert self._authenticator is not None, "an attempt has its authenticator"
-        self._send_challenge(self._authenticator.authmethod, dict(extra))
+        if extra is None:
+            self._verify("", {})
+        else:
+            self._send_challenge(self._authenticator.authmethod, dict(extra))
 
     def _send_challenge(self, method: str, extra: dict[str, Any]) -> None:
+        self._check_failures()
+        self._challenged = True
         self._session.state = State.AUTHENTICATING
         self._restart_deadline()
         self._session.send(Challenge(method, extra))
 
-    def _verified(self, identity: Any) -> None:
-        if not identity:
-            raise SessionRejected(uris.AUTHENTICATION_DENIED, "wrong credentials")
+    def _verify(self, signature: str, extra: dict[str, Any]) -> None:
+        assert self._attempt is not None, "AUTHENTICATE comes after CHALLENGE only"
+        self._ask(self._verified, partial(self._attempt.verify, signature, extra))
+
+    def _verified(self, found: Any) -> None:
+        if not found:
+            raise self._denied("wrong credentials")
         attempt, authenticator = self._attempt, self._authenticator
         assert attempt is not None, "only what was challenged is verified"
         assert authenticator is not None, "an attempt has its authenticator"
-        claimed = Identity(self._session.authid, attempt.authrole, attempt.authprovider)
-        self._welcome(identity, authenticator.authmethod, claimed)
+        self._accept(
+            found, authenticator.authmethod, attempt.identity, attempt.authextra
+        )
+
+    # --- What all of them come to ---------------------------------------------------
+
+    def _accept(
+        self,
+        found: Any,
+        method: str,
+        default: Identity,
+        authextra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Welcome the client that an authenticator is content with, or go on asking.
+
+        The first factor says who the client is, and by which method; see `Member`.
+        """
+        factor = found if isinstance(found, SecondFactor) else None
+        if self._member is None:
+            who = found if factor is None else factor.identity
+            self._member = Member(who, method, default, authextra or {})
+        if factor is None:
+            self._welcome(self._member)
+        else:
+            self._challenge_further(factor.authenticator, self._member)
+
+    def _challenge_further(self, authenticator: Authenticator, member: Member) -> None:
+        """Ask for another factor, by a method that the client offers (REQ-AUTH-013)."""
+        method = authenticator.authmethod
+        self._session.authid = self._details["authid"] = member.identity.authid
+        offered = method in (self._details.get("authmethods") or ())
+        if not (offered and self._begin_attempt(authenticator)):
+            raise SessionRejected(
+                uris.NO_MATCHING_AUTH_METHOD, f"a second factor is needed: {method}"
+            )
+
+    # --- Those who fail too often -----------------------------------------------------
+
+    @property
+    def _claimed(self) -> str:
+        """Whom the client claims to be; a public key names somebody as well."""
+        authextra = self._details.get("authextra") or {}
+        return self._session.authid or str(authextra.get("pubkey"))[:_MAX_AUTHID]
+
+    def _denied(self, message: str) -> SessionRejected:
+        """Count a failed sign-in and return what it means."""
+        failed = self._session.host.failed_sign_ins
+        failed.add(self._network, self._claimed)
+        if failed.refuses(self._network, self._claimed):
+            logger.warning(
+                "session %s: too many failed sign-ins from %s, which has to wait (if "
+                "that is a proxy, name it in setup_wamp(trusted_proxies=[...]))",
+                self._session.id,
+                shown(self._network),
+            )
+        return SessionRejected(uris.AUTHENTICATION_DENIED, message)
+
+    def _check_failures(self) -> None:
+        """Refuse a client that has to wait, whatever it answers (REQ-AUTH-014)."""
+        failed = self._session.host.failed_sign_ins
+        if failed.refuses(self._network, self._claimed):
+            raise SessionRejected(
+                uris.AUTHENTICATION_DENIED, "too many failed sign-ins; try again later"
+            )
 
     # --- The end of it ------------------------------------------------------------
 
@@ -258,40 +342,30 @@ class Handshake:
         # A client's own authid is not honoured; the random one cannot be guessed
         # (REQ-AUTH-017).
         guest = Identity(self._session.host.new_authid(), _ANONYMOUS, "static")
-        self._welcome(None, _ANONYMOUS, guest)
+        self._accept(None, _ANONYMOUS, guest)
 
-    def _welcome(self, found: Any, method: str, default: Identity) -> None:
-        """Welcome the client as whom an authenticator found.
-
-        A value that is no `Identity` is the application's own; `default` says then
-        what the client is called.
-        """
+    def _welcome(self, member: Member) -> None:
+        """Welcome the client to its realm, as who it is."""
         session = self._session
-        session.identity = found
-        identity = found if isinstance(found, Identity) else default
-        session.authid = identity.authid
-        session.authrole = identity.authrole
-        session.authmethod = method
-        session.authprovider = identity.authprovider or default.authprovider or ""
-        session.authextra = dict(identity.authextra)
+        if self._challenged:
+            # Others may have failed since it was challenged, at the same name.
+            self._check_failures()
+            session.host.failed_sign_ins.forgive(self._network, self._claimed)
+        realm_uri = self._assigned_realm(member.identity.realm)
+        member.lend_identity(session)
         if self._deadline is not None:
             session.deadlines.cancel(self._deadline)
-        session.welcome(self._welcome_message())
+        session.welcome(welcome(session, realm_uri))
 
-    def _welcome_message(self) -> Welcome:
-        session = self._session
-        details: dict[str, Any] = {
-            "realm": self.realm_uri,
-            "authid": session.authid,
-            "authrole": session.authrole,
-            "authmethod": session.authmethod,
-            "authprovider": session.authprovider,
-            "agent": session.host.agent,
-            "roles": welcome_roles(),
-        }
-        if session.authextra:
-            details["authextra"] = session.authextra
-        return Welcome(session.id, details)
+    def _assigned_realm(self, assigned: str | None) -> str:
+        """Have the client join the realm that its identity names (REQ-AUTH-015)."""
+        if assigned is not None and assigned != self.realm_uri:
+            self._realm = self._session.host.assigned_realm(assigned)
+            self.realm_uri = assigned
+            self._session.approach(self._realm)
+        if self.realm_uri is None:
+            raise SessionRejected(uris.NO_SUCH_REALM, "name the realm to join")
+        return self.realm_uri
 
     # --- Asking authenticators ----------------------------------------------------
 
@@ -356,12 +430,3 @@ class Handshake:
         self._session.reject(
             SessionRejected(uris.AUTHENTICATION_FAILED, "authentication took too long")
         )
-
-
-def _announced(roles: dict[str, Any]) -> frozenset[tuple[str, str]]:
-    """Return the announced features that matter here: what else is said is not kept."""
-    return frozenset(
-        (role, feature)
-        for role, feature in CLIENT_FEATURES
-        if (roles.get(role, {}).get("features") or {}).get(feature) is True
-    )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.authenticator import Authenticator
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.messages import Message
+    from aiohttp_serverwamp.router.failed_sign_ins import FailedSignIns
     from aiohttp_serverwamp.router.router import Router
     from aiohttp_serverwamp.router.session import RouterSession
     from aiohttp_serverwamp.uris import Match
@@ -93,6 +94,7 @@ class RouterHost(Protocol):
 
     limits: Limits
     agent: str
+    failed_sign_ins: FailedSignIns
     strict_request_ids: bool
     synchronize_requests: bool
 
@@ -103,8 +105,17 @@ class RouterHost(Protocol):
     def now(self) -> float:
         """Return the monotonic time of deadlines, in seconds."""
 
-    def realm_of(self, uri: str) -> JoinableRealm:
-        """Return the realm that serves `uri`; raise `SessionRejected` if none does."""
+    def realm_of(self, uri: str | None) -> JoinableRealm:
+        """Return the realm that serves `uri`; raise `SessionRejected` if none does.
+
+        None stands for a client that names no realm, and has to be assigned one.
+        """
+
+    def assigned_realm(self, uri: str) -> JoinableRealm:
+        """Return a realm that an authenticator has assigned, by its own URI.
+
+        Raises `SessionRejected` if there is none.
+        """
 
     def new_session_id(self) -> int:
         """Draw an id that no live session has (REQ-SES-025)."""

@@ -381,6 +381,8 @@ class RouterSession(Peer):
         """Take note of the realm that is being joined."""
         self.realm = realm
         self.router = realm.router
+        # Made of the realm that was asked for, if an authenticator assigns another.
+        self.view = None
 
     def welcome(self, message: Welcome) -> None:
         """Send WELCOME and become a member of the realm."""

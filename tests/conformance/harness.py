@@ -21,6 +21,7 @@ from aiohttp_serverwamp.hosting.runtime import Runtime
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.interfaces import TaskHandle, TaskRunner
 from aiohttp_serverwamp.messages import Message
+from aiohttp_serverwamp.router.failed_sign_ins import FailedSignIns
 from aiohttp_serverwamp.router.host import RequestHandler
 from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.serializers import serializer_for
@@ -333,6 +334,7 @@ class World:
         self.synchronize_requests = synchronize_requests
         self.request_handlers = dict(request_handlers or {})
         self.time = 1000.0
+        self.failed_sign_ins = FailedSignIns(self.limits, lambda: self.time)
         self.clients: list[Client] = []
         self._eager = eager
         self._codecs: dict[str, SerializerCodec] = {}
@@ -404,7 +406,10 @@ class World:
     def now(self) -> float:
         return self.time
 
-    def realm_of(self, uri: str) -> Realm:
+    def realm_of(self, uri: str | None) -> Realm:
+        return self.realm if uri is None else self.assigned_realm(uri)
+
+    def assigned_realm(self, uri: str) -> Realm:
         if uri != self.realm.uri:
             raise SessionRejected("wamp.error.no_such_realm", "no such realm")
         return self.realm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -236,7 +236,8 @@ class Method:
     """A challenge method that fails where a test wants it to."""
 
     authmethod = "custom"
-    authprovider = "test"
+    identity = Identity("joe")
+    authextra: Mapping[str, Any] = {}
 
     def __init__(self, begin: Any, challenge: Any = None, verify: Any = None) -> None:
         self._answers = {"begin": begin, "challenge": challenge, "verify": verify}

@@ -27,6 +27,9 @@ DEFAULTS = {
     "max_uri_components": 32,
     "max_sessions": None,
     "max_unauthenticated": 1_000,
+    "max_failed_sign_ins": 10,
+    "max_failed_sign_ins_per_address": 100,
+    "failed_sign_in_window": 300.0,
 }
 ALWAYS_LIMITED = {"close_timeout", "shutdown_timeout"}
 SECONDS = {name for name, value in DEFAULTS.items() if type(value) is float}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aiohttp_serverwamp.auth.ticket import TicketAuthenticator
+from aiohttp_serverwamp.auth.ticket import Ticket
 
 SESSION = SimpleNamespace(authid="joe")
 
@@ -15,7 +15,7 @@ SESSION = SimpleNamespace(authid="joe")
 @pytest.mark.parametrize("details", [{}, {"authid": ""}])
 def test_a_client_without_a_name_cannot_use_tickets(details: dict[str, Any]) -> None:
     """REQ-AUTH-019."""
-    method = TicketAuthenticator(lambda session, ticket: True)
+    method = Ticket(lambda session, ticket: True)
 
     assert method.begin(SESSION, details) is None
 
@@ -28,7 +28,7 @@ def test_the_challenge_is_empty_and_the_ticket_is_judged_as_it_is_sent() -> None
         judged.append((session, ticket))
         return "somebody"
 
-    attempt = TicketAuthenticator(verify).begin(SESSION, {"authid": "joe"})
+    attempt = Ticket(verify).begin(SESSION, {"authid": "joe"})
     assert attempt is not None
 
     assert attempt.challenge() == {}
