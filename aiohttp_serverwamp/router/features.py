@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-__all__ = ["BROKER_FEATURES", "CLIENT_FEATURES", "DEALER_FEATURES", "welcome_roles"]
+__all__ = [
+    "BROKER_FEATURES",
+    "CLIENT_FEATURES",
+    "DEALER_FEATURES",
+    "announced",
+    "welcome_roles",
+]
 
 #: Feature of the broker role → module that honours it.
 BROKER_FEATURES: Final = {

@@ -23,6 +23,8 @@ LAYERS = (
     ("application",),
     ("plugin",),
     ("testing",),
+    ("credentials_command",),
+    ("__main__",),
     ("__init__",),
 )
 RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

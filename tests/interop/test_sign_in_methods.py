@@ -1,0 +1,214 @@
+"""Autobahn|Python and wampy.js, unmodified, sign in by every method that they have."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aiohttp_serverwamp as serverwamp
+from aiohttp_serverwamp import Identity, auth
+from tests.sites import Site, site
+
+HERE = Path(__file__).parent
+JS = HERE / "js"
+
+PASSWORD = "open sesame 🎉"
+#: Autobahn's scram signs ASCII only.
+ASCII_PASSWORD = "open sesame"
+SEED = "4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510"
+PUBLIC_KEY = "1adfc8bfe1d35616e64dffbd900096f23b066f914c8c2ffbb66f6075b96e116d"
+OTHER_SEED = "d511fe78e23934b3dadb52fcd022974b80bd92bccc7c5cf404e46cc0a8a2f5cd"
+DENIED = "wamp.error.authentication_denied"
+
+CHEAP = auth.KDF("argon2id13", iterations=1, memory=64)
+
+
+def members() -> serverwamp.Realm:
+    api = serverwamp.RPCRouteSet()
+
+    @api.route("who.am.i")
+    async def who_am_i(session: serverwamp.Session) -> str:
+        return session.authid
+
+    ann = Identity("ann", "person")
+    store = auth.StaticCredentials(
+        [
+            auth.TicketCredential.derive(ann, PASSWORD, kdf=CHEAP),
+            auth.CRACredential.derive(ann, PASSWORD, iterations=1000),
+            auth.CRACredential(Identity("plain", "person"), PASSWORD),
+            auth.AutobahnSCRAMCredential.derive(ann, ASCII_PASSWORD, kdf=CHEAP),
+            auth.CryptosignCredential(ann, PUBLIC_KEY),
+            auth.TicketCredential.derive(Identity("careful"), PASSWORD, kdf=CHEAP),
+        ]
+    )
+
+    def ask_for_code(session: Any, identity: Identity) -> Any:
+        if identity.authid != "careful":
+            return identity
+        return auth.SecondFactor(auth.WAMPCRA(codes), identity)
+
+    codes = auth.StaticCredentials([auth.CRACredential(Identity("careful"), "123456")])
+    realm = serverwamp.Realm("members")
+    realm.add_routes(api)
+    for method in (
+        auth.Ticket(store, identify=ask_for_code),
+        auth.WAMPCRA(store),
+        auth.AutobahnSCRAM(store),
+        auth.Cryptosign(store),
+    ):
+        realm.add_authenticator(method)
+    return realm
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Site]:
+    async with site(realm=members()) as running:
+        yield running
+
+
+async def said_by(*command: str) -> dict[str, Any]:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    said, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    seen: dict[str, Any] = json.loads(said)
+    return seen
+
+
+def url_of(server: Site) -> str:
+    return str(server.http._build_url("/ws")).replace("http", "ws", 1)
+
+
+async def autobahn(server: Site, **options: Any) -> dict[str, Any]:
+    script = str(HERE / "sign_in_autobahn.py")
+    return await said_by(sys.executable, script, url_of(server), json.dumps(options))
+
+
+async def wampy(
+    server: Site, authid: str, authextra: Any = None, **secrets: str
+) -> dict[str, Any]:
+    if not (JS / "node_modules" / "wampy").is_dir() or not shutil.which("node"):
+        assert os.environ.get("ALLOW_MISSING_NODE") == "1", (
+            "node or wampy.js is missing: (cd tests/interop/js && npm install)"
+        )
+        pytest.skip("NOT CHECKED: wampy.js signing in (node or wampy is missing)")
+    script = str(JS / "sign_in_wampy.mjs")
+    texts = (json.dumps(secrets), json.dumps(authextra or {}))
+    return await said_by("node", script, url_of(server), authid, *texts)
+
+
+def joined(method: str, *challenges: str, authid: str = "ann") -> dict[str, Any]:
+    return {
+        "challenges": list(challenges or (method,)),
+        "realm": "members",
+        "authid": authid,
+        "authrole": "user" if authid == "careful" else "person",
+        "authmethod": method,
+        "called": authid,
+    }
+
+
+def without_farewell(said: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if key != "left"}
+
+
+SCRAM = {"authid": "ann", "password": ASCII_PASSWORD}
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("ticket", {"authid": "ann", "ticket": PASSWORD}),
+        ("wampcra", {"authid": "ann", "secret": PASSWORD}),
+        ("wampcra", {"authid": "plain", "secret": PASSWORD}),
+        ("scram", SCRAM),
+        ("cryptosign", {"authid": "ann", "privkey": SEED}),
+        ("cryptosign", {"privkey": SEED}),
+    ],
+)
+async def test_autobahn_signs_in_by_every_method_that_it_has(
+    server: Site, method: str, options: dict[str, str]
+) -> None:
+    """PIT-28: for scram it checks the server's signature in WELCOME, too."""
+    said = await autobahn(server, **{method: options})
+
+    authid = options.get("authid", "ann")
+    assert without_farewell(said) == joined(method, authid=authid)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("ticket", {"authid": "ann", "ticket": "open barley"}),
+        ("wampcra", {"authid": "ann", "secret": "open barley"}),
+        ("scram", {"authid": "ann", "password": "open barley"}),
+        ("scram", {"authid": "nobody", "password": ASCII_PASSWORD}),
+        ("cryptosign", {"authid": "ann", "privkey": OTHER_SEED}),
+        ("cryptosign", {"authid": "nobody", "privkey": SEED}),
+    ],
+)
+async def test_autobahn_is_denied_with_a_wrong_secret(
+    server: Site, method: str, options: dict[str, str]
+) -> None:
+    said = await autobahn(server, **{method: options})
+
+    assert said == {"challenges": [method], "left": DENIED}
+
+
+async def test_autobahn_falls_through_to_the_next_method_on_offer(
+    server: Site,
+) -> None:
+    """REQ-AUTH-001, 002."""
+    ticket = {"authid": "ann", "ticket": PASSWORD}
+
+    said = await autobahn(server, anonymous={}, scram=SCRAM, ticket=ticket)
+
+    assert without_farewell(said) == joined("scram")
+
+
+async def test_autobahn_is_asked_for_a_second_factor(server: Site) -> None:
+    """REQ-AUTH-013."""
+    said = await autobahn(
+        server,
+        ticket={"authid": "careful", "ticket": PASSWORD},
+        wampcra={"authid": "careful", "secret": "123456"},
+    )
+
+    assert without_farewell(said) == joined(
+        "ticket", "ticket", "wampcra", authid="careful"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "secret"),
+    [("ticket", PASSWORD), ("wampcra", PASSWORD), ("cryptosign", SEED)],
+)
+async def test_wampy_signs_in_by_every_method_that_it_has(
+    server: Site, method: str, secret: str
+) -> None:
+    authextra = {"pubkey": PUBLIC_KEY, "channel_binding": None, "trustroot": None}
+
+    said = await wampy(server, "ann", authextra, **{method: secret})
+
+    assert said == joined(method)
+
+
+@pytest.mark.parametrize(
+    ("method", "secret"),
+    [("ticket", "no"), ("wampcra", "no"), ("cryptosign", OTHER_SEED)],
+)
+async def test_wampy_is_denied_with_a_wrong_secret(
+    server: Site, method: str, secret: str
+) -> None:
+    said = await wampy(server, "ann", {"pubkey": PUBLIC_KEY}, **{method: secret})
+
+    assert said == {"challenges": [method], "left": DENIED}
