@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from aiohttp_serverwamp.errors import ConfigurationError
 
-__all__ = ["ARGON2ID", "ARGON2ID_DEFAULT", "KDF", "PBKDF2"]
+__all__ = ["ARGON2ID", "ARGON2ID_DEFAULT", "KDF", "PBKDF2", "argon2id", "pbkdf2"]
 
 #: Names on the wire (specification, 7.5).
 ARGON2ID: Final = "argon2id13"
@@ -61,15 +61,24 @@ class KDF:
         if len(salt) < _MIN_SALT:
             raise ConfigurationError(f"a salt has at least {_MIN_SALT} bytes")
         if self.memory is None:
-            return hashlib.pbkdf2_hmac("sha256", password, salt, self.iterations, 32)
-        # One lane, as the specification has it (REQ-AUTH-043); the version is 1.3.
-        return Argon2id(
-            salt=salt,
-            length=_KEY_BYTES,
-            iterations=self.iterations,
-            lanes=1,
-            memory_cost=self.memory,
-        ).derive(password)
+            return pbkdf2(password, salt, self.iterations)
+        return argon2id(password, salt, self.iterations, self.memory)
+
+
+def pbkdf2(password: bytes, salt: bytes, iterations: int) -> bytes:
+    """Return 32 bytes of PBKDF2-HMAC-SHA256 (REQ-AUTH-042)."""
+    return hashlib.pbkdf2_hmac("sha256", password, salt, iterations, _KEY_BYTES)
+
+
+def argon2id(password: bytes, salt: bytes, iterations: int, memory: int) -> bytes:
+    """Return 32 bytes of Argon2id 1.3, in one lane (REQ-AUTH-043)."""
+    return Argon2id(
+        salt=salt,
+        length=_KEY_BYTES,
+        iterations=iterations,
+        lanes=1,
+        memory_cost=memory,
+    ).derive(password)
 
 
 def _is_at_least(value: object, least: int) -> bool:
