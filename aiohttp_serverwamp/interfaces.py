@@ -86,6 +86,9 @@ class CredentialStore(Protocol):
     What it hands out are the credentials of ``aiohttp_serverwamp.auth``. Its methods
     may return awaitables. If they block, a class attribute ``blocking = True`` has them
     called in a worker thread. What they raise refuses the client, and is logged.
+
+    Unknown users are challenged like known ones: like whose credential a method
+    ``example(authmethod)`` returns, where there is one, else like the first one found.
     """
 
     def find(self, authmethod: str, authid: str) -> Any:

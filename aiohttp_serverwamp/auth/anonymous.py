@@ -28,7 +28,7 @@ class Anonymous:
 
     def __init__(self, authrole: str = "anonymous") -> None:
         self._guest = Identity("nobody", authrole)  # checks the role
-        self._authrole = authrole
+        self._authrole = Identity("nobody", authrole).authrole  # checked there
 
     def begin(self, session: Any, details: Mapping[str, Any]) -> _Attempt:
         """Begin an attempt, for anybody."""

@@ -24,6 +24,7 @@ from aiohttp_serverwamp.errors import ConfigurationError
 
 __all__ = [
     "CREDENTIALS",
+    "SALT_BYTES",
     "AutobahnSCRAMCredential",
     "CRACredential",
     "Credential",
@@ -36,7 +37,8 @@ __all__ = [
     "salt_text",
 ]
 
-_SALT_BYTES: Final = 16
+#: Bytes of the salts that are made here.
+SALT_BYTES: Final = 16
 _PUBLIC_KEY_BYTES: Final = 32
 
 
@@ -74,7 +76,7 @@ class TicketCredential(Credential):
 
         A long random ticket needs no costly `kdf`: ``KDF("argon2id13", 1, 64)``.
         """
-        salt = secrets.token_bytes(_SALT_BYTES)
+        salt = secrets.token_bytes(SALT_BYTES)
         return cls(identity, kdf, salt, kdf.derive(password_bytes(ticket), salt))
 
 
@@ -94,7 +96,7 @@ class CRACredential(Credential):
         cls, identity: Identity, password: str, *, iterations: int = 100_000
     ) -> CRACredential:
         """Derive the key by PBKDF2-HMAC-SHA256; clients do so at each sign-in."""
-        salt = salt_text(secrets.token_bytes(_SALT_BYTES))
+        salt = salt_text(secrets.token_bytes(SALT_BYTES))
         # The salt as it is sent, and the key as base64 text (REQ-AUTH-028, 029).
         key = KDF(PBKDF2, iterations).derive(password_bytes(password), salt.encode())
         return cls(identity, base64.b64encode(key).decode(), salt, iterations)
@@ -125,7 +127,7 @@ class SCRAMCredential(Credential):
         A salt of your own is for keys that exist elsewhere already. Raises ValueError
         for a password that SASLprep prohibits.
         """
-        salt = secrets.token_bytes(_SALT_BYTES) if salt is None else salt
+        salt = secrets.token_bytes(SALT_BYTES) if salt is None else salt
         salted = cls._salted(password, kdf, salt)
         client_key = hmac.digest(salted, b"Client Key", "sha256")
         stored_key = hashlib.sha256(client_key).digest()

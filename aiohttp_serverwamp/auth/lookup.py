@@ -65,21 +65,28 @@ class Lookup(Generic[C]):
         self._kind = kind
         self._identify = identify
         self._masking_key = masking_key or secrets.token_bytes(32)
-        #: The first one found. What unknown names are taken for looks like it, ever
-        #: after: a name whose challenges change shape is none.
+        #: What is made up for unknown names looks like this one, ever after: a name
+        #: whose challenges change shape is none.
         self.typical: C | None = None
 
     async def find(self, session: Any, authid: str) -> C | None:
         """Return the credential of a name, or None."""
-        found = await self._ask(
-            session, self._store.find, self._kind.authmethod, authid
+        method = self._kind.authmethod
+        example = getattr(self._store, "example", None)
+        if self.typical is None and example is not None:
+            self.typical = self._checked(await self._ask(session, example, method))
+        found = self._checked(
+            await self._ask(session, self._store.find, method, authid)
         )
+        self.typical = self.typical or found
+        return found
+
+    def _checked(self, found: Any) -> C | None:
         if found is None:
             return None
         if type(found) is not self._kind:
             raise self._wrong(found)
         credential: C = found
-        self.typical = self.typical or credential
         return credential
 
     async def holders(
@@ -109,6 +116,11 @@ class Lookup(Generic[C]):
         """Return 32 bytes that belong to a name, and tell nothing about it."""
         name = f"{self._kind.authmethod}\0{authid}".encode(errors="surrogatepass")
         return hmac.digest(self._masking_key, name, "sha256")
+
+    def salt(self, authid: str, length: int) -> bytes:
+        """Return the salt that a name without a credential has."""
+        mask = self.mask(authid)
+        return (mask * (length // len(mask) + 1))[:length]
 
     def identity_of(self, credential: Credential) -> Identity:
         """Return who is let in by a credential."""

@@ -22,6 +22,7 @@ from aiohttp_serverwamp.auth.channel_binding import (
     check_channel_id,
 )
 from aiohttp_serverwamp.auth.credentials import (
+    SALT_BYTES,
     AutobahnSCRAMCredential,
     SCRAMCredential,
 )
@@ -45,7 +46,8 @@ __all__ = [
 ]
 
 _NONCE_BYTES: Final = 18
-_SALT_BYTES: Final = 16
+#: The hash of nothing: nobody can prove to know what it comes from.
+_NO_KEY: Final = bytes(32)
 _NOBODY: Final = Identity("nobody")
 
 
@@ -241,14 +243,11 @@ class SCRAMAttempt:
         return self.sent
 
     def _made_up(self) -> SCRAMCredential:
-        mask = self._method.lookup.mask(self.name)
-        typical = self._method.lookup.typical
-        kdf, length = ARGON2ID_DEFAULT, _SALT_BYTES
-        if typical is not None:
-            kdf, length = typical.kdf, len(typical.salt)
-        salt = (mask * (length // len(mask) + 1))[:length]
-        key = secrets.token_bytes(32)
-        return SCRAMCredential(_NOBODY, kdf, salt, stored_key=key, server_key=key)
+        lookup, typical = self._method.lookup, self._method.lookup.typical
+        kdf = ARGON2ID_DEFAULT if typical is None else typical.kdf
+        length = SALT_BYTES if typical is None else len(typical.salt)
+        salt = lookup.salt(self.name, length)
+        return SCRAMCredential(_NOBODY, kdf, salt, _NO_KEY, _NO_KEY)
 
     def verify(self, signature: str, extra: Mapping[str, Any]) -> Any:
         """Return who has proved to know the password, or None."""

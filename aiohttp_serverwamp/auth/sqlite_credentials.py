@@ -65,8 +65,16 @@ class SQLiteCredentials:
         if not _is_unicode(authid):
             return None
         query = "SELECT record FROM credentials WHERE authmethod = ? AND authid = ?"
+        return self._first(query, authmethod, authid)
+
+    def example(self, authmethod: str) -> Credential | None:
+        """Return a credential of a method, whoever's, or None."""
+        query = "SELECT record FROM credentials WHERE authmethod = ? LIMIT 1"
+        return self._first(query, authmethod)
+
+    def _first(self, query: str, *values: str) -> Credential | None:
         with self._opened("ro") as database:
-            row = database.execute(query, (authmethod, authid)).fetchone()
+            row = database.execute(query, values).fetchone()
         return None if row is None else _credential(row[0])
 
     def holders(self, public_key: str) -> Sequence[CryptosignCredential]:

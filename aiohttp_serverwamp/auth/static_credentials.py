@@ -62,6 +62,11 @@ class StaticCredentials:
         """Return the credential of `authid` for a method, or None."""
         return self._by_name.get((authmethod, authid))
 
+    def example(self, authmethod: str) -> Credential | None:
+        """Return a credential of a method, whoever's, or None."""
+        of_method = (each for (m, _), each in self._by_name.items() if m == authmethod)
+        return next(of_method, None)
+
     def holders(self, public_key: str) -> Sequence[CryptosignCredential]:
         """Return the credentials of a public key, in lower-case hex."""
         return self._by_key.get(public_key, ())

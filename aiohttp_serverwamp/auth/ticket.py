@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from aiohttp_serverwamp.auth.credentials import TicketCredential, password_bytes
+from aiohttp_serverwamp.auth.credentials import (
+    SALT_BYTES,
+    TicketCredential,
+    password_bytes,
+)
 from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.auth.kdf import ARGON2ID_DEFAULT
 from aiohttp_serverwamp.auth.lookup import Identify, Lookup
@@ -119,7 +123,8 @@ class _StoredTicketAttempt:
         return await answer if isawaitable(answer) else answer
 
     def _made_up(self) -> TicketCredential:
-        mask = self._lookup.mask(self._authid)
-        typical = self._lookup.typical
+        lookup, typical = self._lookup, self._lookup.typical
         kdf = ARGON2ID_DEFAULT if typical is None else typical.kdf
-        return TicketCredential(_NOBODY, kdf, salt=mask, hash=mask)
+        length = SALT_BYTES if typical is None else len(typical.salt)
+        salt = lookup.salt(self._authid, length)
+        return TicketCredential(_NOBODY, kdf, salt, bytes(32))

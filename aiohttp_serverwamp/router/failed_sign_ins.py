@@ -28,9 +28,10 @@ def network_of(peer_address: object) -> str:
 
     An address, the first 64 bits of an IPv6 one; empty if that is not known.
     """
-    host = peer_address[0] if isinstance(peer_address, tuple | list) else None
-    if not isinstance(host, str):
+    # Of a Unix socket it is a str; that is a path, and the same for everybody.
+    if not isinstance(peer_address, tuple | list) or not peer_address:
         return ""
+    host = str(peer_address[0])
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

@@ -339,7 +339,7 @@ class World:
         self._eager = eager
         self._codecs: dict[str, SerializerCodec] = {}
         self._tasks: list[Tasks] = []
-        runtime = Runtime(
+        self.runtime = Runtime(
             support=Support(self),
             tasks=self.new_tasks(),
             thread=get_ident(),
@@ -349,7 +349,7 @@ class World:
             close_timeout=self.limits.close_timeout,
             injections={},
         )
-        self.realm.start(runtime, self.limits)
+        self.realm.start(self.runtime, self.limits)
 
     # --- Clients ------------------------------------------------------------------
 

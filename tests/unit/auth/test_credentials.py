@@ -173,6 +173,12 @@ def test_a_store_finds_by_public_key(store: Any) -> None:
         assert list(store.holders(nobodys)) == []
 
 
+def test_a_store_has_an_example_for_what_it_makes_up(store: Any) -> None:
+    for credential in NAMED:
+        assert store.example(credential.authmethod) == credential
+    assert store.example("magic") is None
+
+
 def test_a_static_store_has_one_credential_for_each_name_and_method() -> None:
     bob = CryptosignCredential(Identity("bob"), PUBLIC_KEY)
     for double in EVERY:

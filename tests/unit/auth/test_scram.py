@@ -399,6 +399,14 @@ def test_autobahns_keys_are_of_another_kind() -> None:
 # --- Unknown users --------------------------------------------------------------------
 
 
+class Unexemplary:
+    """A store with no more than a store must have."""
+
+    def __init__(self, store: StaticCredentials) -> None:
+        self.find = store.find
+        self.holders = store.holders
+
+
 def without_nonce(sent: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in sent.items() if key != "nonce"}
 
@@ -428,8 +436,9 @@ async def test_an_unknown_user_is_challenged_like_a_known_one(
 async def test_before_anybody_is_known_an_unknown_user_is_challenged_by_default() -> (
     None
 ):
-    """With what `derive` does by default, so that nobody has to come first."""
-    method = SCRAM(StaticCredentials([SCRAMCredential.derive(ANN, PASSWORD)]))
+    """As `derive` has it, where the store has no example."""
+    made = SCRAMCredential.derive(ANN, PASSWORD)
+    method = SCRAM(Unexemplary(StaticCredentials([made])))
     before = without_nonce(
         await begun(method, SCRAMClient("nobody", PASSWORD)).challenge()
     )
@@ -439,6 +448,20 @@ async def test_before_anybody_is_known_an_unknown_user_is_challenged_by_default(
     )
 
     assert before == after
+
+
+async def test_what_unknown_users_are_told_does_not_depend_on_who_came_before() -> None:
+    method = SCRAM(store())
+    before = without_nonce(
+        await begun(method, SCRAMClient("nobody", PASSWORD)).challenge()
+    )
+    await begun(method, SCRAMClient("ann", PASSWORD)).challenge()
+    after = without_nonce(
+        await begun(method, SCRAMClient("nobody", PASSWORD)).challenge()
+    )
+
+    assert before == after
+    assert (before["iterations"], before["memory"]) == (1, 8)
 
 
 async def test_a_masking_key_makes_salts_last_beyond_a_restart() -> None:
