@@ -5,6 +5,7 @@ The arithmetic of the methods, with the published vectors, is in ``tests/unit/au
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -223,14 +224,24 @@ def test_who_does_not_is_denied_and_the_connection_closed(method: Method) -> Non
     assert client.world.realm.sessions() == []
 
 
+def shape(challenge: list[Any]) -> list[Any]:
+    """Return a CHALLENGE without what is random in it, and without the name."""
+    _, method, extra = challenge
+    told = {
+        key: len(value) if key in ("nonce", "salt", "challenge") else value
+        for key, value in extra.items()
+    }
+    if method == "wampcra":
+        text = json.loads(extra["challenge"])
+        for key in ("nonce", "timestamp", "session"):
+            text[key] = type(text[key])
+        told["challenge"] = {**text, "authid": ""}
+    return [method, told]
+
+
 @every_stored_method
 def test_a_wrong_secret_and_an_unknown_user_are_told_the_same(method: Method) -> None:
     """REQ-AUTH-010; security rule 10: kinds, keys, lengths, reasons and texts."""
-
-    def shape(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: shape(each) for key, each in value.items()}
-        return len(value) if isinstance(value, str) else value
 
     # given one who is unknown and comes first, when nobody known has signed in
     heard = []
@@ -238,12 +249,9 @@ def test_a_wrong_secret_and_an_unknown_user_are_told_the_same(method: Method) ->
     for name in ("bob", "ann", "bob"):
         _, said = play(world, method.player(name, WRONG))
         challenge, abort = said
-        for nonce in ("challenge", "nonce", "salt"):
-            if nonce in challenge[2]:
-                challenge[2][nonce] = shape(challenge[2][nonce])
-        heard.append((challenge, abort))
+        heard.append((shape(challenge), abort))
 
-    # then all of it is the same, but for the random part
+    # then all of it is the same, but for what is random
     assert heard[0] == heard[1] == heard[2]
 
 
@@ -804,7 +812,7 @@ def test_a_realm_has_one_authenticator_for_each_method() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: auth.SecondFactor(lambda session: ANN, ANN),
+        lambda: auth.SecondFactor(STORE, ANN),  # type: ignore[arg-type]  # is refused
         lambda: auth.SecondFactor(auth.SCRAM(STORE), None),
         lambda: auth.Ticket(lambda session, ticket: ANN, identify=lambda s, i: i),
         lambda: auth.Anonymous(""),

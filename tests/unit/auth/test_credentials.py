@@ -269,9 +269,12 @@ def test_a_file_of_something_else_is_left_alone(path: Path, version: int) -> Non
     database.execute(f"PRAGMA user_version = {version}")
     database.close()
 
-    for use in (lambda store: store.add(EVERY[0]), lambda store: store.remove("ann")):
-        with pytest.raises(ConfigurationError, match="holds no credentials"):
-            use(SQLiteCredentials(path))
+    store = SQLiteCredentials(path)
+
+    with pytest.raises(ConfigurationError, match="holds no credentials"):
+        store.add(EVERY[0])
+    with pytest.raises(ConfigurationError, match="holds no credentials"):
+        store.remove("ann")
 
 
 @pytest.mark.parametrize("path", ["", ":memory:"])
