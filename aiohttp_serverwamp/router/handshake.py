@@ -313,7 +313,7 @@ class Handshake:
     def _claimed(self) -> str:
         """Whom the client claims to be; a public key names somebody as well."""
         authextra = self._details.get("authextra") or {}
-        return self._session.authid or str(authextra.get("pubkey"))[:_MAX_AUTHID]
+        return self._session.authid or str(authextra.get("pubkey", ""))[:_MAX_AUTHID]
 
     def _denied(self, message: str) -> SessionRejected:
         """Count a failed sign-in and return what it means."""

@@ -16,6 +16,7 @@ from tests.architecture.imports import PACKAGE, layer_of, modules
 
 MODULES = modules(Path(__file__).parents[2] / PACKAGE)
 PUBLIC = list(aiohttp_serverwamp.__all__)
+EVERY = [*PUBLIC, *(f"auth.{name}" for name in aiohttp_serverwamp.auth.__all__)]
 #: Names that serverwamp's users know, beside our own name for the same thing.
 ALIASES = {"RPCRequest": "Invocation"}
 
@@ -83,14 +84,19 @@ def test_names_are_exported_once() -> None:
     assert {name: n for name, n in Counter(PUBLIC).items() if n > 1} == {}
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+def public_value(name: str) -> Any:
+    home, _, rest = name.rpartition(".")
+    return getattr(aiohttp_serverwamp.auth if home else aiohttp_serverwamp, rest)
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_a_public_name_exists_and_is_explained(name: str) -> None:
-    assert undocumented(name, getattr(aiohttp_serverwamp, name)) == []
+    assert undocumented(name, public_value(name)) == []
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_public_name_is_typed(name: str) -> None:
-    assert untyped(name, getattr(aiohttp_serverwamp, name)) == []
+    assert untyped(name, public_value(name)) == []
 
 
 def test_two_names_for_one_thing_are_known_aliases() -> None:

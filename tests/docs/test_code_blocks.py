@@ -19,6 +19,7 @@ from aiohttp.test_utils import TestClient
 from docutils.core import publish_doctree
 from pytest_aiohttp.plugin import AiohttpClient
 
+from aiohttp_serverwamp.__main__ import command_line
 from growing_program import pages
 from tests.code_blocks import CodeBlock, code_blocks, run_blocks
 from tests.raw_client import connected
@@ -123,6 +124,8 @@ def objection(command: str) -> str | None:
             return None
         case [python, file] if is_python(python) and file.endswith(".py"):
             return None if file in written_files() else "no page says what is in it"
+        case [python, "-m", "aiohttp_serverwamp", *given] if is_python(python):
+            return our_own_objection(given)
         case [python, "-m", module, *_] if is_python(python):
             known = module in installed_by_extras() or importlib.util.find_spec(module)
             return None if known else "no such module"
@@ -139,6 +142,14 @@ FOR_TESTS = {"pytest", "pytest-asyncio"}
 
 def written_files() -> set[str]:
     return {block.caption for block in FILES}
+
+
+def our_own_objection(given: list[str]) -> str | None:
+    try:
+        command_line().parse_args(given)
+    except SystemExit:
+        return "no such arguments"
+    return None
 
 
 def pip_objection(wanted: list[str]) -> str | None:
@@ -171,6 +182,7 @@ def test_a_console_command_works(command: str) -> None:
         "python -m pip install serverwamp",
         "python -m no_such_module_anywhere",
         "python no_such_file.py",
+        "python -m aiohttp_serverwamp credentials add --password=secret",
         "rm -rf .",
     ],
 )

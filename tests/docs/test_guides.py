@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import io
 import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from aiohttp import web
 
 import aiohttp_serverwamp as serverwamp
+from aiohttp_serverwamp.__main__ import main
 from aiohttp_serverwamp.errors import (
     ApplicationError,
     ConfigurationError,
@@ -25,6 +27,7 @@ from aiohttp_serverwamp.errors import (
     NotAuthorized,
 )
 from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
+from tests.answers import SCRAMClient, key_answer
 from tests.code_blocks import code_blocks, run_blocks
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -303,6 +306,119 @@ async def test_the_lab_asks_twice(code: str, kind: int) -> None:
 
     assert [first[1], second[1]] == ["name", "code"]
     assert second[2] == {"hint": "four digits"}
+    assert reply[0] == kind
+
+
+# --- docs/authentication.rst ----------------------------------------------------------
+
+
+@pytest.fixture
+async def members(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Any, aiohttp.ClientSession]]:
+    monkeypatch.chdir(tmp_path)  # where credentials.db is
+    names = names_of("authentication")
+    async with serving(names.app) as http:
+        yield names, http
+
+
+async def signed_in(
+    http: aiohttp.ClientSession,
+    realm: str | None,
+    hello: dict[str, Any],
+    *answers: Callable[[Any], tuple[str, Any]],
+) -> list[Any]:
+    """Play a client that has these answers; return the last message."""
+    async with connect(http, realm=None) as client:
+        reply = await exchange(client, 1, realm, {"roles": {"caller": {}}, **hello})
+        for answer in answers:
+            assert reply[0] == 4, reply
+            reply = await exchange(client, 5, *answer(reply[2]))
+        return reply
+
+
+async def test_members_sign_in_by_each_method_of_the_page(members: Any) -> None:
+    _, http = members
+    ann = SCRAMClient("ann", "open sesame")
+    seed = "4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510"
+    key = "1adfc8bfe1d35616e64dffbd900096f23b066f914c8c2ffbb66f6075b96e116d"
+    seen = []
+    for hello, *answers in (
+        (ann.hello, ann.answer),
+        (
+            {"authid": "ann", "authmethods": ["wampcra"]},
+            lambda extra: (answer_to(["", "", extra], "open sesame"), {}),
+        ),
+        (
+            {"authid": "lamp-1", "authmethods": ["ticket"]},
+            lambda extra: ("a long random text", {}),
+        ),
+        (
+            {"authmethods": ["cryptosign"], "authextra": {"pubkey": key}},
+            lambda extra: (key_answer(seed, extra), {}),
+        ),
+        ({"authmethods": ["riddle"]}, lambda extra: ("man", {})),
+        ({},),
+    ):
+        details = (await signed_in(http, "members", hello, *answers))[2]
+        seen.append((details["authmethod"], details["authid"], details["authrole"]))
+
+    assert seen[:-1] == [
+        ("wamp-scram", "ann", "person"),
+        ("wampcra", "ann", "person"),
+        ("ticket", "lamp-1", "device"),
+        ("cryptosign", "lamp-1", "device"),
+        ("riddle", "sphinx", "guest"),
+    ]
+    assert seen[-1][::2] == ("anonymous", "guest")
+
+
+async def test_the_commands_of_the_page_fill_show_and_empty_a_store(
+    members: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, http = members
+    [console] = [
+        block
+        for block in code_blocks(DOCS / "authentication.rst")
+        if block.language == "console"
+    ]
+    commands = [line.split()[4:] for line in console.source.splitlines()]
+    # The server of the page reads scram's credentials from that file.
+    commands[0][commands[0].index("wamp-scram")] = "scram"
+    ann = SCRAMClient("ann", "open sesame", like_autobahn=True)
+    outcomes = []
+    for command in commands:
+        monkeypatch.setattr("sys.stdin", io.StringIO("open sesame\n"))
+        assert await asyncio.to_thread(main, command) == 0
+        reply = await signed_in(http, "members", ann.hello, ann.answer)
+        outcomes.append(reply[2] if reply[0] == 3 else reply[2]["authid"])
+
+    assert outcomes == ["ann", "ann", "wamp.error.authentication_denied"]
+    assert "ann  scram  role person" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("asked", [None, "any.realm"])
+async def test_tenants_are_sent_to_their_realms(members: Any, asked: Any) -> None:
+    names, http = members
+    ann = SCRAMClient("ann", "open sesame")
+
+    reply = await signed_in(http, asked, ann.hello, ann.answer)
+
+    assert (reply[2]["realm"], reply[2]["authrole"]) == ("tenant-7", "tenant")
+    names.TENANTS.clear()
+    assert (await signed_in(http, asked, ann.hello, ann.answer))[0] == 3
+
+
+@pytest.mark.parametrize(("code", "kind"), [("123456", 2), ("654321", 3)])
+async def test_the_vault_asks_for_a_code_too(
+    members: Any, code: str, kind: int
+) -> None:
+    _, http = members
+    ann = SCRAMClient("ann", "open sesame")
+    hello = {**ann.hello, "authmethods": ["wamp-scram", "ticket"]}
+
+    reply = await signed_in(http, "vault", hello, ann.answer, lambda _: (code, {}))
+
     assert reply[0] == kind
 
 
