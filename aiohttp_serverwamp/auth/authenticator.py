@@ -24,11 +24,15 @@ class Attempt(Protocol):
 
     @property
     def identity(self) -> Identity:
-        """What the client becomes when `verify` returns no `Identity`; asked after."""
+        """Whom the client claims to be: failures are counted for that authid.
+
+        Asked again after `verify`, what the client becomes if that returned something
+        true that is no `Identity`.
+        """
 
     @property
     def authextra(self) -> Mapping[str, Any]:
-        """What WELCOME tells the client besides the identity's own; asked after."""
+        """What WELCOME tells the client besides; asked after `verify`."""
 
     def challenge(self) -> Any:
         """Return ``CHALLENGE.Extra``, a mapping, or an awaitable of it.

@@ -103,7 +103,7 @@ class _StoredTicketAttempt:
         self._lookup = lookup
         self._session = session
         self._authid = authid
-        self.identity = _NOBODY
+        self.identity = Identity(authid)
 
     def challenge(self) -> Mapping[str, Any]:
         return {}

@@ -242,15 +242,7 @@ class _CRAAttempt:
         self._proof_of = proof_of
         self._proof: _Proof | None = None
         self._challenge = ""
-
-    @property
-    def identity(self) -> Identity:
-        return self._challenged.identity
-
-    @property
-    def _challenged(self) -> _Proof:
-        assert self._proof is not None, "verified after it was challenged"
-        return self._proof
+        self.identity = Identity(session.authid)
 
     async def challenge(self) -> Mapping[str, Any]:
         self._proof = await self._proof_of(self._session)
@@ -265,12 +257,14 @@ class _CRAAttempt:
 
     def verify(self, signature: str, extra: Mapping[str, Any]) -> Any:
         # The challenge string as it was sent: nobody re-serializes it (REQ-AUTH-025).
-        key = self._challenged.requirement.key
-        digest = hmac.digest(key, self._challenge.encode(), "sha256")
+        proof = self._proof
+        assert proof is not None, "verified after it was challenged"
+        digest = hmac.digest(proof.requirement.key, self._challenge.encode(), "sha256")
         expected = base64.b64encode(digest)
         if not hmac.compare_digest(expected, signature.encode(errors="surrogatepass")):
             return None
-        return self._challenged.identified()
+        self.identity = proof.identity
+        return proof.identified()
 
 
 def _challenge(session: Any, requirement: CRAAuthRequirement) -> str:

@@ -104,14 +104,14 @@ class FailedSignIns:
     def refuses(self, network: str, authid: str) -> bool:
         """Tell whether a client has to wait before it may try again."""
         now = self._now()
-        return self._of_names.is_full((network, authid), now) or (
+        return self._of_names.is_full(_name_at(network, authid), now) or (
             self._of_networks.is_full(network, now)
         )
 
     def add(self, network: str, authid: str) -> None:
         """Count a failure."""
         now = self._now()
-        self._of_names.add((network, authid), now)
+        self._of_names.add(_name_at(network, authid), now)
         # All whose address is not known would pay for one of them.
         if network:
             self._of_networks.add(network, now)
@@ -121,4 +121,10 @@ class FailedSignIns:
 
         Not those of the address: a guesser may have an account too.
         """
-        self._of_names.drop((network, authid))
+        self._of_names.drop(_name_at(network, authid))
+
+
+def _name_at(network: str, authid: str) -> tuple[str, str]:
+    # Applications often look names up whatever their case, and without what surrounds
+    # them: a guesser gets no more tries for each spelling.
+    return network, authid.strip().casefold()

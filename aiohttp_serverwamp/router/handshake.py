@@ -311,9 +311,9 @@ class Handshake:
 
     @property
     def _claimed(self) -> str:
-        """Whom the client claims to be; a public key names somebody as well."""
-        authextra = self._details.get("authextra") or {}
-        return self._session.authid or str(authextra.get("pubkey", ""))[:_MAX_AUTHID]
+        """Whom the client claims to be."""
+        attempt = self._attempt
+        return self._session.authid if attempt is None else attempt.identity.authid
 
     def _denied(self, message: str) -> SessionRejected:
         """Count a failed sign-in and return what it means."""

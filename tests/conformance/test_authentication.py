@@ -682,6 +682,23 @@ def test_unknown_users_are_counted_like_known_ones(method: Method) -> None:
     assert reasons == {DENIED}
 
 
+def test_what_scram_takes_for_the_same_name_is_counted_as_one() -> None:
+    """REQ-AUTH-041: soft hyphens and variation selectors are nothing to SASLprep."""
+    world = world_of(STORED[2], max_failed_sign_ins=3)
+    for spelling in ("a\u00adnn", "an\ufe00n", "ann"):
+        play(world, SCRAMPlayer(spelling, WRONG))
+
+    assert outcome(play(world, SCRAMPlayer("ann", SECRET))[1]) == DENIED
+
+
+def test_keys_without_a_name_are_counted_each_for_itself() -> None:
+    world = world_of(STORED[4], max_failed_sign_ins=2)
+    for _ in range(3):
+        play(world, KeyPlayer("", WRONG))
+
+    assert outcome(play(world, KeyPlayer("", SECRET))[1]) == "ann"
+
+
 def test_an_address_that_tries_many_names_has_to_wait() -> None:
     world = world_of(STORED[0], max_failed_sign_ins_per_address=4)
     for number in range(4):

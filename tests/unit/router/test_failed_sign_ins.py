@@ -45,6 +45,15 @@ def test_a_name_at_an_address_has_to_wait_after_too_many(clock: Clock) -> None:
     assert not failed.refuses(THERE, "ann")
 
 
+def test_spellings_of_a_name_are_one_name(clock: Clock) -> None:
+    failed = failures(clock)
+    for spelling in ("ann", "ANN", " Ann\t"):
+        failed.add(HERE, spelling)
+
+    assert failed.refuses(HERE, "aNN")
+    assert not failed.refuses(HERE, "an n")
+
+
 def test_an_address_has_to_wait_after_too_many_whatever_the_name(clock: Clock) -> None:
     failed = failures(clock)
     for number in range(5):
