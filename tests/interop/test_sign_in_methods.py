@@ -1,4 +1,4 @@
-"""Autobahn|Python and wampy.js, unmodified, sign in by every method that they have."""
+"""Autobahn and wampy.js, unmodified, sign in by every method that they have."""
 
 from __future__ import annotations
 
@@ -89,19 +89,19 @@ def url_of(server: Site) -> str:
 
 
 async def autobahn(server: Site, **options: Any) -> dict[str, Any]:
-    script = str(HERE / "sign_in_autobahn.py")
+    script = str(HERE / "python" / "sign_in_autobahn.py")
     return await said_by(sys.executable, script, url_of(server), json.dumps(options))
 
 
-async def wampy(
-    server: Site, authid: str, authextra: Any = None, **secrets: str
+async def in_javascript(
+    server: Site, client: str, authid: str, authextra: Any = None, **secrets: str
 ) -> dict[str, Any]:
-    if not (JS / "node_modules" / "wampy").is_dir() or not shutil.which("node"):
+    if not (JS / "node_modules" / client).is_dir() or not shutil.which("node"):
         assert os.environ.get("ALLOW_MISSING_NODE") == "1", (
-            "node or wampy.js is missing: (cd tests/interop/js && npm install)"
+            f"node or {client} is missing: (cd tests/interop/js && npm install)"
         )
-        pytest.skip("NOT CHECKED: wampy.js signing in (node or wampy is missing)")
-    script = str(JS / "sign_in_wampy.mjs")
+        pytest.skip(f"NOT CHECKED: {client} signing in (node or it is missing)")
+    script = str(JS / f"sign_in_{client}.mjs")
     texts = (json.dumps(secrets), json.dumps(authextra or {}))
     return await said_by("node", script, url_of(server), authid, *texts)
 
@@ -188,27 +188,42 @@ async def test_autobahn_is_asked_for_a_second_factor(server: Site) -> None:
     )
 
 
+@pytest.mark.parametrize("client", ["wampy", "autobahn"])
 @pytest.mark.parametrize(
     ("method", "secret"),
     [("ticket", PASSWORD), ("wampcra", PASSWORD), ("cryptosign", SEED)],
 )
-async def test_wampy_signs_in_by_every_method_that_it_has(
-    server: Site, method: str, secret: str
+async def test_clients_in_javascript_sign_in_by_every_method_that_they_have(
+    server: Site, client: str, method: str, secret: str
 ) -> None:
-    authextra = {"pubkey": PUBLIC_KEY, "channel_binding": None, "trustroot": None}
+    """Client notes 9 and 10."""
+    nothing = dict.fromkeys(("trustroot", "challenge", "channel_binding"))
+    authextra = {"pubkey": PUBLIC_KEY, **nothing}
 
-    said = await wampy(server, "ann", authextra, **{method: secret})
+    said = await in_javascript(server, client, "ann", authextra, **{method: secret})
 
-    assert said == joined(method)
+    assert without_farewell(said) == joined(method)
 
 
+async def test_a_key_signs_in_whoever_it_belongs_to(server: Site) -> None:
+    """REQ-AUTH-055; client notes 10; wampy offers no method without an authid."""
+    key = {"pubkey": PUBLIC_KEY}
+
+    said = await in_javascript(server, "autobahn", "", key, cryptosign=SEED)
+
+    assert without_farewell(said) == joined("cryptosign")
+
+
+@pytest.mark.parametrize("client", ["wampy", "autobahn"])
 @pytest.mark.parametrize(
     ("method", "secret"),
     [("ticket", "no"), ("wampcra", "no"), ("cryptosign", OTHER_SEED)],
 )
-async def test_wampy_is_denied_with_a_wrong_secret(
-    server: Site, method: str, secret: str
+async def test_clients_in_javascript_are_denied_with_a_wrong_secret(
+    server: Site, client: str, method: str, secret: str
 ) -> None:
-    said = await wampy(server, "ann", {"pubkey": PUBLIC_KEY}, **{method: secret})
+    key = {"pubkey": PUBLIC_KEY}
+
+    said = await in_javascript(server, client, "ann", key, **{method: secret})
 
     assert said == {"challenges": [method], "left": DENIED}

@@ -1,6 +1,6 @@
 """Autobahn|Python signs in by methods of its own and says what came of it, in JSON.
 
-Run as ``python sign_in_autobahn.py URL OPTIONS`` by test_sign_in_methods.py, in a
+Run as ``python sign_in_autobahn.py URL OPTIONS`` by ../test_sign_in_methods.py, in a
 process of its own so that Autobahn's warnings are not ours. OPTIONS is a JSON object:
 what `create_authenticator` takes, by method, in the order of preference.
 """
