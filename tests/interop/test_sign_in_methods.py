@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import Identity, auth
+from tests.node import require_node
 from tests.sites import Site, site
 
 HERE = Path(__file__).parent
@@ -96,14 +95,10 @@ async def autobahn(server: Site, **options: Any) -> dict[str, Any]:
 async def in_javascript(
     server: Site, client: str, authid: str, authextra: Any = None, **secrets: str
 ) -> dict[str, Any]:
-    if not (JS / "node_modules" / client).is_dir() or not shutil.which("node"):
-        assert os.environ.get("ALLOW_MISSING_NODE") == "1", (
-            f"node or {client} is missing: (cd tests/interop/js && npm install)"
-        )
-        pytest.skip(f"NOT CHECKED: {client} signing in (node or it is missing)")
+    node = require_node(f"{client} signing in", JS)
     script = str(JS / f"sign_in_{client}.mjs")
     texts = (json.dumps(secrets), json.dumps(authextra or {}))
-    return await said_by("node", script, url_of(server), authid, *texts)
+    return await said_by(node, script, url_of(server), authid, *texts)
 
 
 def joined(method: str, *challenges: str, authid: str = "ann") -> dict[str, Any]:
