@@ -36,7 +36,6 @@ from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
 from aiohttp_serverwamp.hosting.serverwamp_names import MODULES as _MODULES
 from aiohttp_serverwamp.hosting.services import procedure, topic
 from aiohttp_serverwamp.hosting.session import Session
-from aiohttp_serverwamp.interfaces import CredentialStore
 from aiohttp_serverwamp.limits import Limits
 from aiohttp_serverwamp.plugin import WAMP, setup_wamp
 from aiohttp_serverwamp.realm import Realm
@@ -59,7 +58,6 @@ __all__ = [
     "CallOptions",
     "ConfigurationError",
     "ConnectionClosed",
-    "CredentialStore",
     "Decision",
     "Event",
     "Identity",

@@ -26,16 +26,13 @@ _IPV6_PREFIX_BYTES: Final = 8
 def network_of(peer_address: object) -> str:
     """Return from where a client comes, as `transport_info` has its address.
 
-    An address, the first 64 bits of an IPv6 one; empty if that is not known.
+    An address, the first 64 bits of an IPv6 one; empty if it is not known, or the path
+    of a Unix socket, which is the same for everybody.
     """
-    # Of a Unix socket it is a str; that is a path, and the same for everybody.
-    if not isinstance(peer_address, tuple | list) or not peer_address:
-        return ""
-    host = str(peer_address[0])
     try:
-        address = ip_address(host.partition("%")[0])
+        address = ip_address(str(peer_address).partition("%")[0])
     except ValueError:
-        return host
+        return ""
     if not isinstance(address, IPv6Address):
         return str(address)
     if address.ipv4_mapped is not None:

@@ -271,9 +271,10 @@ class Handshake:
         attempt, authenticator = self._attempt, self._authenticator
         assert attempt is not None, "only what was challenged is verified"
         assert authenticator is not None, "an attempt has its authenticator"
-        self._accept(
-            found, authenticator.authmethod, attempt.identity, attempt.authextra
-        )
+        method = authenticator.authmethod
+        # A guest has no identity, by whichever way it came.
+        who = None if method == _ANONYMOUS else found
+        self._accept(who, method, attempt.identity, attempt.authextra)
 
     # --- What all of them come to ---------------------------------------------------
 

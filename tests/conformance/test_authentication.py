@@ -182,7 +182,7 @@ def play(
     **details: Any,
 ) -> tuple[Client, list[Any]]:
     """Sign in; return the client and all that it was sent."""
-    client = world.connect(peer_address=(address, 4711))
+    client = world.connect(peer_address=address)
     client.hello(**{**player.hello, **details})
     said = client.received()
     while said[-1][0] == 4:
@@ -289,7 +289,7 @@ def test_nothing_secret_is_in_any_log(
     answers = []
     for _ in range(2):
         player = method.player("ann", secret)
-        client = world.connect(serializer, peer_address=("192.0.2.1", 1))
+        client = world.connect(serializer, peer_address="192.0.2.1")
         client.hello(**player.hello)
         said = client.received()
         if said[-1][0] == 4:
@@ -425,6 +425,7 @@ def test_anonymous_can_be_offered_beside_other_methods(details: Any) -> None:
         client.hello(authid="ann", authrole="admin", **details)
         [[code, _, welcome]] = client.received()
         names.add(welcome["authid"])
+        assert client.session.public().identity is None
         assert code == 2
         assert welcome["authrole"] == "guest"
         assert welcome["authmethod"] == "anonymous"
@@ -714,7 +715,7 @@ def test_challenges_collected_beforehand_are_no_more_tries() -> None:
     player = CRAPlayer("ann", SECRET)
     waiting = []
     for _ in range(5):
-        client = world.connect(peer_address=("192.0.2.1", 1))
+        client = world.connect(peer_address="192.0.2.1")
         client.hello(**player.hello)
         waiting.append((client, client.received()[0][2]))
     for client, _ in waiting[:3]:
@@ -736,7 +737,7 @@ def test_answers_that_are_judged_at_once_are_no_more_tries_either() -> None:
 
     realm.set_ticket_authenticator(verify)
     world = World(realm, limits=Limits(max_failed_sign_ins=3))
-    clients = [world.connect(peer_address=("192.0.2.1", 1)) for _ in gates]
+    clients = [world.connect(peer_address="192.0.2.1") for _ in gates]
     for client in clients:
         client.hello(authid="ann", authmethods=["ticket"])
         client.received()
@@ -794,7 +795,7 @@ def test_guests_are_let_in_wherever_somebody_has_failed() -> None:
     world.realm.add_authenticator(auth.Anonymous())
     play(world, TicketPlayer("ann", WRONG))
 
-    client = world.connect(peer_address=("192.0.2.1", 1))
+    client = world.connect(peer_address="192.0.2.1")
 
     assert client.join()["authrole"] == "anonymous"
 

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PACKAGE = "aiohttp_serverwamp"
 #: Modules that applications import by name.
-MODULES = ("errors", "messages", "uris", "testing", "interfaces")
+MODULES = ("auth", "errors", "messages", "uris", "testing", "interfaces")
 
 
 @dataclass(frozen=True, slots=True)
