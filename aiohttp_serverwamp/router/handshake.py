@@ -3,7 +3,7 @@
 A `Handshake` walks through the realm's authenticators: the transport authenticators,
 then one of the challenge methods, then further ones if that asks for a second factor.
 All of them end in `_accept` or `_denied`. Whatever answers with an awaitable suspends
-the walk: the session's connection waits for it as a task, and `_answered` goes on.
+the walk; see `Questions`.
 """
 
 from __future__ import annotations
@@ -11,22 +11,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.auth.authenticator import SecondFactor
 from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.errors import (
-    ApplicationError,
     ConfigurationError,
-    EncodingError,
     SessionRejected,
 )
 from aiohttp_serverwamp.messages import Authenticate, Challenge, Hello
 from aiohttp_serverwamp.router.failed_sign_ins import network_of
 from aiohttp_serverwamp.router.features import announced
 from aiohttp_serverwamp.router.member import Member, welcome
+from aiohttp_serverwamp.router.questions import Questions
 from aiohttp_serverwamp.router.states import State
 from aiohttp_serverwamp.uris import shown
 
@@ -62,6 +60,7 @@ class Handshake:
         "_member",
         "_method",
         "_network",
+        "_questions",
         "_realm",
         "_session",
         "_transport",
@@ -78,6 +77,7 @@ class Handshake:
         }
         session.features = announced(hello.details["roles"])
         self.realm_uri = self._realm_uri(hello.realm)
+        self._questions = Questions(session, self.realm_uri)
         self._network = network_of(
             session.connection.transport_info.get("peer_address")
         )
@@ -130,10 +130,10 @@ class Handshake:
         session = self._session
         handler = self._realm.authentication_handler
         if handler is None:
-            self._guarded(self._try_transport)
+            self._questions.guarded(self._try_transport)
         else:
             ask = partial(handler, session.public())
-            self._guarded(partial(self._ask, self._handled, ask))
+            self._questions.guarded(partial(self._questions.ask, self._handled, ask))
 
     def authenticate(self, message: Authenticate) -> None:
         """Take up the answer to a CHALLENGE."""
@@ -143,7 +143,7 @@ class Handshake:
             answered_by, self._answered_by = self._answered_by, None
             answered_by(message.signature, message.extra)
             return
-        self._guarded(partial(self._verify, message.signature, message.extra))
+        self._questions.guarded(partial(self._verify, message.signature, message.extra))
 
     # --- The realm's own authentication handler -------------------------------------
 
@@ -197,7 +197,7 @@ class Handshake:
         if authenticator is None:
             self._choose_method()
             return
-        self._ask(
+        self._questions.ask(
             partial(self._identified, authenticator),
             partial(authenticator, self._session.public()),
         )
@@ -244,7 +244,7 @@ class Handshake:
         if attempt is None:
             return False
         self._authenticator, self._attempt = authenticator, attempt
-        self._ask(self._challenge, attempt.challenge)
+        self._questions.ask(self._challenge, attempt.challenge)
         return True
 
     def _challenge(self, extra: Any) -> None:
@@ -263,7 +263,9 @@ class Handshake:
 
     def _verify(self, signature: str, extra: dict[str, Any]) -> None:
         assert self._attempt is not None, "AUTHENTICATE comes after CHALLENGE only"
-        self._ask(self._verified, partial(self._attempt.verify, signature, extra))
+        self._questions.ask(
+            self._verified, partial(self._attempt.verify, signature, extra)
+        )
 
     def _verified(self, found: Any) -> None:
         if not found:
@@ -367,55 +369,6 @@ class Handshake:
         if self.realm_uri is None:
             raise SessionRejected(uris.NO_SUCH_REALM, "name the realm to join")
         return self.realm_uri
-
-    # --- Asking authenticators ----------------------------------------------------
-
-    def _ask(
-        self, answered: Callable[[Any], None], question: Callable[[], Any]
-    ) -> None:
-        """Ask, and call `answered` with the answer, now or once it was awaited."""
-        answer = question()
-        if isawaitable(answer):
-            self._session.requests.await_for(
-                None, answer, partial(self._answered, answered)
-            )
-        else:
-            answered(answer)
-
-    def _answered(
-        self, answered: Callable[[Any], None], answer: Any, error: Exception | None
-    ) -> None:
-        def go_on() -> None:
-            if error is not None:
-                raise error
-            answered(answer)
-
-        self._guarded(go_on)
-
-    def _guarded(self, step: Callable[[], None]) -> None:
-        """Take a step; whatever an authenticator does wrong in it refuses the client.
-
-        That includes what it returns: an ``authextra`` that cannot be encoded, say.
-        """
-        try:
-            step()
-        except SessionRejected:
-            raise
-        except Exception as error:
-            raise self._refusal(error) from error
-
-    def _refusal(self, error: Exception) -> SessionRejected:
-        """Return what a failed authenticator means (REQ-AUTH-008, REQ-AUTH-065)."""
-        if isinstance(error, ApplicationError) and not isinstance(error, EncodingError):
-            message = str(error.args[0]) if error.args else ""
-            return SessionRejected(error.uri, message)
-        logger.error(
-            "session %s: an authenticator of realm %s failed",
-            self._session.id,
-            self.realm_uri,
-            exc_info=error,
-        )
-        return SessionRejected(uris.AUTHENTICATION_FAILED, "authentication failed")
 
     def _restart_deadline(self) -> None:
         session = self._session
