@@ -833,7 +833,7 @@ async def test_what_a_plain_handler_returns_is_awaited_though_its_caller_has_lef
     async with site(api, cancel_on_disconnect=cancel) as served:
         async with served.client() as client:
             await client.begin_call("out")
-            assert await client.close_code() == 1000
+            assert await client.close_code() == 4403
         await until(lambda: not served.wamp._open)
         if not cancel:
             await until(lambda: rest == ["ran"])
