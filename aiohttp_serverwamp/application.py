@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from threading import get_ident
@@ -430,6 +431,10 @@ class Application(RealmMethods):
     def now(self) -> float:
         """Return the monotonic time of deadlines, in seconds."""
         return self.support.now()
+
+    def wall_time(self) -> float:
+        """Return the time at which identities expire, in seconds of the epoch."""
+        return time.time()
 
     def realm_of(self, uri: str | None) -> Realm:
         """Return the realm that serves `uri`; see `RouterHost`.

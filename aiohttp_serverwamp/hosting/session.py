@@ -261,6 +261,7 @@ class Session(Advising, MutableMapping[str, Any]):
     async def renew(self, identity: Identity) -> None:
         """Give the session a new identity of the same user: another role, fresh data.
 
+        The session ends when this one expires, and no longer when the former one does.
         It has its new rights before this returns. Subscriptions and registrations that
         it may not have any more are revoked (specification, 5.11 and 6.11); about those
         that the rules still allow the realm's authorizer is asked anew. Raises

@@ -105,6 +105,9 @@ class RouterHost(Protocol):
     def now(self) -> float:
         """Return the monotonic time of deadlines, in seconds."""
 
+    def wall_time(self) -> float:
+        """Return the time at which identities expire, in seconds of the epoch."""
+
     def realm_of(self, uri: str | None) -> JoinableRealm:
         """Return the realm that serves `uri`; raise `SessionRejected` if none does.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.messages import Unregistered, Unsubscribed
 from aiohttp_serverwamp.router.authorization import Verdict
+from aiohttp_serverwamp.router.expiry import follow_identity
 from aiohttp_serverwamp.router.requests import may_subscribe
 from aiohttp_serverwamp.router.rules import Action
 
@@ -53,6 +54,7 @@ def renew(session: RouterSession, identity: Identity) -> list[Held]:
     session.authrole = identity.authrole
     session.authprovider = identity.authprovider or session.authprovider
     session.authextra = dict(identity.authextra)
+    follow_identity(session)
     session.router.decisions.drop(session)
     kept = []
     for held, allowed in [*_subscriptions(session), *_registrations(session)]:

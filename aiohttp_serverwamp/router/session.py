@@ -44,6 +44,7 @@ from aiohttp_serverwamp.messages import (
     marshal,
     parse,
 )
+from aiohttp_serverwamp.router import expiry
 from aiohttp_serverwamp.router.answerable import answerable_uri
 from aiohttp_serverwamp.router.companions import Companions
 from aiohttp_serverwamp.router.handshake import Handshake
@@ -56,6 +57,7 @@ from aiohttp_serverwamp.uris import is_valid_uri, shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Codec, Connection, TaskRunner
+    from aiohttp_serverwamp.router.deadlines import Deadline
     from aiohttp_serverwamp.router.host import (
         HostedLife,
         JoinableRealm,
@@ -99,6 +101,7 @@ class RouterSession(Peer):
         "_write",
         "companions",
         "connection",
+        "expiry",
         "host",
         "identity",
         "left",
@@ -138,6 +141,8 @@ class RouterSession(Peer):
         self.identity: Any = None
         #: The authmethods of HELLO, in the client's order of preference.
         self.offered: tuple[str, ...] = ()
+        #: When the identity is looked at, if it expires; see `follow_identity`.
+        self.expiry: Deadline | None = None
         self._codec: Codec = connection.codec
         self._serializer = connection.codec.serializer
         self._write: Callable[[bytes], None] = connection.write
@@ -385,9 +390,15 @@ class RouterSession(Peer):
         self.view = None
 
     def welcome(self, message: Welcome) -> None:
-        """Send WELCOME and become a member of the realm."""
+        """Send WELCOME and become a member of the realm.
+
+        Raises `SessionRejected` for an identity that has expired.
+        """
         assert self.realm is not None, "the handshake has approached one"
+        if expiry.has_expired(self):
+            raise SessionRejected(uris.AUTHENTICATION_DENIED, expiry.MESSAGE)
         self.send(message)
+        expiry.follow_identity(self)
         self._handshake = None
         self.state = State.ESTABLISHED
         self.router.join(self)

@@ -335,6 +335,8 @@ class World:
         self.request_handlers = dict(request_handlers or {})
         self.time = 1000.0
         self.failed_sign_ins = FailedSignIns(self.limits, lambda: self.time)
+        #: What clocks on the wall show beyond `time`; they may be set.
+        self.wall = 1_700_000_000.0
         self.clients: list[Client] = []
         self._eager = eager
         self._codecs: dict[str, SerializerCodec] = {}
@@ -405,6 +407,9 @@ class World:
 
     def now(self) -> float:
         return self.time
+
+    def wall_time(self) -> float:
+        return self.wall + self.time
 
     def realm_of(self, uri: str | None) -> Realm:
         return self.realm if uri is None else self.assigned_realm(uri)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -45,3 +46,15 @@ def test_authextra_is_a_mapping() -> None:
 
     with pytest.raises(TypeError, match="authextra"):
         Identity("7", authextra=extra)
+
+
+@pytest.mark.parametrize("when", [True, "1700000000", datetime.now(UTC)])
+def test_a_time_that_is_no_number_is_refused_with_advice(when: Any) -> None:
+    with pytest.raises(TypeError, match=r"time\.time\(\)"):
+        Identity("7", expires_at=when)
+
+
+@pytest.mark.parametrize("when", [float("inf"), float("nan")])
+def test_a_time_that_never_comes_is_refused(when: float) -> None:
+    with pytest.raises(ConfigurationError, match="leave it out"):
+        Identity("7", expires_at=when)
