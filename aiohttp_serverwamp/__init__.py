@@ -9,6 +9,7 @@ from aiohttp_serverwamp.adapters.aiohttp_binding import SessionBinding
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.auth.http_session import session_authenticator
 from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.auth.jwt import jwt_authenticator
 from aiohttp_serverwamp.auth.wampcra import CRAAuthRequirement
 from aiohttp_serverwamp.errors import (
     ApplicationError,
@@ -82,6 +83,7 @@ __all__ = [
     "adapters",
     "auth",
     "errors",
+    "jwt_authenticator",
     "messages",
     "procedure",
     "session_authenticator",

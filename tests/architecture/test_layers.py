@@ -71,8 +71,9 @@ def test_third_party_packages_are_declared_in_setup_cfg() -> None:
     }
 
     known = declared | sys.stdlib_module_names | {PACKAGE, COMPUTED}
-    # Parts of aiohttp, and a module that Python has from 3.14 on.
-    known |= {"multidict", "yarl", "annotationlib"}
+    # PyJWT by the name it is imported by, parts of aiohttp, and a module that Python
+    # has from 3.14 on.
+    known |= {"jwt", "multidict", "yarl", "annotationlib"}
     assert imported - known == set()
 
 

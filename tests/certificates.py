@@ -1,0 +1,77 @@
+"""An authority for TLS certificates, made anew for each test that needs one."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
+
+
+class Authority:
+    """Issues certificates, and says how server and clients use them."""
+
+    def __init__(self, folder: Path, name: str = "authority") -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.file = folder / f"{name}.pem"
+        certificate = self._build(self._name, self._key.public_key(), 1, [], ca=True)
+        self.file.write_bytes(certificate.public_bytes(Encoding.PEM))
+
+    def issue(
+        self, *common_names: str, names: list[x509.GeneralName] | None = None
+    ) -> Path:
+        """Issue a certificate for a day; return the file of it and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name(
+            [x509.NameAttribute(NameOID.COMMON_NAME, each) for each in common_names]
+        )
+        certificate = self._build(subject, key.public_key(), 1, names or [])
+        file = self._folder / f"{x509.random_serial_number()}.pem"
+        file.write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            + certificate.public_bytes(Encoding.PEM)
+        )
+        return file
+
+    def _build(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey,
+        days: int,
+        names: list[x509.GeneralName],
+        *,
+        ca: bool = False,
+    ) -> x509.Certificate:
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), True)
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
+        return builder.sign(self._key, hashes.SHA256())
+
+
+def client_context(trusted: Authority, certificate: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=trusted.file)
+    context.check_hostname = False
+    if certificate is not None:
+        context.load_cert_chain(certificate)
+    return context
