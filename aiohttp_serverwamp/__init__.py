@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from aiohttp_serverwamp import adapters, auth, errors, messages, uris
 from aiohttp_serverwamp.adapters.aiohttp_binding import SessionBinding
 from aiohttp_serverwamp.application import Application
+from aiohttp_serverwamp.auth.certificate import (
+    PeerCertificate,
+    certificate_authenticator,
+)
 from aiohttp_serverwamp.auth.http_session import session_authenticator
 from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.auth.jwt import jwt_authenticator
@@ -64,6 +68,7 @@ __all__ = [
     "Identity",
     "Invocation",
     "Limits",
+    "PeerCertificate",
     "ProtocolViolation",
     "Publication",
     "PublishOptions",
@@ -82,6 +87,7 @@ __all__ = [
     "WAMPError",
     "adapters",
     "auth",
+    "certificate_authenticator",
     "errors",
     "jwt_authenticator",
     "messages",
