@@ -13,7 +13,6 @@ from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.adapters.aiohttp_upgrade import StartingHandler
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.serve import serve
-from aiohttp_serverwamp.auth.http_session import HTTPSessionAuthenticator
 from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
 from aiohttp_serverwamp.hosting.options import (
     checked_limits,
@@ -99,6 +98,7 @@ class Application(RealmMethods):
             self._default_realm = Realm("default")
             self._default_realm.owner = self
         self._injections: dict[type, Callable[[Any], Any]] = {}
+        self._csrf_tokens: Callable[[Any], Awaitable[str]] | None = None
         self._runtime: Runtime | None = None
         #: The event loop that a request handler has started the application in.
         self._started_in: object | None = None
@@ -200,13 +200,26 @@ class Application(RealmMethods):
             for authenticator in realm.transport_authenticators
         )
 
-    def identity_keys(self) -> Sequence[str]:
-        """Return the keys of the HTTP session by which realms know their users."""
-        return [
-            authenticator.key
+    def identity_keys(self, request: Any) -> Sequence[str]:
+        """Return the keys of the HTTP session by which realms know their users.
+
+        `request` is the server's, and whose HTTP session is meant.
+        """
+        found = (
+            authenticator.http_session_key(request)
             for realm in self._every_realm()
             for authenticator in realm.transport_authenticators
-            if isinstance(authenticator, HTTPSessionAuthenticator)
+            if hasattr(authenticator, "http_session_key")
+        )
+        return [key for key in found if key]
+
+    def guards(self) -> Sequence[Any]:
+        """Return who is asked, in any realm, who a client is and what it may do."""
+        return [
+            guard
+            for realm in self._every_realm()
+            for guard in (*realm.transport_authenticators, realm.authorizer)
+            if guard is not None
         ]
 
     # --- Sessions -----------------------------------------------------------------
@@ -346,6 +359,31 @@ class Application(RealmMethods):
         for session in [*self._open.values()]:
             logger.warning("session %s: still open at shutdown; dropped", session.id)
             session.connection.abort()
+
+    async def csrf_token(self, request: Any) -> str:
+        """Return the CSRF token for a page, of the HTTP session of its request.
+
+        The page's script brings it in HELLO: ``authextra: {csrf_token: ...}``; realms
+        whose authenticator says ``csrf=True`` demand it. It lasts until the user signs
+        out. To be called before the response is prepared.
+
+        Raises `ConfigurationError` where there are no HTTP sessions, or nothing binds
+        sockets to them.
+        """
+        if self._csrf_tokens is None:
+            raise ConfigurationError(
+                "csrf_token() needs setup_wamp(app), and not with session_binding=False"
+            )
+        return await self._csrf_tokens(request)
+
+    @property
+    def has_csrf_tokens(self) -> bool:
+        """Whether `csrf_token` can be answered."""
+        return self._csrf_tokens is not None
+
+    def use_csrf_tokens(self, source: Callable[[Any], Awaitable[str]]) -> None:
+        """Have `csrf_token` ask `source`; for adapters."""
+        self._csrf_tokens = source
 
     def inject(self, kind: type, getter: Callable[[Session], Any]) -> None:
         """Supply handler parameters annotated `kind` with ``getter(session)``.

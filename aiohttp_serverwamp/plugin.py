@@ -111,8 +111,10 @@ def setup_wamp(
     application.inject(web.Request, upgrade_request)
     if watch is not None:
         watch.attach(app)
+        application.use_csrf_tokens(watch.csrf_token)
     app[WAMP] = application
     app.cleanup_ctx.append(_running)
+    app.on_startup.append(_check_guards)
     app.on_startup.append(_check_http_session)
     app.on_shutdown.append(_shut_down)
     return application
@@ -193,6 +195,19 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
 async def _shut_down(app: web.Application) -> None:
     # Not left to `cleanup_ctx`: aiohttp waits for open sockets between the two.
     await app[WAMP].shutdown()
+
+
+async def _check_guards(app: web.Application) -> None:
+    """Refuse to start when something is asked that cannot answer."""
+    for guard in app[WAMP].guards():
+        check = getattr(guard, "check_app", None)
+        if check is not None:
+            check(app)
+        if getattr(guard, "csrf", False) and not app[WAMP].has_csrf_tokens:
+            raise ConfigurationError(
+                "a realm demands CSRF tokens (csrf=True), which live as long as the "
+                "HTTP session: leave session_binding=False out of setup_wamp()"
+            )
 
 
 async def _check_http_session(app: web.Application) -> None:

@@ -81,7 +81,8 @@ class Realm(RealmMethods):
         self._routes: dict[tuple[Any, ...], Route] = {}
         #: What handlers get by parameter name.
         self.default_args: dict[str, DefaultArg] = {}
-        self._authorizer: Authorizer | None = None
+        #: Who is asked what clients may do, once the rules have said yes.
+        self.authorizer: Authorizer | None = None
         self._subscriptions: list[HostedSubscription] = []
         #: Lifespan handlers with whether they wait for the client to be authenticated.
         self._life_functions: list[tuple[Callable[..., Any], bool]] = []
@@ -184,7 +185,7 @@ class Realm(RealmMethods):
 
     def install_authorizer(self, authorizer: Authorizer | None) -> None:
         """Set the authorizer, and forget what an earlier one decided."""
-        self._authorizer = authorizer
+        self.authorizer = authorizer
         if self._router is not None:
             self._router.authorizer = authorizer
             self._router.decisions.drop()
@@ -206,7 +207,7 @@ class Realm(RealmMethods):
             disclosure=self._disclosure,
             strict_uris=self._strict_uris,
         )
-        self._router.authorizer = self._authorizer
+        self._router.authorizer = self.authorizer
         self._router.hosted_topics = topics = HostedTopics(runtime)
         self._local = LocalSession(self._router, runtime, self.view)
         self._installation = Installation(

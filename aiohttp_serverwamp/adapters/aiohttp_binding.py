@@ -17,6 +17,7 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import aiohttp_session
@@ -26,10 +27,13 @@ from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.adapters.aiohttp_bound import (
     BoundSocket,
     BoundSockets,
+    HTTPSide,
     Revalidate,
     SocketHost,
 )
+from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
 from aiohttp_serverwamp.auth.binding_ids import BINDING, BindingIds, Standing
+from aiohttp_serverwamp.auth.csrf import CSRF, csrf_token_in, new_csrf_token
 from aiohttp_serverwamp.auth.revocations import MemoryRevocationList
 from aiohttp_serverwamp.errors import ConfigurationError
 
@@ -43,6 +47,14 @@ logger = logging.getLogger("aiohttp_serverwamp.adapters")
 Policy = Literal["close", "ignore"]
 
 _NOBODY: Final = Standing(None, None, None)
+
+#: What is kept in HTTP sessions beside the application's own.
+_OURS: Final = frozenset((BINDING, CSRF))
+
+NO_HTTP_SESSION_FOR_CSRF: Final = (
+    "csrf_token() keeps the token in the HTTP session, but aiohttp-session is not set "
+    "up: call aiohttp_session.setup(app, storage) where you call setup_wamp(app)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +76,10 @@ class SessionBinding:
     `secret` that they share. `apps` are further aiohttp applications in which people
     sign in or out, such as the parent of a sub-application.
 
+    ``before_upgrade(request)``, sync or async, is called before a WebSocket is
+    accepted. What it writes into the HTTP session is saved, and the cookie is set with
+    the upgrade; an `aiohttp.web.HTTPException` that it raises refuses the client.
+
     Raises `ConfigurationError` for options that make no sense.
     """
 
@@ -75,6 +91,7 @@ class SessionBinding:
     revocations: RevocationList = field(default_factory=MemoryRevocationList)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     apps: Sequence[web.Application] = ()
+    before_upgrade: Callable[[web.Request], Any] | None = None
 
     def __post_init__(self) -> None:
         key = self.identity_key
@@ -93,6 +110,11 @@ class SessionBinding:
             raise ConfigurationError(
                 "SessionBinding(revalidate=...): give a function of one argument, the "
                 "session, that returns True, an Identity or False"
+            )
+        if self.before_upgrade is not None and not callable(self.before_upgrade):
+            raise ConfigurationError(
+                "SessionBinding(before_upgrade=...): give a function of one argument, "
+                "the request"
             )
         interval = self.revalidate_interval
         if type(interval) not in (int, float) or not 0 < interval < float("inf"):
@@ -118,7 +140,7 @@ class HTTPSessionWatch:
         self,
         options: SessionBinding,
         host: SocketHost,
-        identity_keys: Callable[[], Sequence[str]],
+        identity_keys: Callable[[web.Request], Sequence[str]],
     ) -> None:
         self._options = options
         self._host = host
@@ -133,20 +155,21 @@ class HTTPSessionWatch:
 
     # --- Sockets ------------------------------------------------------------------
 
-    async def bind(
-        self, request: web.Request
-    ) -> tuple[Mapping[str, Any], BoundSocket | None]:
+    async def bind(self, request: web.Request, ws: UpgradedSocket) -> HTTPSide:
         """Read the HTTP session of an upgrade, and bind the socket if it is somebody's.
 
-        Returns a copy of the HTTP session. Whoever upgrades gives the connection to
-        `connected`, and in the end the socket to `unbind`.
+        Whoever upgrades gives the connection to `connected`, and in the end the socket
+        to `unbind`.
         """
-        http_session = await aiohttp_session.get_session(request)
-        copy = {key: http_session[key] for key in http_session if key != BINDING}
-        standing = self._standing(http_session)
-        cookie = request[aiohttp_session.STORAGE_KEY].load_cookie(request)
-        if standing.identity is None or cookie is None:
-            return copy, None
+        http_session = await self._before_upgrade(request, ws)
+        standing = self._standing(request, http_session)
+        side = HTTPSide(
+            {key: http_session[key] for key in http_session if key not in _OURS},
+            csrf_token=csrf_token_in(http_session, standing.identity),
+        )
+        cookie = _cookie_after(request, ws)
+        if standing.identity is None or not cookie:
+            return side
         cookie_id = self._ids.of_cookie(cookie)
         binding_id = standing.binding_id or cookie_id
         ids = frozenset((binding_id, cookie_id))
@@ -156,8 +179,32 @@ class HTTPSessionWatch:
         self._arm_expiry(socket, http_session)
         if await self._is_revoked(binding_id):
             self.unbind(socket)
-            return {}, None
-        return copy, socket
+            return await self.forget(request)
+        return side._replace(bound=socket)
+
+    async def forget(self, request: web.Request) -> HTTPSide:
+        """Let nobody be signed in by an upgrade request, whoever looks at it."""
+        await aiohttp_session.new_session(request)
+        return HTTPSide({})
+
+    async def _before_upgrade(
+        self, request: web.Request, ws: UpgradedSocket
+    ) -> aiohttp_session.Session:
+        """Let the application write into the HTTP session, and see what came of it."""
+        before_upgrade = self._options.before_upgrade
+        if before_upgrade is not None:
+            answer = before_upgrade(request)
+            if isawaitable(answer):
+                await answer
+        http_session = await aiohttp_session.get_session(request)
+        if before_upgrade is not None and _is_changed(http_session):
+            # The middleware of aiohttp-session leaves WebSockets alone.
+            storage = request[aiohttp_session.STORAGE_KEY]
+            await storage.save_session(request, ws, http_session)
+        if _is_changed(http_session) or http_session.new:
+            await self._touched(request, ws, http_session)
+        ws.seen_by = self
+        return http_session
 
     def connected(self, socket: BoundSocket, connection: Any) -> None:
         """Take note of the connection that a bound socket has become."""
@@ -176,9 +223,24 @@ class HTTPSessionWatch:
         if self._options.on_expiry == "close" and max_age is not None:
             socket.expire_at(http_session.created + max_age)
 
-    def _standing(self, http_session: Mapping[str, Any]) -> Standing:
+    async def csrf_token(self, request: web.Request) -> str:
+        """Return the token of the request's HTTP session, and keep it there."""
+        if aiohttp_session.STORAGE_KEY not in request:
+            raise ConfigurationError(NO_HTTP_SESSION_FOR_CSRF)
+        http_session = await aiohttp_session.get_session(request)
+        identity = self._standing(request, http_session).identity
+        token = csrf_token_in(http_session, identity)
+        if token is None:
+            http_session[CSRF] = new_csrf_token(identity)
+            token = csrf_token_in(http_session, identity)
+        assert token is not None, "it was made for who is signed in"
+        return token
+
+    def _standing(
+        self, request: web.Request, http_session: Mapping[str, Any]
+    ) -> Standing:
         key = self._options.identity_key
-        keys = self._identity_keys() if key is None else (key,)
+        keys = self._identity_keys(request) if key is None else (key,)
         return self._ids.standing(http_session, keys)
 
     async def _is_revoked(self, binding_id: str) -> bool:
@@ -199,8 +261,9 @@ class HTTPSessionWatch:
         http_session = request.get(aiohttp_session.SESSION_KEY)
         if http_session is None:
             return
-        # Where the private attribute is not, every HTTP session is looked at.
-        if getattr(http_session, "_changed", True) or http_session.new:
+        if isinstance(response, UpgradedSocket) and response.seen_by is self:
+            return
+        if _is_changed(http_session) or http_session.new:
             await self._touched(request, response, http_session)
 
     async def _touched(
@@ -211,11 +274,11 @@ class HTTPSessionWatch:
     ) -> None:
         storage = request[aiohttp_session.STORAGE_KEY]
         saved = storage.cookie_name in response.cookies
-        now = self._standing(http_session)
+        now = self._standing(request, http_session)
         cookie = storage.load_cookie(request)
         if cookie is None:
-            if saved and now.identity is not None:
-                await self._mint(request, response, now, None)
+            if saved:
+                await self._complete(request, response, now, None)
             return
         cookie_id = self._ids.of_cookie(cookie)
         before = await self._before(request)
@@ -223,14 +286,14 @@ class HTTPSessionWatch:
         ended = self._follow(http_session, now, before, cookie_id, goes_on)
         if not goes_on and saved:
             await self._revoke(ended, now, before, cookie_id, storage.max_age)
-        if saved and now.identity is not None and now.binding_id is None:
-            await self._mint(request, response, now, cookie_id if goes_on else None)
+        if saved:
+            await self._complete(request, response, now, cookie_id if goes_on else None)
 
     async def _before(self, request: web.Request) -> Standing:
         """Return what the cookie stands for that the browser has sent."""
         try:
             storage = request[aiohttp_session.STORAGE_KEY]
-            return self._standing(await storage.load_session(request))
+            return self._standing(request, await storage.load_session(request))
         except Exception as error:
             logger.debug("an HTTP session cannot be read again: %r", error)
             return _NOBODY
@@ -277,27 +340,53 @@ class HTTPSessionWatch:
             except Exception:
                 logger.exception("an HTTP session cannot be revoked")
 
-    async def _mint(
+    async def _complete(
         self,
         request: web.Request,
         response: web.StreamResponse,
         now: Standing,
         binding_id: str | None,
     ) -> None:
-        """Keep an id in an HTTP session that was just saved, and save it again."""
-        storage = request[aiohttp_session.STORAGE_KEY]
+        """Keep what belongs to who is signed in now in an HTTP session just saved."""
         http_session: aiohttp_session.Session = request[aiohttp_session.SESSION_KEY]
-        name = storage.cookie_name
-        if http_session.new and http_session.identity is None:
-            # A server-side storage goes on under the key that it has just made.
-            http_session.set_new_identity(response.cookies[name].value)
-        http_session[BINDING] = self._ids.mint(now, binding_id)
-        await storage.save_session(request, response, http_session)
-        # aiohttp has written the cookies into the headers by now.
-        others = [
-            cookie
-            for cookie in response.headers.popall(hdrs.SET_COOKIE, [])
-            if not cookie.startswith(f"{name}=")
-        ]
-        for cookie in (*others, response.cookies[name].output(header="").strip()):
-            response.headers.add(hdrs.SET_COOKIE, cookie)
+        token = csrf_token_in(http_session, now.identity)
+        outdated = CSRF in http_session and token is None
+        unnamed = now.identity is not None and now.binding_id is None
+        if outdated:
+            del http_session[CSRF]
+        if unnamed:
+            http_session[BINDING] = self._ids.mint(now, binding_id)
+        if outdated or unnamed:
+            await _save_again(request, response, http_session)
+
+
+async def _save_again(
+    request: web.Request,
+    response: web.StreamResponse,
+    http_session: aiohttp_session.Session,
+) -> None:
+    storage = request[aiohttp_session.STORAGE_KEY]
+    name = storage.cookie_name
+    if http_session.new and http_session.identity is None:
+        # A server-side storage goes on under the key that it has just made.
+        http_session.set_new_identity(response.cookies[name].value)
+    await storage.save_session(request, response, http_session)
+    written = response.headers.popall(hdrs.SET_COOKIE, None)
+    if written is None:
+        return  # aiohttp has yet to write the cookies into the headers
+    others = [cookie for cookie in written if not cookie.startswith(f"{name}=")]
+    for cookie in (*others, response.cookies[name].output(header="").strip()):
+        response.headers.add(hdrs.SET_COOKIE, cookie)
+
+
+def _is_changed(http_session: aiohttp_session.Session) -> bool:
+    # Where the private attribute is not, every HTTP session is looked at.
+    return bool(getattr(http_session, "_changed", True))
+
+
+def _cookie_after(request: web.Request, response: web.StreamResponse) -> str | None:
+    """Return the cookie that the browser sends from the next request on."""
+    storage = request[aiohttp_session.STORAGE_KEY]
+    saved = response.cookies.get(storage.cookie_name)
+    cookie: str | None = storage.load_cookie(request) if saved is None else saved.value
+    return cookie

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.auth.identity import Identity
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import Connection
 
-__all__ = ["BoundSocket", "BoundSockets", "Revalidate", "SocketHost"]
+__all__ = ["BoundSocket", "BoundSockets", "HTTPSide", "Revalidate", "SocketHost"]
 
 logger = logging.getLogger("aiohttp_serverwamp.adapters")
 
@@ -159,6 +159,17 @@ async def _apply(answer: Any, session: Session) -> bool:
     raise ConfigurationError(
         f"revalidate returns a bool or an Identity, not {type(answer).__name__}"
     )
+
+
+class HTTPSide(NamedTuple):
+    """What the HTTP session of an upgrade request is to the socket."""
+
+    #: A copy of it; None where there are no HTTP sessions.
+    http_session: Mapping[str, Any] | None
+    #: What binds the socket to it, if it is somebody's.
+    bound: BoundSocket | None = None
+    #: The CSRF token of its pages, if one was asked for.
+    csrf_token: str | None = None
 
 
 class BoundSockets:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import WSCloseCode, web
 
-__all__ = ["UpgradedSocket", "accept", "transport_info"]
+__all__ = ["UpgradedSocket", "accept", "offer", "transport_info"]
 
 
 class UpgradedSocket(web.WebSocketResponse):
@@ -17,6 +17,9 @@ class UpgradedSocket(web.WebSocketResponse):
     sending at that moment is answered with a reset, and loses what it has not read yet,
     the close frame first of all.
     """
+
+    #: Who has looked already what becomes of the HTTP session with this response.
+    seen_by: object | None = None
 
     async def close(
         self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True
@@ -50,21 +53,18 @@ def transport_info(request: web.Request) -> dict[str, Any]:
     }
 
 
-async def accept(
+def offer(
     request: web.Request,
     *,
     subprotocols: Sequence[str],
     max_message_size: int | None,
     compress: bool = False,
-) -> UpgradedSocket | None:
-    """Upgrade a request to a WebSocket that speaks one of `subprotocols`.
+) -> UpgradedSocket:
+    """Make the WebSocket that a request asks for, to `accept` it with.
 
     Raises `HTTPUpgradeRequired` (426) for an ordinary request and `HTTPBadRequest`
-    (400) for a client that offers none of the subprotocols or a broken handshake,
-    always before the upgrade. Returns None when the client has gone in the middle of
-    it.
-
-    Closing it and its heartbeat are left to `AiohttpConnection`.
+    (400) for a client that offers none of `subprotocols` or a broken handshake. Closing
+    it and its heartbeat are left to `AiohttpConnection`.
     """
     if request.headers.get("Upgrade", "").strip().lower() != "websocket":
         raise _upgrade_required()
@@ -79,11 +79,16 @@ async def accept(
     ready = ws.can_prepare(request)
     if ready.ok and ready.protocol is None:
         raise _no_common_subprotocol(subprotocols)
+    return ws
+
+
+async def accept(request: web.Request, ws: UpgradedSocket) -> bool:
+    """Upgrade a request; False when its client has gone in the middle of it."""
     try:
         await ws.prepare(request)
     except ConnectionResetError:  # the client's going is nobody's fault
-        return None
-    return ws
+        return False
+    return True
 
 
 def _upgrade_required() -> web.HTTPException:

@@ -16,7 +16,12 @@ import aiohttp_session
 from aiohttp import web
 
 from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
-from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket, accept
+from aiohttp_serverwamp.adapters.aiohttp_bound import HTTPSide
+from aiohttp_serverwamp.adapters.aiohttp_socket import (
+    UpgradedSocket,
+    accept,
+    offer,
+)
 from aiohttp_serverwamp.adapters.origin import (
     Network,
     OriginPolicy,
@@ -26,11 +31,11 @@ from aiohttp_serverwamp.adapters.origin import (
     networks,
     site_of,
 )
+from aiohttp_serverwamp.auth.csrf import CSRF_TOKEN
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.adapters.aiohttp_binding import HTTPSessionWatch
-    from aiohttp_serverwamp.adapters.aiohttp_bound import BoundSocket
     from aiohttp_serverwamp.interfaces import Connection, Serializer
     from aiohttp_serverwamp.limits import Limits
 
@@ -120,11 +125,18 @@ class AiohttpHandler:
         try:
             try:
                 self._check_origin(request)
-                http_session, bound = await self._http_session(request)
-                ws, connection = await self._connect(request, http_session, bound)
+                ws = offer(
+                    request,
+                    subprotocols=tuple(host.serializers),
+                    max_message_size=host.limits.max_message_size,
+                    compress=self._compress,
+                )
+                side = await self._http_session(request, ws)
+                bound = side.bound
+                connection = await self._connect(request, ws, side)
             finally:
                 host.release()
-            if ws is None or connection is None:
+            if connection is None:
                 return web.Response(status=499, reason="Client Closed Request")
             try:
                 await host.serve(connection)
@@ -139,37 +151,32 @@ class AiohttpHandler:
     async def _connect(
         self,
         request: web.Request,
-        http_session: Mapping[str, Any] | None,
-        bound: BoundSocket | None,
-    ) -> tuple[UpgradedSocket, AiohttpConnection] | tuple[None, None]:
+        ws: UpgradedSocket,
+        side: HTTPSide,
+    ) -> AiohttpConnection | None:
         """Upgrade a request, unless its client has gone meanwhile."""
         host = self._host
-        ws = await accept(
-            request,
-            subprotocols=tuple(host.serializers),
-            max_message_size=host.limits.max_message_size,
-            compress=self._compress,
-        )
-        if ws is None:
-            return None, None
-        assert ws.ws_protocol is not None, "accept agreed on a subprotocol"
-        if bound is not None and bound.ended:
-            http_session = {}  # signed out while it was being upgraded
+        if not await accept(request, ws):
+            return None
+        assert ws.ws_protocol is not None, "they agree on a subprotocol"
+        if self._watch is not None and side.bound is not None and side.bound.ended:
+            side = await self._watch.forget(request)  # signed out meanwhile
         connection = AiohttpConnection(
             request,
             ws,
             serializer=host.serializers[ws.ws_protocol],
             limits=host.limits,
-            http_session=http_session,
+            http_session=side.http_session,
         )
         connection.transport_info = {
             **connection.transport_info,
             "peer_address": self._peer_address(request),
+            CSRF_TOKEN: side.csrf_token,
             _REQUEST: request,
         }
-        if self._watch is not None and bound is not None:
-            self._watch.connected(bound, connection)
-        return ws, connection
+        if self._watch is not None and side.bound is not None:
+            self._watch.connected(side.bound, connection)
+        return connection
 
     def _peer_address(self, request: web.Request) -> str | None:
         """Return who the client is: as the socket says, or a trusted proxy."""
@@ -180,22 +187,17 @@ class AiohttpHandler:
                 return client
         return request.remote
 
-    async def _http_session(
-        self, request: web.Request
-    ) -> tuple[Mapping[str, Any] | None, BoundSocket | None]:
-        """Return a copy of the request's HTTP session, and what binds the socket to it.
-
-        Nothing of it where there are no HTTP sessions.
-        """
+    async def _http_session(self, request: web.Request, ws: UpgradedSocket) -> HTTPSide:
+        """Read the request's HTTP session, and bind the socket to it."""
         if aiohttp_session.STORAGE_KEY in request:
             if self._watch is not None:
-                return await self._watch.bind(request)
-            return dict(await aiohttp_session.get_session(request)), None
+                return await self._watch.bind(request, ws)
+            return HTTPSide(dict(await aiohttp_session.get_session(request)))
         if not self._misses_sessions and self._host.requires_http_session():
             # Set-up cannot see what middlewares the parent of a sub-application has.
             self._misses_sessions = True
             logger.error("%s", NO_HTTP_SESSION)
-        return None, None
+        return HTTPSide(None)
 
     # --- Origin -------------------------------------------------------------------
 

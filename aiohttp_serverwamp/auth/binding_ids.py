@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["BINDING", "BindingIds", "SignedIn", "Standing"]
+__all__ = ["BINDING", "BindingIds", "SignedIn", "Standing", "kept_for", "tied"]
 
 #: Who is signed in: the keys that name the user, and what the HTTP session holds there.
 SignedIn = tuple[tuple[str, Any], ...]
@@ -69,19 +69,29 @@ class BindingIds:
         """
         found = ((key, http_session.get(key)) for key in sorted(set(keys)))
         identity = tuple(pair for pair in found if pair[1]) or None
-        kept, tag = _parts(http_session.get(BINDING))
-        # Nothing to be found out by timing: the tag is no secret.
-        if kept is None or tag != _tag(kept, identity):
-            return Standing(identity, kept, None)
-        return Standing(identity, kept, None if identity is None else kept)
+        text = http_session.get(BINDING)
+        kept, _ = _parts(text)
+        return Standing(identity, kept, identity and kept_for(text, identity))
 
     def mint(self, standing: Standing, binding_id: str | None = None) -> str:
         """Return what to keep under `BINDING` for who is signed in now.
 
         `binding_id` is the id that the same login is known by already, if it is.
         """
-        binding_id = binding_id or secrets.token_hex(_ID_BYTES)
-        return f"{binding_id}.{_tag(binding_id, standing.identity)}"
+        return tied(standing.identity, binding_id)
+
+
+def tied(identity: SignedIn | None, kept: str | None = None) -> str:
+    """Return an id, a random one by default, with what ties it to who is signed in."""
+    kept = kept or secrets.token_hex(_ID_BYTES)
+    return f"{kept}.{_tag(kept, identity)}"
+
+
+def kept_for(text: object, identity: SignedIn | None) -> str | None:
+    """Return the id in what `tied` made; None if it was made for somebody else."""
+    kept, tag = _parts(text)
+    # Nothing to be found out by timing: the tag is no secret.
+    return kept if kept is not None and tag == _tag(kept, identity) else None
 
 
 def _parts(kept: object) -> tuple[str | None, str]:

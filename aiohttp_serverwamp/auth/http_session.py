@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
+from aiohttp_serverwamp.auth.csrf import check_csrf_token
 from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.errors import ConfigurationError
 
@@ -38,7 +39,7 @@ class HTTPSessionAuthenticator:
     #: Set-up checks that aiohttp-session is there before it serves a realm with this.
     requires_http_session: ClassVar[bool] = True
 
-    __slots__ = ("_load", "key", "role", "role_key")
+    __slots__ = ("_load", "csrf", "key", "role", "role_key")
 
     def __init__(
         self,
@@ -47,11 +48,18 @@ class HTTPSessionAuthenticator:
         role: str,
         role_key: str | None,
         load: Callable[[Any], Any] | None,
+        csrf: bool,
     ) -> None:
         self.key = key
+        #: Whether clients have to bring the CSRF token of their page.
+        self.csrf = csrf
         self.role = role
         self.role_key = role_key
         self._load = load
+
+    def http_session_key(self, request: Any) -> str:
+        """Return the key of the HTTP session that names the user."""
+        return self.key
 
     def __call__(self, session: _HasHTTPSession) -> Any:
         """Return who the client is, or None to let the next authenticator try."""
@@ -59,6 +67,8 @@ class HTTPSessionAuthenticator:
         value = None if http_session is None else http_session.get(self.key)
         if http_session is None or not value:
             return None
+        if self.csrf:
+            check_csrf_token(session)
         if self._load is not None:
             return self._load(value)
         return Identity(
@@ -96,6 +106,7 @@ def session_authenticator(
     role: str = _DEFAULT_ROLE,
     role_key: str | None = None,
     load: Callable[[Any], Any] | None = None,
+    csrf: bool = False,
 ) -> HTTPSessionAuthenticator:
     """Sign clients in by what the HTTP session holds under `key`.
 
@@ -106,6 +117,9 @@ def session_authenticator(
     ``load(value)``, sync or async, replaces that: it returns an `Identity`, any other
     truthy value (which becomes ``session.identity``), or None for a user who does not
     exist any more.
+
+    With `csrf` the cookie alone is not enough: the client has to bring the CSRF token
+    of its page as well, see `Application.csrf_token`.
 
     Raises `ConfigurationError` for arguments that make no sense together; when called,
     for a value that cannot name a user.
@@ -134,4 +148,6 @@ def session_authenticator(
             "session_authenticator takes load= or role=/role_key=, not both: return "
             "Identity(authid, authrole) from load"
         )
-    return HTTPSessionAuthenticator(key, role=role, role_key=role_key, load=load)
+    return HTTPSessionAuthenticator(
+        key, role=role, role_key=role_key, load=load, csrf=csrf
+    )

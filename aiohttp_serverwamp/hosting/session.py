@@ -46,8 +46,8 @@ class Session(Advising, MutableMapping[str, Any]):
     As a mapping it holds the application's own data: ``session["cart"] = ...``. That of
     the application's own session, which handlers see in its own calls, lasts as long.
     Handlers get it by a parameter annotated `Session` or named ``session``;
-    authenticators get it before the client has joined, when `authid` is only what the
-    client claims.
+    authenticators get it before the client has joined, when `authid` and `authextra`
+    are only what the client claims.
     """
 
     __slots__ = ("_realm", "peer")
@@ -104,7 +104,7 @@ class Session(Advising, MutableMapping[str, Any]):
 
     @property
     def authextra(self) -> Mapping[str, Any]:
-        """What WELCOME told the client besides."""
+        """What WELCOME told the client besides; before, what it said in HELLO."""
         return self.peer.authextra
 
     @property

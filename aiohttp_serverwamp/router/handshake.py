@@ -110,6 +110,7 @@ class Handshake:
         session.approach(self._realm)
         session.id = session.host.new_session_id()
         session.authid = self._details.get("authid", "")
+        session.authextra = self._details.get("authextra") or {}
         if len(session.authid) > _MAX_AUTHID:
             raise SessionRejected(uris.AUTHENTICATION_DENIED, "the authid is too long")
         session.offered = tuple(self._details.get("authmethods") or ())

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from yarl import URL
 
 from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
-from aiohttp_serverwamp.adapters.aiohttp_socket import accept, transport_info
+from aiohttp_serverwamp.adapters.aiohttp_socket import accept, offer, transport_info
 from aiohttp_serverwamp.adapters.websocket import websocket_frame
 from aiohttp_serverwamp.interfaces import Serializer
 from aiohttp_serverwamp.limits import Limits
@@ -56,13 +56,13 @@ class Site:
         self.shutting_down: list[Callable[[web.Application], Awaitable[None]]] = []
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        ws = await accept(
+        ws = offer(
             request,
             subprotocols=list(SERIALIZERS),
             max_message_size=self.limits.max_message_size,
             compress=self.compress,
         )
-        if ws is None:
+        if not await accept(request, ws):
             return web.Response()
         assert ws.ws_protocol is not None
         connection = AiohttpConnection(
