@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING
 
 from aiohttp_serverwamp import adapters, auth, errors, messages, uris
 from aiohttp_serverwamp.adapters.aiohttp_binding import SessionBinding
+from aiohttp_serverwamp.adapters.aiohttp_security import (
+    security_authenticator,
+    security_authorizer,
+)
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.auth.certificate import (
     PeerCertificate,
@@ -92,6 +96,8 @@ __all__ = [
     "jwt_authenticator",
     "messages",
     "procedure",
+    "security_authenticator",
+    "security_authorizer",
     "session_authenticator",
     "setup_wamp",
     "topic",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterable
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.auth.authenticator import check_authenticator
-from aiohttp_serverwamp.auth.http_session import session_authenticator
 from aiohttp_serverwamp.auth.ticket import Ticket, TicketVerifier
 from aiohttp_serverwamp.auth.wampcra import (
     CRAAuthenticator,
@@ -50,6 +50,15 @@ __all__ = ["RealmMethods"]
 #: What one kind of handler or another is given by name.
 _INJECTED: Final = frozenset({"session", "invocation", "request", "topic_uri", "event"})
 _EVERYTHING: Final = re.compile(r"(?s:.+)")
+
+
+def _check_made(given: object, method: str) -> None:
+    """Raise `ConfigurationError` for a function of ours that is yet to be called."""
+    name = getattr(given, "__name__", "")
+    if isfunction(given) and given.__module__.startswith("aiohttp_serverwamp."):
+        raise ConfigurationError(
+            f"{name} makes what you want to give: write {method}({name}(...))"
+        )
 
 
 class RealmMethods(Advising):
@@ -173,11 +182,7 @@ class RealmMethods(Advising):
                 f"{authenticator!r} is no transport authenticator: give a function of "
                 "one argument, the session"
             )
-        if authenticator is session_authenticator:
-            raise ConfigurationError(
-                "session_authenticator makes an authenticator: write "
-                'add_transport_authenticator(session_authenticator("user_id"))'
-            )
+        _check_made(authenticator, "add_transport_authenticator")
         self._target().transport_authenticators.append(authenticator)
 
     def add_authenticator(self, authenticator: Authenticator) -> None:
@@ -293,6 +298,7 @@ class RealmMethods(Advising):
                 f"{authorizer!r} is no authorizer: give a function of four arguments, "
                 "the session, the action, the URI and the options"
             )
+        _check_made(authorizer, "set_authorizer")
         self._target().install_authorizer(authorizer)
 
     def drop_decisions(self, session: Session | None = None) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -285,7 +285,9 @@ class HTTPSessionWatch:
         goes_on = not http_session.new and now.goes_on_from(before)
         ended = self._follow(http_session, now, before, cookie_id, goes_on)
         if not goes_on and saved:
-            await self._revoke(ended, now, before, cookie_id, storage.max_age)
+            # Whoever signs in again is not known by what has been revoked.
+            now = replace(now, binding_id=None)
+            await self._revoke(ended, before, cookie_id, storage.max_age)
         if saved:
             await self._complete(request, response, now, cookie_id if goes_on else None)
 
@@ -321,7 +323,6 @@ class HTTPSessionWatch:
     async def _revoke(
         self,
         ended: Sequence[BoundSocket],
-        now: Standing,
         before: Standing,
         cookie_id: str,
         max_age: int | None,
@@ -333,7 +334,6 @@ class HTTPSessionWatch:
             over.add(before.kept_id)
         elif before.identity is not None:
             over.add(cookie_id)
-        over.discard(now.binding_id or "")
         for binding_id in over:
             try:
                 await self._options.revocations.revoke(binding_id, max_age)
@@ -350,10 +350,14 @@ class HTTPSessionWatch:
         """Keep what belongs to who is signed in now in an HTTP session just saved."""
         http_session: aiohttp_session.Session = request[aiohttp_session.SESSION_KEY]
         token = csrf_token_in(http_session, now.identity)
-        outdated = CSRF in http_session and token is None
+        outdated = [
+            key
+            for key, kept in ((CSRF, token), (BINDING, now.binding_id))
+            if key in http_session and kept is None
+        ]
+        for key in outdated:
+            del http_session[key]
         unnamed = now.identity is not None and now.binding_id is None
-        if outdated:
-            del http_session[CSRF]
         if unnamed:
             http_session[BINDING] = self._ids.mint(now, binding_id)
         if outdated or unnamed:

@@ -30,7 +30,7 @@ LAYERS = (
 RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 ASYNC_LIBRARIES = frozenset({"asyncio", "trio", "anyio", "sniffio", "concurrent"})
-AIOHTTP = frozenset({"aiohttp", "aiohttp_session"})
+AIOHTTP = frozenset({"aiohttp", "aiohttp_security", "aiohttp_session"})
 #: The beginnings of the names of modules that may know aiohttp.
 AIOHTTP_MODULES = tuple(
     f"{PACKAGE}.{name}" for name in ("adapters.aiohttp", "plugin", "testing")

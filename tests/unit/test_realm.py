@@ -296,10 +296,27 @@ def test_an_authorizer_is_a_function(authorizer: Any) -> None:
     realm.set_authorizer(None)
 
 
-def test_session_authenticator_is_called_and_not_given() -> None:
-    maker: Any = serverwamp.session_authenticator
-    with pytest.raises(ConfigurationError, match=r'session_authenticator\("user_id"\)'):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "session_authenticator",
+        "security_authenticator",
+        "jwt_authenticator",
+        "certificate_authenticator",
+    ],
+)
+def test_what_makes_an_authenticator_is_called_and_not_given(name: str) -> None:
+    maker: Any = getattr(serverwamp, name)
+    with pytest.raises(
+        ConfigurationError, match=rf"add_transport_authenticator\({name}\("
+    ):
         serverwamp.Realm("r").add_transport_authenticator(maker)
+
+
+def test_what_makes_an_authorizer_is_called_and_not_given() -> None:
+    maker: Any = serverwamp.security_authorizer
+    with pytest.raises(ConfigurationError, match=r"set_authorizer\(security_autho"):
+        serverwamp.Realm("r").set_authorizer(maker)
 
 
 async def test_a_handler_reaches_the_permissions_through_its_session() -> None:
