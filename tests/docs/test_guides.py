@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import io
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +16,10 @@ from typing import Any
 
 import aiohttp
 import aiohttp_session
+import jwt
 import pytest
 from aiohttp import web
+from cryptography.x509 import UniformResourceIdentifier
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.__main__ import main
@@ -28,6 +31,7 @@ from aiohttp_serverwamp.errors import (
 )
 from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
 from tests.answers import SCRAMClient, key_answer
+from tests.certificates import Authority, client_context
 from tests.code_blocks import code_blocks, run_blocks
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -420,6 +424,110 @@ async def test_the_vault_asks_for_a_code_too(
     reply = await signed_in(http, "vault", hello, ann.answer, lambda _: (code, {}))
 
     assert reply[0] == kind
+
+
+# --- docs/integrations.rst ------------------------------------------------------------
+
+
+@pytest.fixture
+async def logins() -> AsyncIterator[tuple[Any, aiohttp.ClientSession]]:
+    names = names_of("integrations")
+    async with serving(names.app) as http:
+        yield names, http
+
+
+async def refused(http: aiohttp.ClientSession, realm: str, **options: Any) -> str:
+    with pytest.raises(JoinRejected) as rejected:
+        async with connect(http, realm=realm, **options):
+            pass
+    return rejected.value.reason.removeprefix("wamp.error.")
+
+
+async def test_a_guest_is_the_same_one_next_time(logins: Any) -> None:
+    _, http = logins
+
+    async with (
+        connect(http, realm="lounge") as one,
+        connect(http, realm="lounge") as two,
+    ):
+        assert one.welcome["authid"] == two.welcome["authid"]
+        assert one.welcome["authrole"] == "guest"
+
+
+async def test_the_policies_of_the_site_hold_in_the_office(logins: Any) -> None:
+    _, http = logins
+
+    assert await refused(http, "office") == "authentication_required"
+    await http.post("/login", data={"name": "bob"})
+    async with connect(http, realm="office") as bob:
+        assert bob.welcome["authrole"] == "clerk"
+        await bob.subscribe("memo.7")
+        with pytest.raises(NotAuthorized):
+            await bob.publish("memo.7", "text")
+        await http.post("/logout")
+        assert await bob.close_code() == 4401
+
+
+async def test_the_vault_wants_the_token_of_the_page(logins: Any) -> None:
+    _, http = logins
+    await http.post("/login", data={"name": "ann"})
+    async with http.get("/page") as response:
+        token = (await response.text()).split('"')[3]
+
+    assert await refused(http, "vault") == "authentication_denied"
+    details = {"authextra": {"csrf_token": token}}
+    async with connect(http, realm="vault", details=details) as client:
+        assert client.welcome["authid"] == "ann"
+
+
+async def test_a_token_is_renewed_without_a_break(logins: Any) -> None:
+    names, http = logins
+
+    def signed(**claims: Any) -> str:
+        body = {"sub": "ann", "aud": "shop", "exp": time.time() + 60, **claims}
+        return jwt.encode(body, names.SECRET, "HS256")
+
+    def bearer(token: str) -> Any:
+        return {"headers": {"Authorization": f"Bearer {token}"}}
+
+    assert await refused(http, "mobile") == "authentication_required"
+    assert await refused(http, "mobile", **bearer("x")) == "authentication_denied"
+    async with connect(http, realm="mobile", **bearer(signed())) as client:
+        await client.call("account.renew", signed(role="chief"))
+        with pytest.raises(ApplicationError, match="denied"):
+            await client.call("account.renew", signed(aud="pub"))
+        (session,) = names.mobile.sessions()
+        assert session.authrole == "chief"
+        del session
+
+
+async def test_other_realms_ask_for_tickets_and_certificates(logins: Any) -> None:
+    _, http = logins
+
+    assert await refused(http, "partners") == "authentication_required"
+    assert await refused(http, "lamps") == "authentication_required"
+
+
+async def test_a_lamp_shows_its_certificate(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    names = names_of("integrations")
+    server = authority.issue("server")
+    context = names.tls_context(server, server, authority.file)
+    lamp = authority.issue(names=[UniformResourceIdentifier("urn:lamp:7")])
+    runner = web.AppRunner(names.app, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+        tls = aiohttp.TCPConnector(ssl=client_context(authority, lamp))
+        async with (
+            aiohttp.ClientSession(url, connector=tls) as http,
+            connect(http, realm="lamps") as client,
+        ):
+            assert client.welcome["authid"] == "urn:lamp:7"
+            assert client.welcome["authrole"] == "device"
+    finally:
+        await runner.cleanup()
 
 
 # --- docs/permissions.rst -------------------------------------------------------------
