@@ -204,17 +204,12 @@ def jwt_authenticator(
     _check_names("issuer", issuer)
     _check_leeway(leeway)
     _check_roles(role, role_claim, load)
-    options = {
-        "require": ["exp", "sub"],
-        # Of keys that are fetched.
-        "enforce_minimum_key_length": True,
-    }
     checks = {
         "algorithms": [*names],
         "audience": audience,
         "issuer": issuer,
         "leeway": leeway,
-        "options": options,
+        "options": {"require": ["exp", "sub"]},
     }
     return JWTAuthenticator(
         keys, checks=checks, role=role, role_claim=role_claim, load=load

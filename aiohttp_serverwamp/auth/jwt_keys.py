@@ -8,10 +8,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from aiohttp_serverwamp.errors import ConfigurationError
 
@@ -36,6 +41,12 @@ _KINDS: Final = {
     "PS": "an RSA public key",
     "ES": "an EC public key",
     "Ed": "an Ed25519 or Ed448 public key",
+}
+_PUBLIC_KEYS: Final[Mapping[str, tuple[type, ...]]] = {
+    "RS": (RSAPublicKey,),
+    "PS": (RSAPublicKey,),
+    "ES": (EllipticCurvePublicKey,),
+    "Ed": (Ed25519PublicKey, Ed448PublicKey),
 }
 _ALGORITHMS: Final = (
     *(f"{kind}{bits}" for kind in ("HS", "RS", "PS", "ES") for bits in (256, 384, 512)),
@@ -115,34 +126,44 @@ class FixedKey:
         if name.startswith("HS"):
             _check_secret(key, max(int(each[2:]) for each in algorithms) // 8)
         try:
-            prepared = import_jwt().get_algorithm_by_name(name).prepare_key(key)
-        except ConfigurationError:
-            raise
+            self._key: Any = import_jwt().get_algorithm_by_name(name).prepare_key(key)
         except Exception:
             # Not chained: what it says may show the key.
-            raise ConfigurationError(
-                f"jwt_authenticator(key=...): for {name} give {_KINDS[name[:2]]}"
-                + ("" if name.startswith("HS") else ", as PEM")
-            ) from None
-        if hasattr(prepared, "private_bytes"):
+            raise _wrong_sort(name) from None
+        if not name.startswith("HS"):
+            self._check_public(name)
+
+    def _check_public(self, name: str) -> None:
+        if hasattr(self._key, "private_bytes"):
             raise ConfigurationError(
                 "jwt_authenticator(key=...): this is the private key, which stays with "
                 "who signs the tokens; give the public key"
             )
-        if getattr(prepared, "key_size", _MIN_RSA_BITS) < _MIN_RSA_BITS and (
-            _KINDS[name[:2]] == _KINDS["RS"]
-        ):
+        if not isinstance(self._key, _PUBLIC_KEYS[name[:2]]):
+            raise _wrong_sort(name)
+        if not _is_strong(self._key):
             raise ConfigurationError(
-                f"jwt_authenticator(key=...): {prepared.key_size} bits can be broken; "
+                f"jwt_authenticator(key=...): {self._key.key_size} bits can be broken; "
                 f"RSA keys have {_MIN_RSA_BITS} at least"
             )
-        self._key = prepared
 
     def at_hand(self, kid: str | None) -> Any:
         """Return the key, whatever the token calls it."""
         return self._key
 
     fetch = at_hand
+
+
+def _wrong_sort(name: str) -> ConfigurationError:
+    kind = _KINDS[name[:2]]
+    form = "" if name.startswith("HS") else ", as PEM"
+    return ConfigurationError(
+        f"jwt_authenticator(key=...): for {name} give {kind}{form}"
+    )
+
+
+def _is_strong(key: object) -> bool:
+    return not isinstance(key, RSAPublicKey) or key.key_size >= _MIN_RSA_BITS
 
 
 def _check_secret(key: object, least: int) -> None:
@@ -178,6 +199,7 @@ class FetchedKeys:
             )
         jwt = import_jwt()
         self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=_FETCH_TIMEOUT)
+        self._sort = _PUBLIC_KEYS[algorithms[0][:2]]
         self._now = now
         self._lock = threading.Lock()
         self._keys: dict[str, Any] = {}
@@ -203,8 +225,11 @@ class FetchedKeys:
 
     def _fetch_all(self) -> None:
         try:
-            found = self._client.get_signing_keys()
-            self._keys = {each.key_id: each.key for each in found}
+            self._keys = {
+                each.key_id: each.key
+                for each in self._client.get_signing_keys()
+                if isinstance(each.key, self._sort) and _is_strong(each.key)
+            }
             self._good_until = self._now() + _LIFETIME
         except Exception as error:
             # What it says may show the address, and that may hold a secret.

@@ -99,6 +99,12 @@ async def start_anew_with_nothing(request: web.Request) -> web.Response:
     return web.Response()
 
 
+async def move_into_a_new_one(request: web.Request) -> web.Response:
+    old = dict(await aiohttp_session.get_session(request))
+    (await aiohttp_session.new_session(request)).update(old)
+    return web.Response()
+
+
 async def remove_the_key(request: web.Request) -> web.Response:
     del (await aiohttp_session.get_session(request))["user_id"]
     return web.Response()
@@ -363,16 +369,40 @@ async def test_an_old_cookie_does_not_open_a_socket_after_sign_out(
             assert await goes_on(again)
 
 
+@pytest.mark.parametrize("way", ["invalidate_and_say_so", "remove_the_key"])
 async def test_who_signs_in_again_after_signing_out_under_the_same_cookie_is_let_in(
-    board: Site,
+    board: Site, way: str
 ) -> None:
     async with board.browser("ann") as ann:
-        await ann.post("/invalidate_and_say_so")
+        await ann.post(f"/{way}")
         await ann.post("/login_in_the_old_session", params={"user": "ann"})
         async with connect(ann, realm="members") as client:
             assert await goes_on(client)
             await ann.post("/invalidate")
             assert await ended(client) == LOGGED_OUT
+
+
+@pytest.mark.parametrize("kind", SORTS)
+async def test_who_moves_into_a_new_http_session_leaves_the_old_cookie_worthless(
+    kind: str, storage_servers: Servers
+) -> None:
+    async with (
+        storage_of(kind, storage_servers, max_age=3600) as storage,
+        site(storage) as running,
+        running.browser("ann") as ann,
+        running.browser() as thief,
+        connect(ann, realm="members") as old,
+    ):
+        thief.cookie_jar.update_cookies({COOKIE_NAME: cookie_of(ann)})
+
+        await ann.post("/move_into_a_new_one")
+
+        assert await ended(old) == LOGGED_OUT
+        with pytest.raises(JoinRejected):
+            async with connect(thief, realm="members"):
+                pass
+        async with connect(ann, realm="members") as new:
+            assert await goes_on(new)
 
 
 async def test_signing_in_anew_ends_what_was_open_under_the_old_sign_in(

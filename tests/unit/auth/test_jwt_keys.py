@@ -109,7 +109,7 @@ def test_a_key_of_the_wrong_sort_is_refused_and_not_shown(
 
 def test_keys_are_fetched_once_while_they_are_good() -> None:
     clock = Clock()
-    with jwks_server(one="RS", other="ES") as server:
+    with jwks_server(one="RS", other="RS") as server:
         keys = FetchedKeys(server.url, ["RS256"], now=clock)
         assert keys.at_hand("one") is None
 
@@ -122,6 +122,15 @@ def test_keys_are_fetched_once_while_they_are_good() -> None:
         assert keys.at_hand("one") is None
         assert keys.fetch("one") is not None
         assert server.requests == 2
+
+
+def test_keys_of_another_sort_or_too_weak_are_left_aside() -> None:
+    with jwks_server(one="RS", other="ES", weak="weak RS") as server:
+        keys = FetchedKeys(server.url, ["PS256"])
+
+        found = {kid for kid in server.kinds if keys.fetch(kid) is not None}
+
+    assert found == {"one"}
 
 
 def test_a_new_key_is_found_and_made_up_ones_do_not_keep_it_fetching() -> None:
