@@ -143,8 +143,8 @@ class FixedKey:
             raise _wrong_sort(name)
         if not _is_strong(self._key):
             raise ConfigurationError(
-                f"jwt_authenticator(key=...): {self._key.key_size} bits can be broken; "
-                f"RSA keys have {_MIN_RSA_BITS} at least"
+                "jwt_authenticator(key=...): this RSA key is too short; "
+                f"give one of {_MIN_RSA_BITS} bits or more"
             )
 
     def at_hand(self, kid: str | None) -> Any:
