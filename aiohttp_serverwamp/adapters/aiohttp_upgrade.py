@@ -32,6 +32,7 @@ from aiohttp_serverwamp.adapters.origin import (
     site_of,
 )
 from aiohttp_serverwamp.auth.csrf import CSRF_TOKEN
+from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
@@ -88,8 +89,16 @@ class StartingHost(UpgradeHost, Protocol):
 
 
 def upgrade_request(session: Any) -> web.Request:
-    """Return the request that opened a session's connection."""
-    request: web.Request = session.connection.transport_info[_REQUEST]
+    """Return the request that opened a session's connection.
+
+    Raises `ConfigurationError` for a connection that aiohttp did not serve.
+    """
+    request: web.Request | None = session.connection.transport_info.get(_REQUEST)
+    if request is None:
+        raise ConfigurationError(
+            f"session {session.id} did not come by way of aiohttp, so it has no "
+            "web.Request: connect to what setup_wamp(app) serves"
+        )
     return request
 
 

@@ -6,6 +6,7 @@ import enum
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -306,3 +307,12 @@ def test_wrong_use_says_what_to_write(options: dict[str, Any], advice: str) -> N
 def test_an_authorizer_needs_a_function() -> None:
     with pytest.raises(ConfigurationError, match="returns a permission or None"):
         serverwamp.security_authorizer("write")  # type: ignore[arg-type]  # wrong use
+
+
+async def test_a_client_that_did_not_come_by_aiohttp_is_nobody_here() -> None:
+    session: Any = SimpleNamespace(
+        id=7, connection=SimpleNamespace(transport_info={"http_session": None})
+    )
+
+    with pytest.raises(ConfigurationError, match="did not come by way of aiohttp"):
+        await serverwamp.security_authenticator()(session)
