@@ -110,7 +110,7 @@ def security_authenticator(
     """Sign clients in as whom aiohttp-security authorizes their upgrade request.
 
     The authid is what ``authorized_userid(request)`` returns, the authrole is `role`.
-    `load(user_id)`, sync or async, replaces that: it returns an `Identity`, any other
+    ``load(user_id)``, sync or async, replaces that: it returns an `Identity`, any other
     truthy value (which becomes ``session.identity``), or None. `csrf` is that of
     `session_authenticator`.
 

@@ -35,7 +35,7 @@ class PeerCertificate:
     not_after: float
     #: SHA-256 of the certificate in DER, 64 hexadecimal digits.
     fingerprint: str
-    #: All of it, as `ssl.SSLSocket.getpeercert` returns it.
+    #: All of it, as Python's ``getpeercert()`` returns it.
     details: Mapping[str, Any] = field(repr=False, hash=False)
 
     @classmethod

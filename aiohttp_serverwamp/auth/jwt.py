@@ -183,7 +183,7 @@ def jwt_authenticator(
     the clocks of the two sides may differ, and how much longer a session lasts.
 
     The authid is ``sub``; the authrole is the claim `role_claim`, else `role`;
-    ``session.identity.user`` is the mapping of claims. `load(claims)`, sync or async,
+    ``session.identity.user`` is the mapping of claims. ``load(claims)``, sync or async,
     replaces that: it returns an `Identity`, or None for a user who does not exist.
 
     Give the result to ``add_transport_authenticator``, its `ticket` to
