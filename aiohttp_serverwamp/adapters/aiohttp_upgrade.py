@@ -177,10 +177,11 @@ class AiohttpHandler:
             limits=host.limits,
             http_session=side.http_session,
         )
+        token = side.csrf_token
         connection.transport_info = {
             **connection.transport_info,
             "peer_address": self._peer_address(request),
-            CSRF_TOKEN: side.csrf_token,
+            **({} if token is None else {CSRF_TOKEN: token}),
             _REQUEST: request,
         }
         if self._watch is not None and side.bound is not None:
