@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aiohttp_serverwamp import adapters, auth, errors, messages, uris
-from aiohttp_serverwamp.adapters.aiohttp_binding import SessionBinding
 from aiohttp_serverwamp.adapters.aiohttp_security import (
     security_authenticator,
     security_authorizer,
 )
+from aiohttp_serverwamp.adapters.aiohttp_session_binding import SessionBinding
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.auth.certificate import (
     PeerCertificate,
@@ -50,7 +50,7 @@ from aiohttp_serverwamp.plugin import WAMP, setup_wamp
 from aiohttp_serverwamp.realm import Realm
 from aiohttp_serverwamp.router.authorization import OPEN
 from aiohttp_serverwamp.router.decisions import Decision
-from aiohttp_serverwamp.router.rules import Action
+from aiohttp_serverwamp.router.permission_rules import Action
 
 #: The name that serverwamp uses.
 RPCRequest = Invocation

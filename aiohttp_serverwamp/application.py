@@ -20,7 +20,7 @@ from aiohttp_serverwamp.hosting.options import (
     checked_support,
 )
 from aiohttp_serverwamp.hosting.runtime import Runtime
-from aiohttp_serverwamp.hosting.selection import ANY, AnyValue
+from aiohttp_serverwamp.hosting.session_selection import ANY, AnyValue
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.realm import Realm
 from aiohttp_serverwamp.realm_methods import RealmMethods

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import aiohttp_session
 from aiohttp import web
 
-from aiohttp_serverwamp.adapters.aiohttp_binding import (
+from aiohttp_serverwamp.adapters.aiohttp_session_binding import (
     HTTPSessionWatch,
     SessionBinding,
 )

@@ -11,7 +11,7 @@ from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.hosting.events import HostedSubscription
 from aiohttp_serverwamp.hosting.installation import Installation
-from aiohttp_serverwamp.hosting.lives import Life, LifeHandler, check_life_handler
+from aiohttp_serverwamp.hosting.lifespans import Life, LifeHandler, check_life_handler
 from aiohttp_serverwamp.hosting.local_session import LocalSession
 from aiohttp_serverwamp.hosting.publication import Publication, PublishOptions
 from aiohttp_serverwamp.hosting.route import (
@@ -21,8 +21,8 @@ from aiohttp_serverwamp.hosting.route import (
     TopicRoute,
 )
 from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
-from aiohttp_serverwamp.hosting.selection import ANY, AnyValue, named, selected
 from aiohttp_serverwamp.hosting.session import Session
+from aiohttp_serverwamp.hosting.session_selection import ANY, AnyValue, named, selected
 from aiohttp_serverwamp.hosting.topics import HostedTopics, Occasion
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.realm_methods import RealmMethods

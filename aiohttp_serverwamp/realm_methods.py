@@ -17,7 +17,7 @@ from aiohttp_serverwamp.auth.wampcra import (
 )
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.hosting.default_args import DefaultArg
-from aiohttp_serverwamp.hosting.lives import check_life_handler
+from aiohttp_serverwamp.hosting.lifespans import check_life_handler
 from aiohttp_serverwamp.hosting.route import (
     ProcedureRoute,
     TopicRoute,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.realm import Realm
     from aiohttp_serverwamp.router.decisions import Authorizer
     from aiohttp_serverwamp.router.host import TransportAuthenticator
-    from aiohttp_serverwamp.router.rules import Flag
+    from aiohttp_serverwamp.router.permission_rules import Flag
 
 __all__ = ["RealmMethods"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from aiohttp_serverwamp.router.rules import Action
+    from aiohttp_serverwamp.router.permission_rules import Action
 
 __all__ = [
     "SecurityAuthenticator",

@@ -16,7 +16,7 @@ import aiohttp_session
 from aiohttp import web
 
 from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
-from aiohttp_serverwamp.adapters.aiohttp_bound import HTTPSide
+from aiohttp_serverwamp.adapters.aiohttp_bound_sockets import HTTPSide
 from aiohttp_serverwamp.adapters.aiohttp_socket import (
     UpgradedSocket,
     accept,
@@ -36,7 +36,7 @@ from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.adapters.aiohttp_binding import HTTPSessionWatch
+    from aiohttp_serverwamp.adapters.aiohttp_session_binding import HTTPSessionWatch
     from aiohttp_serverwamp.interfaces import Connection, Serializer
     from aiohttp_serverwamp.limits import Limits
 

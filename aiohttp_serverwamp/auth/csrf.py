@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp_serverwamp import uris
-from aiohttp_serverwamp.auth.binding_ids import SignedIn, kept_for, tied
+from aiohttp_serverwamp.auth.http_session_ids import SignedIn, kept_for, tied
 from aiohttp_serverwamp.errors import SessionRejected
 
 __all__ = ["CSRF", "CSRF_TOKEN", "check_csrf_token", "csrf_token_in", "new_csrf_token"]

@@ -16,9 +16,9 @@ from typing import Any
 
 from aiohttp_serverwamp.errors import InvalidArgument
 from aiohttp_serverwamp.hosting.binding_plan import MISSING, BindingPlan, Injectables
+from aiohttp_serverwamp.hosting.camel_case import snake_case_keywords
 from aiohttp_serverwamp.hosting.conversion import quoted
 from aiohttp_serverwamp.hosting.default_args import DefaultArg, make
-from aiohttp_serverwamp.hosting.keywords import snake_case_keywords
 from aiohttp_serverwamp.hosting.signatures import read_signature
 
 __all__ = [

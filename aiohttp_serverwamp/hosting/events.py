@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import ConfigurationError, InvalidArgument
 from aiohttp_serverwamp.hosting.handlers import HandlerKind, handler_kind
-from aiohttp_serverwamp.hosting.plain import plain_args, plain_kwargs
+from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:

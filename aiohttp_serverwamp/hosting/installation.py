@@ -13,7 +13,7 @@ from aiohttp_serverwamp.hosting.injection import (
     compile_life_handler,
     compile_procedure,
 )
-from aiohttp_serverwamp.hosting.lives import LifeHandler
+from aiohttp_serverwamp.hosting.lifespans import LifeHandler
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure
 from aiohttp_serverwamp.hosting.route import ProcedureRoute, Route, TopicRoute
 from aiohttp_serverwamp.hosting.services import Service, ServiceMethod

@@ -18,9 +18,9 @@ from aiohttp_serverwamp.errors import (
     TimedOut,
 )
 from aiohttp_serverwamp.hosting.events import HostedSubscriptions
-from aiohttp_serverwamp.hosting.hosted_procedures import HostedProcedures
 from aiohttp_serverwamp.hosting.invocation import RPCResult
-from aiohttp_serverwamp.hosting.plain import plain_args, plain_kwargs
+from aiohttp_serverwamp.hosting.invocation_runs import HostedProcedures
+from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
 from aiohttp_serverwamp.hosting.publication import (
     CallOptions,
     Publication,

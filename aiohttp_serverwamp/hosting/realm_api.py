@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp_serverwamp import uris
-from aiohttp_serverwamp.hosting.selection import ANY, AnyValue
+from aiohttp_serverwamp.hosting.session_selection import ANY, AnyValue
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import Waiter
-    from aiohttp_serverwamp.router.rules import Flag
+    from aiohttp_serverwamp.router.permission_rules import Flag
 
 __all__ = ["RealmAPI"]
 

@@ -22,7 +22,7 @@ from aiohttp_serverwamp.hosting.route import (
     policy_of,
 )
 from aiohttp_serverwamp.hosting.services import Service
-from aiohttp_serverwamp.router.rules import role_names
+from aiohttp_serverwamp.router.permission_rules import role_names
 from aiohttp_serverwamp.uris import Match
 
 __all__ = ["RPCRouteSet", "TopicRouteSet"]

@@ -18,7 +18,7 @@ from aiohttp_serverwamp.hosting.route import (
     policy_of,
 )
 from aiohttp_serverwamp.hosting.signatures import read_signature
-from aiohttp_serverwamp.router.rules import role_names
+from aiohttp_serverwamp.router.permission_rules import role_names
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ from aiohttp_serverwamp.errors import (
     SessionRejected,
 )
 from aiohttp_serverwamp.hosting.invocation import check_arguments
-from aiohttp_serverwamp.hosting.plain import plain_args
-from aiohttp_serverwamp.hosting.renewing import renew_session
+from aiohttp_serverwamp.hosting.plain_data import plain_args
 from aiohttp_serverwamp.hosting.serverwamp_names import Advising
+from aiohttp_serverwamp.hosting.session_renewal import renew_session
 from aiohttp_serverwamp.hosting.spawned_task import SpawnedTask
 from aiohttp_serverwamp.messages import parse
 from aiohttp_serverwamp.router.session import RouterSession

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiohttp_serverwamp.hosting.lives import Life, LifeHandler
+from aiohttp_serverwamp.hosting.lifespans import Life, LifeHandler
 from aiohttp_serverwamp.router.patterns import intersect
 from aiohttp_serverwamp.router.uri_index import UriIndex
 from aiohttp_serverwamp.uris import Match

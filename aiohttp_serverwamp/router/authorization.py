@@ -33,7 +33,7 @@ from aiohttp_serverwamp.router.patterns import (
     intersect,
     rank,
 )
-from aiohttp_serverwamp.router.rules import Action, Flag, Rule, make_rule
+from aiohttp_serverwamp.router.permission_rules import Action, Flag, Rule, make_rule
 from aiohttp_serverwamp.router.uri_index import UriIndex
 from aiohttp_serverwamp.uris import Match
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.disclosure import Disclosure
     from aiohttp_serverwamp.router.peer import Peer
-    from aiohttp_serverwamp.router.uri_rules import URIRules
+    from aiohttp_serverwamp.router.uri_checks import URIChecks
 
 __all__ = ["Broker", "Subscription"]
 
@@ -56,14 +56,14 @@ class Broker:
     def __init__(
         self,
         limits: Limits,
-        uri_rules: URIRules,
+        uri_checks: URIChecks,
         disclosure: Disclosure,
         *,
         new_id: Callable[[], int],
     ) -> None:
         self.subscriptions: UriIndex[Subscription] = UriIndex()
         self._ids = Counter()
-        self._uri_rules = uri_rules
+        self._uri_rules = uri_checks
         self._disclosure = disclosure
         self._new_id = new_id
         self._max_subscriptions = limits.max_subscriptions or float("inf")

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.deadlines import Deadline
     from aiohttp_serverwamp.router.disclosure import Disclosure
     from aiohttp_serverwamp.router.peer import Peer
-    from aiohttp_serverwamp.router.uri_rules import URIRules
+    from aiohttp_serverwamp.router.uri_checks import URIChecks
 
 __all__ = ["Dealer", "PendingCall"]
 
@@ -105,14 +105,14 @@ class Dealer:
     def __init__(
         self,
         limits: Limits,
-        uri_rules: URIRules,
+        uri_checks: URIChecks,
         disclosure: Disclosure,
         *,
         now: Callable[[], float],
         choose: Choose,
     ) -> None:
         self.registrations = Registrations(limits.max_registrations)
-        self._uri_rules = uri_rules
+        self._uri_rules = uri_checks
         self._disclosure = disclosure
         self._now = now
         self._choose = choose

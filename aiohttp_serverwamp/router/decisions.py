@@ -10,7 +10,7 @@ from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.router.rules import Action
+    from aiohttp_serverwamp.router.permission_rules import Action
 
 __all__ = [
     "Authorizer",

@@ -21,7 +21,7 @@ BROKER_FEATURES: Final = {
     "publisher_exclusion": "router.broker",
     "subscriber_blackwhite_listing": "router.broker",
     "pattern_based_subscription": "router.broker",
-    "subscription_revocation": "router.renewal",
+    "subscription_revocation": "router.role_change",
 }
 
 #: Feature of the dealer role → module that honours it.
@@ -32,7 +32,7 @@ DEALER_FEATURES: Final = {
     "progressive_call_results": "router.dealer",
     "call_canceling": "router.dealer",
     "call_timeout": "router.dealer",
-    "registration_revocation": "router.renewal",
+    "registration_revocation": "router.role_change",
 }
 
 #: What a client may announce that changes what the router does, by role.

@@ -41,7 +41,7 @@ from aiohttp_serverwamp.messages import (
 )
 from aiohttp_serverwamp.router.authorization import Verdict
 from aiohttp_serverwamp.router.decisions import Decision, decision_from
-from aiohttp_serverwamp.router.rules import Action
+from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from aiohttp_serverwamp.router.broker import Broker
 from aiohttp_serverwamp.router.dealer import Dealer
 from aiohttp_serverwamp.router.decisions import DecisionCache
 from aiohttp_serverwamp.router.disclosure import Disclosure
-from aiohttp_serverwamp.router.uri_rules import URIRules
+from aiohttp_serverwamp.router.uri_checks import URIChecks
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
@@ -56,9 +56,9 @@ class Router:
         self.permissions = permissions
         self.authorizer: Authorizer | None = None
         self.decisions = DecisionCache()
-        uri_rules = URIRules(limits, strict=strict_uris)
-        self.broker = Broker(limits, uri_rules, disclosure, new_id=new_id)
-        self.dealer = Dealer(limits, uri_rules, disclosure, now=now, choose=choose)
+        uri_checks = URIChecks(limits, strict=strict_uris)
+        self.broker = Broker(limits, uri_checks, disclosure, new_id=new_id)
+        self.dealer = Dealer(limits, uri_checks, disclosure, now=now, choose=choose)
         #: Hosted code that takes part in clients' subscriptions.
         self.hosted_topics: HostedTopics | None = None
         #: Remote sessions by id, in the order they joined.

@@ -45,8 +45,8 @@ from aiohttp_serverwamp.messages import (
     parse,
 )
 from aiohttp_serverwamp.router import expiry
-from aiohttp_serverwamp.router.answerable import answerable_uri
 from aiohttp_serverwamp.router.companions import Companions
+from aiohttp_serverwamp.router.error_uris import answerable_uri
 from aiohttp_serverwamp.router.handshake import Handshake
 from aiohttp_serverwamp.router.held_events import HeldEvents
 from aiohttp_serverwamp.router.peer import Peer

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aiohttp_serverwamp.router.authorization import Permissions, Verdict
 from aiohttp_serverwamp.router.patterns import covers, intersect
-from aiohttp_serverwamp.router.rules import Action, Flag
+from aiohttp_serverwamp.router.permission_rules import Action, Flag
 from aiohttp_serverwamp.uris import Match, is_valid_uri
 
 Key = tuple[str, Match]

@@ -10,7 +10,7 @@ import pytest
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import ConfigurationError
 from aiohttp_serverwamp.router.authorization import Verdict
-from aiohttp_serverwamp.router.rules import Action
+from aiohttp_serverwamp.router.permission_rules import Action
 from tests.sites import running
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aiohttp_serverwamp.hosting.lives import LifeHandler
+from aiohttp_serverwamp.hosting.lifespans import LifeHandler
 from aiohttp_serverwamp.hosting.topics import HostedTopics
 from aiohttp_serverwamp.uris import Match
 

@@ -7,7 +7,7 @@ import pytest
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.router.authorization import OPEN, Permissions, Verdict
 from aiohttp_serverwamp.router.decisions import Decision, DecisionCache, decision_from
-from aiohttp_serverwamp.router.rules import Action
+from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.uris import Match
 
 CALL, REGISTER, PUBLISH, SUBSCRIBE = Action

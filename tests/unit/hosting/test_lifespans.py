@@ -14,7 +14,7 @@ from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.errors import ConfigurationError, RuntimeFailure, SubscribeError
 from aiohttp_serverwamp.hosting.binding import Injectables, compile_binding
 from aiohttp_serverwamp.hosting.default_args import DefaultArg
-from aiohttp_serverwamp.hosting.lives import Life, LifeHandler, check_life_handler
+from aiohttp_serverwamp.hosting.lifespans import Life, LifeHandler, check_life_handler
 from aiohttp_serverwamp.hosting.runtime import Runtime
 
 

@@ -10,10 +10,10 @@ from aiohttp_serverwamp.uris import Match, is_reserved, is_valid_uri
 if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
 
-__all__ = ["URIRules"]
+__all__ = ["URIChecks"]
 
 
-class URIRules:
+class URIChecks:
     """The URI rules of one realm; `check` raises `InvalidURI` (REQ-URI-003 to 007)."""
 
     __slots__ = ("_components", "_length", "_strict")

@@ -24,7 +24,7 @@ import aiohttp_session
 from aiohttp import hdrs, web
 
 from aiohttp_serverwamp import uris
-from aiohttp_serverwamp.adapters.aiohttp_bound import (
+from aiohttp_serverwamp.adapters.aiohttp_bound_sockets import (
     BoundSocket,
     BoundSockets,
     HTTPSide,
@@ -32,8 +32,8 @@ from aiohttp_serverwamp.adapters.aiohttp_bound import (
     SocketHost,
 )
 from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
-from aiohttp_serverwamp.auth.binding_ids import BINDING, BindingIds, Standing
 from aiohttp_serverwamp.auth.csrf import CSRF, csrf_token_in, new_csrf_token
+from aiohttp_serverwamp.auth.http_session_ids import BINDING, BindingIds, Standing
 from aiohttp_serverwamp.auth.revocations import MemoryRevocationList
 from aiohttp_serverwamp.errors import ConfigurationError
 

@@ -15,7 +15,7 @@ from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.auth.binding_ids import SignedIn
+    from aiohttp_serverwamp.auth.http_session_ids import SignedIn
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import Connection
 

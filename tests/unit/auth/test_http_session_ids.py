@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aiohttp_serverwamp.auth.binding_ids import BINDING, BindingIds, Standing
+from aiohttp_serverwamp.auth.http_session_ids import BINDING, BindingIds, Standing
 
 IDS = BindingIds(b"s" * 32)
 KEYS = ("user_id",)

@@ -7,7 +7,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING
 
 from aiohttp_serverwamp.router.decisions import decision_from
-from aiohttp_serverwamp.router.renewal import Held, renew
+from aiohttp_serverwamp.router.role_change import Held, renew
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.identity import Identity

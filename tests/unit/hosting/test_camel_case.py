@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiohttp_serverwamp.errors import InvalidArgument
-from aiohttp_serverwamp.hosting.keywords import snake_case, snake_case_keywords
+from aiohttp_serverwamp.hosting.camel_case import snake_case, snake_case_keywords
 
 
 @pytest.mark.parametrize(

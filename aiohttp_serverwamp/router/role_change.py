@@ -14,8 +14,8 @@ from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.messages import Unregistered, Unsubscribed
 from aiohttp_serverwamp.router.authorization import Verdict
 from aiohttp_serverwamp.router.expiry import follow_identity
+from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.router.requests import may_subscribe
-from aiohttp_serverwamp.router.rules import Action
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.identity import Identity

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aiohttp_serverwamp import Application, ConfigurationError, Realm
-from aiohttp_serverwamp.hosting.selection import ANY, selected
+from aiohttp_serverwamp.hosting.session_selection import ANY, selected
 from aiohttp_serverwamp.router.peer import Peer
 
 

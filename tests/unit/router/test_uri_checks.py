@@ -1,4 +1,4 @@
-"""URIRules: the limits come first, then the form, then what is reserved."""
+"""URIChecks: the limits come first, then the form, then what is reserved."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import pytest
 
 from aiohttp_serverwamp.errors import InvalidURI
 from aiohttp_serverwamp.limits import Limits
-from aiohttp_serverwamp.router.uri_rules import URIRules
+from aiohttp_serverwamp.router.uri_checks import URIChecks
 from aiohttp_serverwamp.uris import Match
 
 
 @pytest.mark.parametrize("uri", ["a" * 10, "a.b.c"])
 def test_a_uri_at_the_limit_passes(uri: str) -> None:
-    URIRules(Limits(max_uri_length=10, max_uri_components=3)).check(uri)
+    URIChecks(Limits(max_uri_length=10, max_uri_components=3)).check(uri)
 
 
 @pytest.mark.parametrize("uri", ["a" * 11, "a.b.c.d"])
 def test_a_uri_beyond_a_limit_is_refused(uri: str) -> None:
-    rules = URIRules(Limits(max_uri_length=10, max_uri_components=3))
+    rules = URIChecks(Limits(max_uri_length=10, max_uri_components=3))
 
     with pytest.raises(InvalidURI, match="longer"):
         rules.check(uri)
@@ -25,7 +25,7 @@ def test_a_uri_beyond_a_limit_is_refused(uri: str) -> None:
 
 @pytest.mark.parametrize("off", [0, None])
 def test_a_limit_can_be_switched_off(off: int | None) -> None:
-    rules = URIRules(Limits(max_uri_length=off, max_uri_components=off))
+    rules = URIChecks(Limits(max_uri_length=off, max_uri_components=off))
 
     rules.check(".".join(["component"] * 1000))
 
@@ -33,10 +33,10 @@ def test_a_limit_can_be_switched_off(off: int | None) -> None:
 @pytest.mark.parametrize("uri", ["Com.a", "com.a-b", "com.é"])
 def test_strict_rules_admit_fewer_characters(uri: str) -> None:
     """REQ-URI-003."""
-    URIRules(Limits()).check(uri)
+    URIChecks(Limits()).check(uri)
 
     with pytest.raises(InvalidURI, match="malformed"):
-        URIRules(Limits(), strict=True).check(uri)
+        URIChecks(Limits(), strict=True).check(uri)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_the_routers_own_uris_are_no_clients(
     uri: str, match: Match, reserved: bool
 ) -> None:
     """REQ-URI-010."""
-    rules = URIRules(Limits())
+    rules = URIChecks(Limits())
     rules.check(uri, match)
 
     if reserved:

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from aiohttp_serverwamp.errors import EncodingError
-from aiohttp_serverwamp.hosting.plain import plain_args, plain_kwargs, to_plain
+from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs, to_plain
 
 
 class Text(str):

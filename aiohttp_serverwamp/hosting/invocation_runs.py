@@ -19,11 +19,11 @@ from aiohttp_serverwamp.errors import (
     RuntimeFailure,
 )
 from aiohttp_serverwamp.hosting.invocation import Invocation, RPCErrorResult
-from aiohttp_serverwamp.hosting.plain import plain_args, plain_kwargs
+from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure, result_arguments
 from aiohttp_serverwamp.messages import Error, Interrupt, Yield
 from aiohttp_serverwamp.messages import Invocation as InvocationMessage
-from aiohttp_serverwamp.router.answerable import answerable_uri
+from aiohttp_serverwamp.router.error_uris import answerable_uri
 from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.uris import shown
 
