@@ -2,8 +2,11 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+# Where the other libraries of the benchmark live, so that they never meet ours.
+OTHERS ?= $(VENV)-contestants
 PORT ?= 8080
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
@@ -20,7 +23,7 @@ help:
 	@echo "make demo     serve the example on http://localhost:$(PORT)"
 	@echo "make test     check everything: ruff, mypy, pytest with real clients and a browser"
 	@echo "make lint     ruff and mypy only"
-	@echo "make bench    compare the server with a bare aiohttp handler"
+	@echo "make bench    compare the server with bare aiohttp and other libraries"
 	@echo "make docs     build the documentation into docs/_build/html"
 	@echo "make picture  take the picture of the example in docs/images anew"
 	@echo "make clean    remove everything that make made"
@@ -75,8 +78,17 @@ test: $(VENV)/.test lint
 	fi; \
 	NOT_INSTALLED=$(VENV)/.not-installed $(RUN) -m pytest $(PYTEST_ARGS)
 
-bench: $(VENV)/.demo
-	$(RUN) -m benchmarks
+# With the aiohttp that ours is measured with. Without a package index the benchmark goes
+# on, says who is missing, and the next run tries again.
+$(OTHERS)/.filled: benchmarks/requirements-contestants.txt $(VENV)/.demo
+	@{ $(RUN) -m venv --clear $(OTHERS) && \
+	$(OTHERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r benchmarks/requirements-contestants.txt \
+		"aiohttp == $$($(RUN) -c 'import aiohttp; print(aiohttp.__version__)')" && \
+	touch $@; } || echo "*** $(OTHERS) could not be made or filled" >&2
+
+bench: $(VENV)/.demo $(OTHERS)/.filled
+	$(RUN) -m benchmarks --others $(OTHERS) $(BENCH_ARGS)
 
 docs: $(VENV)/.docs
 	$(RUN) -m sphinx -W -b html docs docs/_build/html
@@ -85,7 +97,7 @@ picture: $(VENV)/.test
 	BOARD_PICTURE=docs/images/board.png $(RUN) -m pytest tests/browser/test_picture.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info docs/_build .coverage htmlcov \
+	rm -rf $(VENV) $(OTHERS) build dist *.egg-info docs/_build .coverage htmlcov \
 		tests/*/*/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.contestants import Contestant
-from benchmarks.machine import Cores, cpu_seconds
-from benchmarks.rows import Row, Work
+from benchmarks.machine import Cores
+from benchmarks.measurement import Measurement
+from benchmarks.rows import Row
+from benchmarks.serving import serving
 
-__all__ = ["Plan", "Results", "compete"]
+__all__ = ["Entry", "Plan", "Results", "compete"]
 
-#: What each contestant did in each row, one `Work` a round.
-Results = dict[tuple[str, str], list[Work]]
+#: What each contestant did in each row, one `Measurement` a round; the keys are the
+#: row's and the contestant's name.
+Results = dict[tuple[str, str], list[Measurement]]
+#: Seconds of one measurement, beyond those it is told to last, that mean it hangs.
+PATIENCE = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A contestant, and the interpreter that its server runs on."""
+
+    contestant: Contestant
+    python: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +37,23 @@ class Plan:
     """How much is measured."""
 
     rows: Sequence[Row]
-    contestants: Sequence[Contestant]
+    entries: Sequence[Entry]
     rounds: int
     #: Of one measurement; a quarter is added before it to warm up.
     seconds: float
+
+    def names(self, row: Row) -> list[str]:
+        """Return who takes part in a row."""
+        return [each.contestant.name for each in self._entered(row)]
+
+    def turns(self, row: Row, round_: int) -> list[Entry]:
+        """Return the entries of a row in the order of one round."""
+        entered = self._entered(row)
+        first = round_ % len(entered)
+        return entered[first:] + entered[:first]
+
+    def _entered(self, row: Row) -> list[Entry]:
+        return [each for each in self.entries if row.key in each.contestant.rows]
 
 
 async def compete(plan: Plan, cores: Cores, tell: Callable[[str], None]) -> Results:
@@ -43,48 +66,24 @@ async def compete(plan: Plan, cores: Cores, tell: Callable[[str], None]) -> Resu
     for round_ in range(plan.rounds):
         tell(f"round {round_ + 1} of {plan.rounds}")
         for row in plan.rows:
-            entered = [each for each in plan.contestants if row.key in each.rows]
-            turn = round_ % len(entered)
-            for contestant in entered[turn:] + entered[:turn]:
-                work = await _measure(row, contestant, plan.seconds, cores)
-                results[row.key, contestant.name].append(work)
+            for entry in plan.turns(row, round_):
+                outcome = await _measure(row, entry, plan.seconds, cores)
+                results[row.key, entry.contestant.name].append(outcome)
     return results
 
 
-async def _measure(
-    row: Row, contestant: Contestant, seconds: float, cores: Cores
-) -> Work:
-    with _serving(contestant, cores.server) as (process, port):
+async def _measure(row: Row, entry: Entry, seconds: float, cores: Cores) -> Measurement:
+    with serving(entry.contestant, entry.python, cores.server) as target:
         # The generator's own garbage is dealt with between the measurements.
         gc.collect()
         gc.disable()
         try:
-            return await row.measure(
-                port, contestant.procedure, seconds, lambda: cpu_seconds(process.pid)
-            )
+            async with asyncio.timeout(seconds + PATIENCE):
+                return await row.measure(target, seconds)
         except Exception as error:
-            error.add_note(f"while measuring {contestant.name}: {row.title}")
+            error.add_note(f"while measuring {entry.contestant.name}: {row.title}")
             raise
         finally:
             gc.enable()
             # One loop turn for connections that were dropped.
             await asyncio.sleep(0)
-
-
-@contextmanager
-def _serving(
-    contestant: Contestant, core: int | None
-) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    command = [sys.executable, "-m", contestant.server]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            if core is not None:
-                # Before it has other threads: they inherit the core.
-                os.sched_setaffinity(process.pid, {core})
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line:
-                raise RuntimeError(f"the server of {contestant.name} did not start")
-            yield process, int(line)
-        finally:
-            process.kill()

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
-import aiohttp_serverwamp
+from benchmarks.dialects import Dialect
+from benchmarks.dialects.socket_io import SOCKET_IO
+from benchmarks.dialects.wamp import WAMP
+from benchmarks.rows import CALL_ROWS, KEYS
 from benchmarks.servers import ADD, ADD_ASYNC
 
-__all__ = ["CONTESTANTS", "FLOOR", "Contestant", "versions"]
-
-CALL_ROWS = frozenset({"one", "many"})
-ALL_ROWS = CALL_ROWS | {"fan-out"}
+__all__ = ["CONTESTANTS", "FLOOR", "Contestant"]
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One line of the table in the rows it takes part in."""
+    """One line of the summary, one of each row it takes part in."""
 
     name: str
     #: The module whose process serves, and the procedure that adds.
     server: str
     procedure: str = ADD
-    rows: frozenset[str] = ALL_ROWS
-    #: The distribution that must be installed for it to take part; None: nothing.
-    needs: str | None = None
-
-    def is_installed(self) -> bool:
-        """Tell whether it can take part here."""
-        return self.needs is None or _version(self.needs) is not None
+    dialect: Dialect = WAMP
+    rows: frozenset[str] = frozenset(KEYS)
+    #: The distribution that serves, in the other environment; None: this project.
+    distribution: str | None = None
 
 
 FLOOR = Contestant("raw aiohttp (the floor)", "benchmarks.servers.raw")
@@ -41,21 +37,15 @@ CONTESTANTS = (
         procedure=ADD_ASYNC,
         rows=CALL_ROWS,
     ),
+    Contestant(
+        "serverwamp 2",
+        "benchmarks.servers.serverwamp_2",
+        distribution="serverwamp",
+    ),
+    Contestant(
+        "python-socketio",
+        "benchmarks.servers.socket_io",
+        dialect=SOCKET_IO,
+        distribution="python-socketio",
+    ),
 )
-
-
-def versions() -> str:
-    """Return the versions that the figures depend on."""
-    # The checkout is what is measured, whether or not it is installed.
-    found = [f"aiohttp-serverwamp {aiohttp_serverwamp.__version__}"]
-    names = ["aiohttp", "ujson", "msgspec"]
-    names += [each.needs for each in CONTESTANTS if each.needs]
-    found += [f"{name} {_version(name) or '(not installed)'}" for name in names]
-    return ", ".join(found)
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None

@@ -1,4 +1,4 @@
-"""Cores, CPU time of other processes, and what to say of the machine. Linux only."""
+"""Cores, what other processes use, and what to say of the machine. Linux only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Cores", "choose_cores", "cpu_seconds", "describe", "raise_file_limit"]
+__all__ = [
+    "Cores",
+    "choose_cores",
+    "cpu_seconds",
+    "describe",
+    "raise_file_limit",
+    "resident_bytes",
+]
 
 
 @dataclass(slots=True)
@@ -58,6 +65,12 @@ def cpu_seconds(pid: int) -> float:
         after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks = int(after_name[11]) + int(after_name[12])
         return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the memory of a process that is not swapped out (RSS)."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def describe() -> str:

@@ -1,62 +1,99 @@
-"""The table: medians, their spread and the ratio to the floor."""
+"""What is printed: a summary in ratios to the floor, and the details of each row.
+
+Costs and rates are medians over the rounds. A ratio is the median of the ratios within
+each round, so that a machine that slows down in between shifts both sides.
+"""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from statistics import median
 
 from benchmarks.compete import Plan, Results
 from benchmarks.contestants import FLOOR
-from benchmarks.rows import Row, Work
+from benchmarks.layout import columns
+from benchmarks.measurement import Measurement
+from benchmarks.rows import Row
 
-__all__ = ["table"]
+__all__ = ["details", "summary"]
 
-HEADINGS = ("", "µs CPU/op", "ops/s", "busy", "× floor", "(lowest–highest)")
+HEADINGS = ("", "cost/op", "ops/s", "busy", "× floor", "(lowest–highest)")
+#: Characters of a line in the headings of the summary.
+HEADING_WIDTH = 11
+#: Where a contestant takes no part, because its line above says the same.
+ABSENT = "–"
 
 
-def table(plan: Plan, results: Results) -> str:
-    """Return the table as text.
+def summary(plan: Plan, results: Results) -> str:
+    """Return a line for each contestant, a column for each row of the plan.
 
-    CPU and rate are medians over the rounds. The ratio is the median of the ratios
-    within each round, so that a machine that slows down in between shifts both sides.
+    The floor has its cost, the others their ratio to it.
+    """
+    headings = [
+        textwrap.wrap(row.title, HEADING_WIDTH, break_on_hyphens=False)
+        for row in plan.rows
+    ]
+    height = max(map(len, headings))
+    lines = [["times the floor", *[""] * len(headings)] for _ in range(height)]
+    for line in lines[:-1]:
+        line[0] = ""
+    for column, heading in enumerate(headings, 1):
+        for line, text in zip(lines[height - len(heading) :], heading, strict=True):
+            line[column] = text
+    for entry in plan.entries:
+        name = entry.contestant.name
+        cells = [_cell(row, results, name) for row in plan.rows]
+        lines.append([name, *cells])
+    return columns(lines)
+
+
+def _cell(row: Row, results: Results, name: str) -> str:
+    measured = results.get((row.key, name))
+    if measured is None:
+        return ABSENT
+    if name == FLOOR.name:
+        return _cost(row, measured)
+    return f"{median(_ratios(row, results, name)):.2f}"
+
+
+def details(plan: Plan, results: Results) -> str:
+    """Return the table of rows, a line for each contestant that takes part.
+
     Where the server was not busy all the time, the rate says little about it.
     """
     lines: list[tuple[str, ...]] = [HEADINGS]
     for row in plan.rows:
-        lines += [(row.title, *[""] * (len(HEADINGS) - 1)), *_lines(plan, row, results)]
-    widths = [
-        max(len(line[column]) for line in lines) for column in range(len(HEADINGS))
+        lines += [
+            (row.title, *[""] * (len(HEADINGS) - 1)),
+            *_row_lines(plan, row, results),
+        ]
+    return columns(lines)
+
+
+def _row_lines(plan: Plan, row: Row, results: Results) -> Iterator[tuple[str, ...]]:
+    for name in plan.names(row):
+        measured = results[row.key, name]
+        rates = [each.rate for each in measured if each.rate is not None]
+        busy = [each.busy for each in measured if each.busy is not None]
+        ratios = _ratios(row, results, name)
+        yield (
+            f"  {name}",
+            _cost(row, measured),
+            f"{median(rates):,.0f}" if rates else "",
+            f"{median(busy):.0%}" if busy else "",
+            f"{median(ratios):.2f}",
+            f"({min(ratios):.2f}–{max(ratios):.2f})",
+        )
+
+
+def _cost(row: Row, measured: list[Measurement]) -> str:
+    return f"{median(each.cost for each in measured):.1f} {row.unit}"
+
+
+def _ratios(row: Row, results: Results, name: str) -> list[float]:
+    floor = results[row.key, FLOOR.name]
+    return [
+        mine.cost / bare.cost
+        for mine, bare in zip(results[row.key, name], floor, strict=True)
     ]
-    return "\n".join(_laid_out(line, widths) for line in lines)
-
-
-def _lines(plan: Plan, row: Row, results: Results) -> Iterator[tuple[str, ...]]:
-    floor = results.get((row.key, FLOOR.name))
-    for contestant in plan.contestants:
-        works = results.get((row.key, contestant.name))
-        if works is None:
-            continue
-        costs = [_cost(work) for work in works]
-        rate = median([work.operations / work.seconds for work in works])
-        busy = median([work.cpu_seconds / work.seconds for work in works])
-        ratio, spread = "", ""
-        if floor is not None:
-            ratios = [
-                mine / _cost(bare) for mine, bare in zip(costs, floor, strict=True)
-            ]
-            ratio = f"{median(ratios):.2f}"
-            spread = f"({min(ratios):.2f}–{max(ratios):.2f})"
-        name = f"  {contestant.name}"
-        cost = f"{median(costs):.1f}"
-        yield (name, cost, f"{rate:,.0f}", f"{busy:.0%}", ratio, spread)
-
-
-def _cost(work: Work) -> float:
-    return work.cpu_seconds / work.operations * 1e6
-
-
-def _laid_out(line: tuple[str, ...], widths: list[int]) -> str:
-    first, *others = line
-    cells = [first.ljust(widths[0])]
-    cells += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-    return "  ".join(cells).rstrip()

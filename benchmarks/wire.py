@@ -1,22 +1,28 @@
 """A WebSocket client that costs next to nothing: the server is what is measured.
 
-It masks with zero (RFC 6455 leaves the key to the client), never decodes JSON by itself
-and answers everything that one read brought with one write.
+It masks with zero (RFC 6455 leaves the key to the client), never decodes a message and
+answers everything that one read brought with one write. What the messages say is the
+business of `dialects`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import os
+import socket
+import struct
+from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from dataclasses import dataclass
+from typing import Protocol, cast
 
-__all__ = ["Client", "connect", "frame", "read_frames"]
+__all__ = ["Client", "Opening", "connect", "frame", "read_frames"]
 
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
-SUBPROTOCOL = "wamp.2.json"
+NORMAL_CLOSURE = (1000).to_bytes(2, "big")
+#: On, after no time (socket(7)): a closed socket is gone at once.
+NO_LINGERING = struct.pack("ii", 1, 0)
 #: Seconds after which an answer is not expected any more.
 PATIENCE = 30.0
 
@@ -59,6 +65,16 @@ def read_frames(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
     return frames, data[at:]
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a client asks for in its upgrade request."""
+
+    path: str
+    subprotocol: str | None = None
+    #: A message that the server may send at any time, and the answer it wants.
+    heartbeat: tuple[bytes, bytes] | None = None
+
+
 class Receiver(Protocol):
     """What takes the messages of a connection."""
 
@@ -67,14 +83,23 @@ class Receiver(Protocol):
 
 
 class Client(asyncio.Protocol):
-    """One connection. `receiver` takes messages; `ask` takes the next one instead."""
+    """One connection. `receiver` takes its messages; without one, they wait for `next`.
 
-    def __init__(self) -> None:
+    It leaves no socket in TIME_WAIT: a few rounds of joining would use up the machine's
+    ephemeral ports, and the next server would get none to listen on.
+    """
+
+    def __init__(self, opening: Opening) -> None:
+        loop = asyncio.get_running_loop()
         self.receiver: Receiver | None = None
-        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._answer: asyncio.Future[bytes] | None = None
+        self._opening = opening
+        self._opened: asyncio.Future[None] = loop.create_future()
+        self._lost: asyncio.Future[None] = loop.create_future()
+        self._next: asyncio.Future[bytes] | None = None
+        self._unread: deque[bytes] = deque()
         self._rest = b""
         self._failed: Callable[[Exception], object] | None = None
+        self._leaving = False
         self._transport: asyncio.Transport | None = None
         self._next_id = 0
 
@@ -83,14 +108,22 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the upgrade request."""
         self._transport = cast("asyncio.Transport", transport)
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING
+        )
         host, port = transport.get_extra_info("peername")[:2]
         key = base64.b64encode(os.urandom(16)).decode()
-        self._transport.write(
-            f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
-            f"Sec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n".encode()
-        )
+        lines = [
+            f"GET {self._opening.path} HTTP/1.1",
+            f"Host: {host}:{port}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Key: {key}",
+            "Sec-WebSocket-Version: 13",
+        ]
+        if self._opening.subprotocol is not None:
+            lines.append(f"Sec-WebSocket-Protocol: {self._opening.subprotocol}")
+        self._transport.write("\r\n".join([*lines, "", ""]).encode())
 
     def data_received(self, data: bytes) -> None:
         """Split what came, hand it on, and write what comes back in one piece."""
@@ -99,17 +132,20 @@ class Client(asyncio.Protocol):
             return
         frames, self._rest = read_frames(self._rest)
         messages = [payload for opcode, payload in frames if opcode == TEXT]
+        if messages:
+            self._take(messages)
         for opcode, payload in frames:
             if opcode == PING:
                 self.write(frame(payload, PONG))
-            elif opcode == CLOSE:
+            elif opcode == CLOSE and not self._leaving:
                 self._fail(ConnectionError(f"the server closed: {payload!r}"))
-        if messages:
-            self._take(messages)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whoever waits."""
-        self._fail(exc or ConnectionError("the server dropped the connection"))
+        if not self._lost.done():
+            self._lost.set_result(None)
+        if not self._leaving:
+            self._fail(exc or ConnectionError("the server dropped the connection"))
 
     def _upgraded(self) -> bool:
         head, separator, rest = self._rest.partition(b"\r\n\r\n")
@@ -123,21 +159,27 @@ class Client(asyncio.Protocol):
         return False
 
     def _take(self, messages: list[bytes]) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(messages.pop(0))
-        if messages and self.receiver is not None:
-            answer = self.receiver(messages)
+        heartbeat = self._opening.heartbeat
+        if heartbeat is not None and heartbeat[0] in messages:
+            messages = [each for each in messages if each != heartbeat[0]]
+            self.write(frame(heartbeat[1]))
+        if self.receiver is not None:
+            answer = self.receiver(messages) if messages else None
             if answer:
                 self.write(answer)
+            return
+        self._unread.extend(messages)
+        if self._unread and self._next is not None and not self._next.done():
+            self._next.set_result(self._unread.popleft())
 
     def _fail(self, error: Exception) -> None:
-        for waiting in (self._opened, self._answer):
+        for waiting in (self._opened, self._next):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(error)
         if self._failed is not None:
             self._failed(error)
 
-    # --- For the rows -----------------------------------------------------------------
+    # --- For the dialects and the rows ------------------------------------------------
 
     async def opened(self) -> None:
         """Wait for the end of the upgrade."""
@@ -153,30 +195,43 @@ class Client(asyncio.Protocol):
         self._transport.write(data)
 
     def request_id(self) -> int:
-        """Return the next request id of this session."""
+        """Return the next request id of this connection."""
         self._next_id += 1
         return self._next_id
 
-    async def ask(self, message: list[Any]) -> list[Any]:
-        """Send one message and return the next one from the server."""
-        self._answer = asyncio.get_running_loop().create_future()
-        self.write(frame(json.dumps(message).encode()))
+    async def next(self) -> bytes:
+        """Return the next message from the server."""
+        if self._unread:
+            return self._unread.popleft()
+        self._next = asyncio.get_running_loop().create_future()
         try:
-            answer = await asyncio.wait_for(self._answer, PATIENCE)
+            return await asyncio.wait_for(self._next, PATIENCE)
         finally:
-            self._answer = None
-        return cast("list[Any]", json.loads(answer))
+            self._next = None
+
+    async def ask(self, message: bytes) -> bytes:
+        """Send one message and return the next one from the server."""
+        self.write(frame(message))
+        return await self.next()
+
+    async def close(self) -> None:
+        """Close as RFC 6455 wants it: a close frame each, then the server hangs up."""
+        self._leaving = True
+        if not self._lost.done():
+            self.write(frame(NORMAL_CLOSURE, CLOSE))
+            await asyncio.wait_for(self._lost, PATIENCE)
 
     def drop(self) -> None:
         """Close the connection without ceremony."""
         self._failed = None
+        self._leaving = True
         if self._transport is not None:
             self._transport.abort()
 
 
-async def connect(port: int) -> Client:
-    """Open a connection to ``ws://127.0.0.1:<port>/ws``."""
+async def connect(port: int, opening: Opening) -> Client:
+    """Open a WebSocket on ``127.0.0.1:<port>``."""
     loop = asyncio.get_running_loop()
-    _, client = await loop.create_connection(Client, "127.0.0.1", port)
+    _, client = await loop.create_connection(lambda: Client(opening), "127.0.0.1", port)
     await client.opened()
     return client

@@ -1,8 +1,12 @@
 """The contestants' servers, each a process: ``python -m benchmarks.servers.<module>``.
 
-A server prints its port as the only line of its output, then serves WAMP's JSON
-messages under ``/ws`` until it is ended: a procedure that adds two integers, one that
-publishes EVENT to TOPIC.
+A server prints its port as the only line of its output, then serves until it is ended:
+a procedure that adds two integers, and one that publishes EVENT to the subscribers of
+TOPIC as often as its argument says, and returns nothing. Each is written as the
+documentation of its library would have it, with that library's defaults.
+
+This module is imported in the other contestants' environment as well, where there is
+aiohttp and nothing of ours.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import asyncio
 
 from aiohttp import web
 
-__all__ = ["ADD", "ADD_ASYNC", "EVENT", "PUBLISH", "REALM", "TOPIC", "run"]
+__all__ = ["ADD", "ADD_ASYNC", "EVENT", "PUBLISH", "REALM", "SUBSCRIBE", "TOPIC", "run"]
 
 REALM = "bench"
 ADD = "bench.add"
@@ -19,6 +23,8 @@ ADD = "bench.add"
 ADD_ASYNC = "bench.add_async"
 PUBLISH = "bench.publish"
 TOPIC = "bench.topic"
+#: For a protocol that has no such message of its own.
+SUBSCRIBE = "bench.subscribe"
 EVENT = {"article": "sku-1", "left": 3, "text": "a line of text of an ordinary length"}
 
 

@@ -27,9 +27,10 @@ async def add_async(a: int, b: int) -> int:
 
 
 @api.route(PUBLISH)
-def publish(session: serverwamp.Session) -> None:
-    """Publish one event to all subscribers."""
-    session.realm.publish(TOPIC, EVENT)
+def publish(times: int, session: serverwamp.Session) -> None:
+    """Publish the event so many times to all subscribers."""
+    for _ in range(times):
+        session.realm.publish(TOPIC, EVENT)
 
 
 def make_app() -> web.Application:

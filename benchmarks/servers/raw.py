@@ -1,8 +1,8 @@
 """The floor: what the same work costs in a bare, hand-written aiohttp handler.
 
 It decodes each text frame with ujson, builds a RESULT-shaped list, encodes and sends
-it. For the fan-out it encodes once and calls ``send_str`` on each socket. No routing,
-no validation, no limits.
+it. For the fan-out it encodes each publication once and calls ``send_str`` on each
+socket. No routing, no validation, no limits.
 """
 
 from __future__ import annotations
@@ -44,18 +44,21 @@ async def _answer(
         a, b = message[4]
         return [50, message[1], {}, [a + b]]
     if message[0] == 48:
-        await _publish(subscribers)
+        await _publish(subscribers, message[4][0])
         return [50, message[1], {}]
     if message[0] == 32:
         subscribers.add(ws)
         return [33, message[1], 1]
+    if message[0] == 6:
+        return [6, {}, "wamp.close.goodbye_and_out"]
     return [2, 1, {"roles": {"broker": {}, "dealer": {}}}]
 
 
-async def _publish(subscribers: set[web.WebSocketResponse]) -> None:
-    event = ujson.dumps([36, 1, 1, {}, [EVENT]])
-    for subscriber in subscribers:
-        await subscriber.send_str(event)
+async def _publish(subscribers: set[web.WebSocketResponse], times: int) -> None:
+    for publication in range(times):
+        event = ujson.dumps([36, 1, publication, {}, [EVENT]])
+        for subscriber in subscribers:
+            await subscriber.send_str(event)
 
 
 def make_app() -> web.Application:
