@@ -19,6 +19,8 @@ from benchmarks.rows import KEYS, all_rows
 
 __all__ = ["main"]
 
+#: What the load average is compared with: the generator, and a server most of the time.
+ALONE = " (with the machine to itself: below 2)"
 DISTRIBUTIONS = ("serverwamp", "python-socketio", "aiohttp")
 
 
@@ -39,10 +41,11 @@ def main(arguments: list[str] | None = None) -> None:
         print("WARNING: --quick shows that it works; its figures say little")
     for warning in [*cores.warnings, *absences]:
         print(f"WARNING: {warning}")
-    sys.stdout.flush()
+    print(f"load average at the start: {machine.load_average():.1f}", flush=True)
     results = asyncio.run(compete(plan, cores, _tell))
     print(f"\n{summary(plan, results)}")
     print(f"\n{details(plan, results)}")
+    print(f"\nload average at the end: {machine.load_average():.1f}{ALONE}")
     # Once more, where whoever reads the table sees it.
     for absence in absences:
         print(f"\n*** {absence} ***")

@@ -14,6 +14,7 @@ __all__ = [
     "choose_cores",
     "cpu_seconds",
     "describe",
+    "load_average",
     "raise_file_limit",
     "resident_bytes",
 ]
@@ -38,19 +39,15 @@ def choose_cores() -> Cores:
             reason = "only one core may be used"
         else:
             os.sched_setaffinity(0, {available[-1]})
-            return Cores(available[0], available[-1], _busy(len(available)))
+            return Cores(available[0], available[-1])
     except (AttributeError, OSError) as error:
         reason = str(error)
     return Cores(warnings=[f"cores could not be pinned: {reason}; ratios are noisy"])
 
 
-def _busy(cores: int) -> list[str]:
-    load = os.getloadavg()[0]
-    if load < 0.5:
-        return []
-    return [
-        f"the machine was busy at the start: load average {load:.1f} on {cores} cores"
-    ]
+def load_average() -> float:
+    """Return how many processes ran or wanted to, over the last minute."""
+    return os.getloadavg()[0]
 
 
 def cpu_seconds(pid: int) -> float:

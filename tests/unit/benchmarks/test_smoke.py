@@ -24,9 +24,10 @@ def test_a_quick_run_prints_both_tables_and_says_loudly_who_is_missing() -> None
     )
     # then
     assert run.returncode == 0, run.stderr
-    head, summary, details, *absences = run.stdout.rstrip("\n").split("\n\n")
+    head, summary, details, load, *absences = run.stdout.rstrip("\n").split("\n\n")
     assert "aiohttp-serverwamp " in head
     assert "WARNING: --quick" in head
+    assert load.startswith("load average at the end")
     assert len(absences) == 2
     for name, absence in zip(["serverwamp", "python-socketio"], absences, strict=True):
         assert f"WITHOUT {name}" in absence
