@@ -30,22 +30,23 @@ def summary(plan: Plan, results: Results) -> str:
 
     The floor has its cost, the others their ratio to it.
     """
-    headings = [
-        textwrap.wrap(row.title, HEADING_WIDTH, break_on_hyphens=False)
-        for row in plan.rows
-    ]
-    height = max(map(len, headings))
-    lines = [["times the floor", *[""] * len(headings)] for _ in range(height)]
-    for line in lines[:-1]:
-        line[0] = ""
-    for column, heading in enumerate(headings, 1):
-        for line, text in zip(lines[height - len(heading) :], heading, strict=True):
-            line[column] = text
+    lines = _headings(["times the floor", *[row.title for row in plan.rows]])
     for entry in plan.entries:
         name = entry.contestant.name
-        cells = [_cell(row, results, name) for row in plan.rows]
-        lines.append([name, *cells])
+        lines.append((name, *[_cell(row, results, name) for row in plan.rows]))
     return columns(lines)
+
+
+def _headings(titles: list[str]) -> list[tuple[str, ...]]:
+    # The first column is as wide as the names of the contestants anyway.
+    wrapped = [titles[:1], *map(_wrapped, titles[1:])]
+    height = max(map(len, wrapped))
+    padded = [[""] * (height - len(heading)) + heading for heading in wrapped]
+    return list(zip(*padded, strict=True))
+
+
+def _wrapped(title: str) -> list[str]:
+    return textwrap.wrap(title, HEADING_WIDTH, break_on_hyphens=False)
 
 
 def _cell(row: Row, results: Results, name: str) -> str:
