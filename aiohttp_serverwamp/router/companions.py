@@ -13,15 +13,18 @@ __all__ = ["Companions"]
 class Companions:
     """What one session has to end, by keys; those of subscriptions are their ids."""
 
-    __slots__ = ("_lives",)
+    __slots__ = ("_last_key", "_lives")
 
     def __init__(self) -> None:
+        # Ids of subscriptions are positive; the other keys are not.
+        self._last_key = 0
         self._lives: dict[int, EndedLife] = {}
 
     def keep(self, life: EndedLife, subscription: int | None = None) -> int:
         """Keep `life` until its subscription, or the session, ends; return its key."""
-        # Ids of subscriptions are positive.
-        key = min([0, *self._lives]) - 1 if subscription is None else subscription
+        key = subscription
+        if key is None:
+            key = self._last_key = self._last_key - 1
         self._lives[key] = life
         return key
 

@@ -91,7 +91,6 @@ class RouterSession(Peer):
     """One client's wire peer, from the opening of its connection to its end."""
 
     __slots__ = (
-        "_again",
         "_codec",
         "_farewell",
         "_handshake",
@@ -130,11 +129,9 @@ class RouterSession(Peer):
         self.tasks = tasks
         #: Called once with a close code and reason when the connection is to be closed.
         self.on_closing = on_closing
-        self.state = State.CLOSED
+        self.state = State.BETWEEN if again else State.CLOSED
         #: Whether the client has said GOODBYE, and may join again on its connection.
         self.left = False
-        # It has been here before: it owes nobody another HELLO.
-        self._again = again
         # What its client was told in a GOODBYE of this side.
         self._farewell = uris.GOODBYE_AND_OUT
         self.realm: JoinableRealm | None = None
@@ -164,10 +161,6 @@ class RouterSession(Peer):
     def joined(self) -> bool:
         """Whether the client is a member of its realm now."""
         return self.state is State.ESTABLISHED
-
-    @property
-    def _awaits_another_hello(self) -> bool:
-        return self._again and self.state is State.CLOSED
 
     def public(self) -> Any:
         """Return the public Session, made on first use."""
@@ -208,7 +201,7 @@ class RouterSession(Peer):
         kind = type(message)
         handler = HANDLERS[self.state].get(kind)
         if handler is None:
-            if self._awaits_another_hello:
+            if self.state is State.BETWEEN:
                 return  # it was meant for the session before
             raise ProtocolViolation(
                 f"{kind.__name__.upper()} received while {self.state.value}"
@@ -486,7 +479,7 @@ class RouterSession(Peer):
         self.view = None
 
     def _no_hello(self) -> None:
-        if self.state is State.CLOSED and self._again:
+        if self.state is State.BETWEEN:
             self._end_farewell()  # it has taken its leave, and that is all
         elif self.state is State.CLOSED:
             self._abort(
@@ -495,7 +488,7 @@ class RouterSession(Peer):
 
     def _turn_away(self, reason: str, message: str, code: int) -> None:
         """End what has not become a session, by ABORT where one was expected."""
-        if self._awaits_another_hello:
+        if self.state is State.BETWEEN:
             self._end(code, reason)  # the client has taken its leave (REQ-SES-014)
         else:
             self._abort(reason, message, code)
@@ -546,11 +539,16 @@ def _discard(data: bytes) -> None:
 
 
 #: What each state admits, and what handles it. What is missing is a protocol violation;
-#: while shutting down and after the end it is ignored (specification, 1.4).
+#: between two sessions, while shutting down and after the end it is ignored
+#: (specification, 1.4).
 HANDLERS: Final[
     dict[State, dict[type[Message], Callable[[RouterSession, Any], None]]]
 ] = {
     State.CLOSED: {
+        Hello: RouterSession.on_hello,
+        Abort: RouterSession.on_abort,
+    },
+    State.BETWEEN: {
         Hello: RouterSession.on_hello,
         Abort: RouterSession.on_abort,
     },

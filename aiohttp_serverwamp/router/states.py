@@ -21,6 +21,8 @@ class State(Enum):
     AUTHENTICATING = "authenticating"
     #: WELCOME sent.
     ESTABLISHED = "joined"
+    #: The client has said GOODBYE, and may say HELLO again.
+    BETWEEN = "between two sessions"
     #: GOODBYE sent first; only the reply matters.
     SHUTTING_DOWN = "shutting down"
     #: Over; the connection is being closed and nothing it still brings is looked at.

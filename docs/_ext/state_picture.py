@@ -35,8 +35,8 @@ RECEIVED: Final[Steps] = {
     State.CLOSED: {Hello: State.ESTABLISHING, Abort: State.ENDED},
     State.ESTABLISHING: {Abort: State.ENDED},
     State.AUTHENTICATING: {Authenticate: State.ESTABLISHING, Abort: State.ENDED},
-    # The connection is free for another session.
-    State.ESTABLISHED: {Goodbye: State.CLOSED, Abort: State.ENDED},
+    State.ESTABLISHED: {Goodbye: State.BETWEEN, Abort: State.ENDED},
+    State.BETWEEN: {Hello: State.ESTABLISHING, Abort: State.ENDED},
     State.SHUTTING_DOWN: {Goodbye: State.ENDED, Abort: State.ENDED},
     State.ENDED: {},
 }
@@ -50,15 +50,16 @@ SENT: Final[Steps] = {
     },
     State.AUTHENTICATING: {Abort: State.ENDED},
     State.ESTABLISHED: {Goodbye: State.SHUTTING_DOWN, Abort: State.ENDED},
+    State.BETWEEN: {Abort: State.ENDED},
     State.SHUTTING_DOWN: {},
     State.ENDED: {},
 }
 
-WIDTH: Final = 540
-LEFT, RIGHT = 90, 390
-RAIL_RIGHT: Final = 520
+WIDTH: Final = 574
+LEFT, RIGHT = 124, 424
+RAIL_RIGHT: Final = 554
 #: The ways past several boxes, the shortest nearest to them.
-RAILS_LEFT: Final = (56, 22)
+RAILS_LEFT: Final = (90, 56, 22)
 LINE: Final = 20
 GAP: Final = 62
 

@@ -64,6 +64,9 @@ class Stage:
             self._join()
         if state is State.SHUTTING_DOWN:
             self.hear(Goodbye)
+        elif state is State.BETWEEN:
+            self.client.send(SPOKEN[Goodbye])
+            self.client.received()
         elif state is State.ENDED:
             self.client.send(SPOKEN[Abort])
 
