@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.session import RouterSession
 
 __all__ = ["Realm"]
+
+logger = logging.getLogger("aiohttp_serverwamp.realm")
 
 
 class Realm(RealmMethods):
@@ -223,6 +226,18 @@ class Realm(RealmMethods):
             # Not only our own: the constructor of a service may raise anything.
             self.stop()
             raise
+        self._warn_of_idle_default_args(self._installation.idle_default_args)
+
+    def _warn_of_idle_default_args(self, names: set[str]) -> None:
+        if not (self._routes or self._subscriptions or self._life_functions):
+            return  # what takes them may come later
+        for name in sorted(names):
+            logger.warning(
+                "%r: no handler has a parameter %r, which set_default_arg() supplies; "
+                "a parameter of another name is the caller's to fill",
+                self,
+                name,
+            )
 
     def stop(self) -> None:
         """Be set up only, as before `start`."""

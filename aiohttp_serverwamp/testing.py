@@ -206,12 +206,24 @@ class WAMPClient:
     # --- Messages -----------------------------------------------------------------
 
     async def send(self, message: Sequence[Any]) -> None:
-        """Send a message as it stands, the code first."""
+        """Send a message as it stands, the code first.
+
+        Raises `ConnectionClosed` when there is nobody to send it to.
+        """
         data = self._serializer.encode([*message])
-        if self._serializer.binary:
-            await self.ws.send_bytes(data)
-        else:
-            await self.ws.send_str(data.decode())
+        try:
+            if self._serializer.binary:
+                await self.ws.send_bytes(data)
+            else:
+                await self.ws.send_str(data.decode())
+        except ConnectionResetError:
+            raise self._closed() from None
+
+    def _closed(self) -> ConnectionClosed:
+        code = self.ws.close_code
+        said = "" if self.ended is None else f" after {self.ended}"
+        closed = "" if code is None else f", close code {code}"
+        return ConnectionClosed(f"the connection is closed{said}{closed}")
 
     async def receive(self) -> list[Any]:
         """Wait for the next message that nothing else waits for.
@@ -395,7 +407,7 @@ class WAMPClient:
 
     def _fail_all(self) -> None:
         for request in self._requests.values():
-            request.fail(ConnectionClosed("no answer came"))
+            request.fail(self._closed())
         self._requests.clear()
 
     def _take(self, message: list[Any]) -> None:

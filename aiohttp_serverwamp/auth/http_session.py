@@ -77,6 +77,12 @@ class HTTPSessionAuthenticator:
             authprovider=self.authprovider,
         )
 
+    def authid_of(self, session: _HasHTTPSession) -> str | None:
+        """Return who the HTTP session names, where `load` has not said it."""
+        value = (session.http_session or {}).get(self.key)
+        named = isinstance(value, str | int) and not isinstance(value, bool)
+        return str(value) if named else None
+
     def _authid(self, value: object) -> str:
         # A flag such as True would give every user the same authid, and the text of a
         # container is no stable name; neither is shown here, as it may be private.
@@ -115,8 +121,8 @@ def session_authenticator(
     falsy value is no identity: the next authenticator is asked.
 
     ``load(value)``, sync or async, replaces that: it returns an `Identity`, any other
-    truthy value (which becomes ``session.identity``), or None for a user who does not
-    exist any more.
+    truthy value (which becomes ``session.identity``, and the authid stays what it is),
+    or None for a user who does not exist any more.
 
     With `csrf` the cookie alone is not enough: the client has to bring the CSRF token
     of its page as well, see `Application.csrf_token`.

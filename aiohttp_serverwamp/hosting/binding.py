@@ -53,6 +53,7 @@ class Binding:
         "_var_keyword",
         "_var_positional",
         "needs_task",
+        "supplied",
     )
 
     #: Whether a factory of the realm's default args has to run, which may wait.
@@ -60,6 +61,8 @@ class Binding:
 
     def __init__(self, plan: BindingPlan, *, camel_snake: bool = False) -> None:
         self._camel_snake = camel_snake
+        #: The default args that the handler takes, by name.
+        self.supplied = frozenset(plan.supplied)
         #: Defaults and constants of the positional parameters, in order.
         self._values = plan.values
         self._keyword_values = plan.keyword_values
@@ -135,7 +138,9 @@ class Binding:
                 values[index] = value
         if kwargs:
             if self._camel_snake:
-                kwargs = snake_case_keywords(kwargs, self._by_keyword)
+                kwargs = snake_case_keywords(
+                    kwargs, self._by_keyword, others=self._var_keyword is not None
+                )
             self._bind_keywords(len(args), kwargs, values, keywords)
         if len(args) < self._required_positional or self._required_keywords:
             self._check_missing(values, keywords)
@@ -211,6 +216,7 @@ class WholeBinding:
     __slots__ = ("_takes",)
 
     needs_task = False
+    supplied: frozenset[str] = frozenset()
 
     def __init__(self, takes: Callable[[Any], Sequence[Any]]) -> None:
         self._takes = takes

@@ -91,6 +91,7 @@ class BindingPlan:
         self.injected_keywords: list[tuple[str, Getter]] = []
         self.factories: list[tuple[int | str, Callable[[], Any]]] = []
         self.reserved: set[str] = set()
+        self.supplied: set[str] = set()
         self.parameters: list[CallParameter] = []
         self.var_positional: CallParameter | None = None
         self.var_keyword: CallParameter | None = None
@@ -142,6 +143,7 @@ class BindingPlan:
     def _supply(self, parameter: inspect.Parameter, default: DefaultArg) -> None:
         name = parameter.name
         self.reserved.add(name)
+        self.supplied.add(name)
         by_position = parameter.kind in _POSITIONAL
         if default.factory is not None:
             target = len(self.values) - 1 if by_position else name

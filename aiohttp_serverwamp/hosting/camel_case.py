@@ -22,15 +22,19 @@ def snake_case(name: str) -> str:
 
 
 def snake_case_keywords(
-    kwargs: Mapping[str, Any], known: Container[str]
+    kwargs: Mapping[str, Any], known: Container[str], *, others: bool = True
 ) -> dict[str, Any]:
     """Return the arguments under snake_case names; those in `known` keep theirs.
 
-    Raises `InvalidArgument` for one that is given in both spellings.
+    Without `others` only those are respelled that are known then, so that what is said
+    of the rest is in the caller's words. Raises `InvalidArgument` for one that is given
+    in both spellings.
     """
     renamed: dict[str, Any] = {}
     for name, value in kwargs.items():
         spelled = name if name in known else snake_case(name)
+        if not others and spelled not in known:
+            spelled = name
         if spelled in renamed:
             raise InvalidArgument(
                 f"parameter {quoted(spelled)}: given twice, in two spellings"

@@ -47,6 +47,12 @@ class Installation:
         self._camel_snake = camel_snake
         #: The instances of class-based services.
         self._services: dict[Service, Any] = {}
+        self._taken: set[str] = set()
+
+    @property
+    def idle_default_args(self) -> set[str]:
+        """The names of default args that no handler takes."""
+        return self._default_args.keys() - self._taken
 
     def take_up(
         self, routes: Iterable[Route], subscriptions: Iterable[HostedSubscription]
@@ -68,6 +74,7 @@ class Installation:
         binding = compile_life_handler(
             function, self._local.runtime, self._default_args, whole=whole
         )
+        self._taken |= binding.supplied
         return LifeHandler(function, binding)
 
     def _prepare(self, route: Route) -> Callable[[], None]:
@@ -86,6 +93,7 @@ class Installation:
             whole=route.whole,
             camel_snake=self._camel_snake,
         )
+        self._taken |= binding.supplied
         procedure = HostedProcedure(route, binding)
         dealer, uri = self._router.dealer, route.uri
         if not isinstance(uri, str):
@@ -128,6 +136,7 @@ class Installation:
         binding = compile_event_handler(
             route.handler, self._default_args, camel_snake=self._camel_snake
         )
+        self._taken |= binding.supplied
         handler = EventHandler(route, binding)
 
         def act() -> None:
@@ -142,5 +151,6 @@ class Installation:
         service = handler.service
         if service not in self._services:
             self._services[service] = service.build(self._default_args)
+            self._taken |= service.taken(self._default_args)
         method: Callable[..., Any] = getattr(self._services[service], handler.name)
         return method

@@ -165,6 +165,12 @@ class Service:
                 kwargs[parameter.name] = self._value(parameter.name, default)
         return self._target(*args, **kwargs)
 
+    def taken(self, default_args: Mapping[str, DefaultArg]) -> set[str]:
+        """Return the names of the default args that building it takes."""
+        if not inspect.isclass(self._target):
+            return set()
+        return default_args.keys() & read_signature(self._target).parameters.keys()
+
     def _check_optional(self, parameter: inspect.Parameter) -> None:
         if parameter.default is parameter.empty:
             raise ConfigurationError(

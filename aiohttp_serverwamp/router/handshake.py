@@ -208,11 +208,19 @@ class Handshake:
             self._try_transport()
             return
         anybody = Identity(
-            self._session.host.new_authid(),
+            self._named_by(authenticator) or self._session.host.new_authid(),
             authprovider=getattr(authenticator, "authprovider", "dynamic"),
         )
         method = getattr(authenticator, "authmethod", "transport")
         self._accept(identity, method, anybody)
+
+    def _named_by(self, authenticator: Any) -> str | None:
+        """Return the authid of a client whose identity is the application's own."""
+        authid_of = getattr(authenticator, "authid_of", None)
+        if authid_of is None:
+            return None
+        authid: str | None = authid_of(self._session.public())
+        return authid
 
     # --- Challenge methods, in the client's order of preference -------------------
 

@@ -42,7 +42,7 @@ from aiohttp_serverwamp.messages import (
 from aiohttp_serverwamp.router.authorization import Verdict
 from aiohttp_serverwamp.router.decisions import Decision, decision_from
 from aiohttp_serverwamp.router.permission_rules import Action
-from aiohttp_serverwamp.uris import Match
+from aiohttp_serverwamp.uris import Match, shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.router.session import RouterSession
@@ -65,7 +65,7 @@ def publish(session: RouterSession, message: Publish) -> None:
     session.router.broker.check_publish(session, message)
     verdict = _verdict(session, Action.PUBLISH, message.topic)
     if verdict is not Verdict.ALLOWED:
-        raise _not_authorized(Action.PUBLISH)
+        raise _not_authorized(session, Action.PUBLISH, message.topic)
     _authorize(session, message, Action.PUBLISH, message.topic, _publish)
 
 
@@ -88,7 +88,7 @@ def subscribe(session: RouterSession, message: Subscribe) -> None:
     match = message.options.get("match", Match.EXACT)
     session.router.broker.check_topic(message.topic, match)
     if not may_subscribe(session, message.topic, match):
-        raise _not_authorized(Action.SUBSCRIBE)
+        raise _not_authorized(session, Action.SUBSCRIBE, message.topic)
     _authorize(session, message, Action.SUBSCRIBE, message.topic, _subscribe, match)
 
 
@@ -142,7 +142,7 @@ def register(session: RouterSession, message: Register) -> None:
     match = message.options.get("match", Match.EXACT)
     verdict = _verdict(session, Action.REGISTER, message.procedure, match)
     if verdict not in (Verdict.ALLOWED, Verdict.ALLOWED_OWN):
-        raise _not_authorized(Action.REGISTER)
+        raise _not_authorized(session, Action.REGISTER, message.procedure)
     own = verdict is Verdict.ALLOWED_OWN
     perform = partial(_register, own=own)
     _authorize(session, message, Action.REGISTER, message.procedure, perform, match)
@@ -170,7 +170,7 @@ def call(session: RouterSession, message: Call) -> None:
         _check_fallback(session, message.procedure)
     elif verdict is not Verdict.ALLOWED:
         session.router.dealer.check_procedure(message.procedure)
-        raise _not_authorized(Action.CALL)
+        raise _not_authorized(session, Action.CALL, message.procedure)
     _authorize(session, message, Action.CALL, message.procedure, _call)
 
 
@@ -187,7 +187,7 @@ def _check_fallback(session: RouterSession, procedure: str) -> None:
     if registration is None or not registration.trusted:
         raise NoSuchProcedure(f"no procedure {procedure} is registered")
     if registration.roles is not None and session.authrole not in registration.roles:
-        raise _not_authorized(Action.CALL)
+        raise _not_authorized(session, Action.CALL, procedure)
 
 
 # --- Answers and cancelling: handled at once --------------------------------------
@@ -248,8 +248,20 @@ def _verdict(
     return session.router.permissions.decide(session.authrole, action, uri, match)
 
 
-def _not_authorized(action: Action) -> NotAuthorized:
-    return NotAuthorized(f"not authorized to {action} here")
+def _not_authorized(
+    session: RouterSession, action: Action, uri: str, by: str = "no rule allows it"
+) -> NotAuthorized:
+    """Return the refusal, and tell the log what a developer would look for."""
+    logger.debug(
+        "session %s: role %r may not %s %s: %s (see Realm.permit, and roles= and "
+        "publish= of routes)",
+        session.id,
+        session.authrole,
+        action,
+        shown(uri),
+        by,
+    )
+    return NotAuthorized(f"not authorized to {action} {uri}")
 
 
 def _authorize(
@@ -268,7 +280,7 @@ def _authorize(
     decisions = session.router.decisions.of(session)
     known = decisions.get(action, uri, match)
     if known is not None:
-        _decided(session, message, action, perform, known)
+        _decided(session, message, action, uri, perform, known)
         return
 
     def answered(answer: Any, failure: Exception | None) -> None:
@@ -279,7 +291,7 @@ def _authorize(
         except TypeError as wrong:
             raise _authorizer_failed(session, wrong) from wrong
         decisions.put(action, uri, match, decision)
-        _decided(session, message, action, perform, decision)
+        _decided(session, message, action, uri, perform, decision)
 
     try:
         answer = authorizer(session.public(), action, uri, message.options)
@@ -295,11 +307,12 @@ def _decided(
     session: RouterSession,
     message: M,
     action: Action,
+    uri: str,
     perform: Perform[M],
     decision: Decision,
 ) -> None:
     if not decision.allow:
-        raise _not_authorized(action)
+        raise _not_authorized(session, action, uri, "the authorizer denies it")
     perform(session, message, decision)
 
 

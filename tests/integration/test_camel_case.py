@@ -70,3 +70,16 @@ async def test_a_respelled_keyword_does_not_override_what_is_injected() -> None:
         assert await client.call("spend") == "ours"
         with pytest.raises(InvalidArgument, match="user_store"):
             await client.call("spend", userStore="mine")
+
+
+async def test_what_is_unknown_is_named_as_the_caller_spells_it() -> None:
+    api = serverwamp.RPCRouteSet()
+
+    @api.route("order")
+    async def order(item_id: int) -> int:
+        return item_id
+
+    realm = serverwamp.Realm("r", camel_snake_conversion=True)
+    async with site(api, realm=realm) as served, served.client() as client:
+        with pytest.raises(InvalidArgument, match="'itemIdd': unknown"):
+            await client.call("order", itemIdd=1)

@@ -16,6 +16,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import Identity, Session, SessionRejected, session_authenticator
+from aiohttp_serverwamp.errors import NotAuthorized
 from aiohttp_serverwamp.testing import (
     JoinRejected,
     WAMPClient,
@@ -517,3 +518,51 @@ async def test_another_browser_of_the_test_client_has_cookies_of_its_own(
         with pytest.raises(serverwamp.ConfigurationError, match="what serving"):
             async with another_browser(unknown):
                 pass
+
+
+async def test_a_record_that_load_returns_keeps_the_authid_of_the_http_session() -> (
+    None
+):
+    """Or each tab would be somebody else to all that goes by ``session.authid``."""
+
+    async def load(user_id: str) -> dict[str, str]:
+        return {"name": user_id.title()}
+
+    async with members(session_authenticator("user_id", load=load)) as (http, realm):
+        await sign_in(http, user_id="ann")
+        async with (
+            connect(http, realm="members") as tab,
+            connect(http, realm="members") as another,
+        ):
+            assert tab.welcome["authid"] == another.welcome["authid"] == "ann"
+            assert [s.identity for s in realm.sessions()] == [{"name": "Ann"}] * 2
+
+
+async def test_what_may_not_be_done_is_named_and_the_log_says_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    realm = serverwamp.Realm("r")
+    realm.permit("news.", match="prefix", publish=True, roles=["editor"])
+    realm.permit("open", publish=True)
+    realm.set_authorizer(lambda session, action, uri, options: False)
+    caplog.set_level("DEBUG", logger="aiohttp_serverwamp.router")
+    async with site(realm=realm) as served, served.client() as client:
+        for topic in ("news.today", "open"):
+            with pytest.raises(NotAuthorized, match=f"to publish {topic}"):
+                await client.publish(topic)
+    told = [r.getMessage() for r in caplog.records]
+    said = [each for each in told if "may not publish" in each]
+    assert len(said) == 2
+    assert "role 'anonymous' may not publish 'news.today': no rule allows it" in said[0]
+    assert "the authorizer denies it" in said[1]
+
+
+async def test_a_test_is_told_how_its_client_was_sent_away() -> None:
+    async with site(open_=True) as served, served.client() as client:
+        await served.realm.close_sessions(reason="shop.close.moved")
+        await client.close_code()
+        for _ in range(2):
+            with pytest.raises(
+                serverwamp.ConnectionClosed, match=r"shop\.close\.moved"
+            ):
+                await client.call("anything")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -330,3 +331,41 @@ async def test_a_handler_reaches_the_permissions_through_its_session() -> None:
         await realm.call("open")
         decided = realm.permissions.decide("user", serverwamp.Action.CALL, "late")
         assert decided is Verdict.ALLOWED
+
+
+async def test_a_default_arg_that_no_handler_takes_is_told_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A misspelt parameter is otherwise the caller's to fill, without a word."""
+    api = serverwamp.RPCRouteSet()
+
+    @api.service("house.")
+    class House:
+        def __init__(self, address: str) -> None:
+            self.address = address
+
+        @serverwamp.procedure("rooms")
+        def rooms(self, size: int) -> int:
+            return size
+
+    @api.route("book")
+    async def book(hosue: str, desk: str) -> str:
+        return hosue + desk
+
+    async def accompany(bell: str) -> AsyncIterator[None]:
+        yield
+
+    for realm in (serverwamp.Realm("full"), serverwamp.Realm("empty")):
+        for name in ("house", "desk", "bell", "address"):
+            realm.set_default_arg(name, "ours")
+        if realm.uri == "full":
+            realm.add_routes(api)
+            realm.add_session_lifespan_handler(accompany)
+        wamp = serverwamp.Application()
+        wamp.add_realm(realm)
+        async with wamp.run():
+            pass
+
+    (record,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert "'house'" in record.getMessage()
+    assert "'full'" in record.getMessage()
