@@ -5,6 +5,9 @@
 import {REGISTER, SUBSCRIBE, UNREGISTER, UNSUBSCRIBE} from "./messages.js";
 import {WampError, connectionLost, isLoss} from "./values.js";
 
+/** What a router says of a procedure that has a handler already. */
+export const ALREADY_EXISTS = "wamp.error.procedure_already_exists";
+
 /**
  * @typedef {import("./requests.js").Requests} Requests
  * @typedef {import("./messages.js").Dict} Dict
@@ -64,8 +67,11 @@ export class Registration {
 /** @template {Entry} E */
 export class Standing {
   #requests; #type; #undo;
+  /** To the router all handlers of a topic are one subscription; a procedure has one handler. */
+  #mayShare;
   #isClosed = false;
   /** @type {Set<E>} */ #wanted = new Set();
+  /** Asked for and not yet answered. @type {Set<E>} */ #underWay = new Set();
   /** By the router's id, which several subscriptions may share. @type {Map<number, Set<E>>} */
   #inPlace = new Map();
 
@@ -73,6 +79,7 @@ export class Standing {
   constructor(requests, type) {
     this.#requests = requests;
     this.#type = type;
+    this.#mayShare = type === SUBSCRIBE;
     this.#undo = type === SUBSCRIBE ? UNSUBSCRIBE : UNREGISTER;
   }
 
@@ -80,11 +87,14 @@ export class Standing {
    * Want it from now on. Without a session it takes effect in the next one.
    *
    * @param {E} entry
-   * @returns {Promise<E>} rejects with the router's refusal, or once there is no next session;
-   *   then it is not wanted.
+   * @returns {Promise<E>} rejects with the router's refusal, with the same one at once where a
+   *   procedure has a handler already, or once there is no next session; then it is not wanted.
    */
   async add(entry) {
     if (this.#isClosed) throw connectionLost("the session is closed for good");
+    if (!this.#mayShare && this.#twins(entry).length > 0) {
+      throw new WampError(ALREADY_EXISTS, ["this client has it registered"]);
+    }
     this.#wanted.add(entry);
     if (!this.#requests.isOpen) return entry;
     try {
@@ -130,14 +140,19 @@ export class Standing {
 
   /** @param {E} entry */
   async #establish(entry) {
-    await this.#requests.ask(this.#type, [entry.options, entry.uri], {
-      // Not after an await: an event may follow SUBSCRIBED in the same turn.
-      onSuccess: (id) => {
-        this.#place(entry, id);
-        // It was taken back meanwhile.
-        if (!this.wants(entry)) this.#end(entry, id).catch(() => {});
-      },
-    });
+    this.#underWay.add(entry);
+    try {
+      await this.#requests.ask(this.#type, [entry.options, entry.uri], {
+        // Not after an await: an event may follow SUBSCRIBED in the same turn.
+        onSuccess: (id) => {
+          this.#place(entry, id);
+          // It was taken back meanwhile.
+          if (!this.wants(entry)) this.#end(entry, id).catch(() => {});
+        },
+      });
+    } finally {
+      this.#underWay.delete(entry);
+    }
   }
 
   /** The session is over, and its ids mean nothing any more. */
@@ -153,13 +168,14 @@ export class Standing {
   }
 
   /**
-   * Tell the router, unless another handler needs the topic: to the router they are one.
+   * Tell the router, unless another handler has the topic, or is about to.
    *
    * @param {E} entry
    * @param {number} id
    */
   async #end(entry, id) {
-    const isShared = [...this.#wanted].some((other) => isSame(other, entry));
+    const isShared = this.#mayShare &&
+      this.#twins(entry).some((twin) => twin.id !== null || this.#underWay.has(twin));
     try {
       if (!isShared) await this.#requests.ask(this.#undo, [id]);
     } catch (error) {
@@ -168,6 +184,11 @@ export class Standing {
       // What comes until the router has confirmed is still for this entry.
       this.#displace(entry);
     }
+  }
+
+  /** What else is wanted of the same name. @param {E} entry @returns {E[]} */
+  #twins(entry) {
+    return [...this.#wanted].filter((other) => other !== entry && isSame(other, entry));
   }
 
   /** @param {E} entry @param {number} id */

@@ -35,7 +35,7 @@ import {
 import {withDefaults} from "./options.js";
 import {watchPage} from "./page.js";
 import {Requests} from "./requests.js";
-import {Registration, Standing, Subscription} from "./standing.js";
+import {ALREADY_EXISTS, Registration, Standing, Subscription} from "./standing.js";
 import {AbortError, Result, WampError, connectionLost, isLoss, payload} from "./values.js";
 
 export {AbortError, Registration, Result, Subscription, WampError};
@@ -174,7 +174,8 @@ export class Session {
   /**
    * Offer a procedure, now and after every reconnection.
    *
-   * Without a connection it is remembered and takes effect with the next one.
+   * Without a connection it is remembered and takes effect with the next one. A second
+   * procedure of the same URI and match is refused at once, as a router would.
    *
    * What the procedure returns is the result; a WampError that it throws goes to the caller as
    * it is; anything else that it throws is reported to the page, and the caller hears of a
@@ -416,7 +417,7 @@ export class Session {
    * @param {Refusal<Registration>[]} refusals
    */
   #insist(refusals) {
-    const held = refusals.filter(({error}) => error.uri === "wamp.error.procedure_already_exists");
+    const held = refusals.filter(({error}) => error.uri === ALREADY_EXISTS);
     if (held.length === 0) return;
     const connection = this.#connection;
     this.#insisting = setTimeout(async () => {

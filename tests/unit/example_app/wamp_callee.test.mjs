@@ -281,3 +281,49 @@ test("it is not asked for any more once taken back, or once the session is over"
   mock.timers.tick(999);
   assert.equal(FakeWebSocket.last, socket);
 });
+
+test("a second procedure of the same name is refused at once, also without a connection", async () => {
+  const {session, socket} = await offer(() => "first");
+  const again = {uri: "wamp.error.procedure_already_exists"};
+  await assert.rejects(session.register("p", () => "second", {match: "exact"}), again);
+  assert.deepEqual(socket.sent, []);
+  socket.drop();
+  await assert.rejects(session.register("p", () => "second"), again);
+  session.reconnectNow();
+  await rejoin(FakeWebSocket.last);
+  assert.deepEqual(FakeWebSocket.last.sent.slice(1), [[64, 1, {}, "p"]]);
+});
+
+test("the same URI under another match is another procedure", async () => {
+  const {session, socket} = await offer(() => "exact");
+  const registering = session.register("p", () => "wider", {match: "prefix"});
+  socket.receive(65, 2, 67);
+  assert.equal((await registering).id, 67);
+});
+
+test("a name may be registered anew while the old procedure is taken back", async () => {
+  const {session, socket, registration} = await offer(() => "old");
+  const ending = session.unregister(registration);
+  const registering = session.register("p", () => "new");
+  assert.deepEqual(socket.sent, [[66, 2, 66], [64, 3, {}, "p"]]);
+  socket.receive(67, 2);
+  socket.receive(65, 3, 67);
+  await ending;
+  await registering;
+  socket.sent.length = 0;
+  socket.receive(68, 1, 67, {});
+  await settled();
+  assert.deepEqual(socket.sent, [[70, 1, {}, ["new"]]]);
+});
+
+test("a procedure that is taken back before it is in place is undone, though there is a new one", async () => {
+  const {session, socket, registration} = await offer(() => "old");
+  socket.drop();
+  session.reconnectNow();
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.receive(2, 7002, {});
+  await session.unregister(registration);
+  session.register("p", () => "new").catch(() => {});
+  FakeWebSocket.last.receive(65, 1, 67);
+  assert.deepEqual(FakeWebSocket.last.sent.slice(1), [[64, 1, {}, "p"], [64, 2, {}, "p"], [66, 3, 67]]);
+});

@@ -300,6 +300,23 @@ test("what is not in place after a reconnection is told, and tried at the next o
   assert.deepEqual(refused, Array(2).fill(["wamp.error.not_authorized", "secret"]));
 });
 
+test("a handler that is not in place does not keep the router's subscription of another", async () => {
+  const {session, socket} = await join({onRefused: () => {}});
+  session.subscribe("news", () => {});
+  socket.receive(33, 1, 55);
+  socket.drop();
+  session.reconnectNow();
+  const next = FakeWebSocket.last;
+  next.open();
+  next.receive(2, 7002, {});
+  next.receive(8, 32, 1, {}, "wamp.error.not_authorized");
+  await settled();
+  const subscribing = session.subscribe("news", () => {});
+  next.receive(33, 2, 77);
+  session.unsubscribe(await subscribing);
+  assert.deepEqual(next.sent.at(-1), [34, 3, 77]);
+});
+
 test("nothing accumulates over reconnections", async () => {
   const {session, socket} = await join();
   session.subscribe("news", () => {});
