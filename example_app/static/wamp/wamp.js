@@ -75,6 +75,9 @@ const GOODBYE_PATIENCE = 2_000;
 /** Milliseconds between attempts to register what another session still holds. */
 const INSISTENCE = 5_000;
 
+/** Milliseconds since the opening of a connection after which no HELLO can be called prompt. */
+const LATE = 1_000;
+
 /** The largest id there is; no router gives it to a subscription. */
 const NOBODYS_ID = 2 ** 53;
 
@@ -101,6 +104,7 @@ export class Session {
   #timer;
   /** Of registrations that are still somebody else's. @type {ReturnType<typeof setTimeout> | undefined} */
   #insisting;
+  /** When the present connection began to open. */ #openedAt = 0;
   #backoff; #stopWatching;
   #joined = deferred();
   /** Set once we leave. @type {import("./deferred.js").Deferred | null} */ #leaving = null;
@@ -293,6 +297,7 @@ export class Session {
       onData: (data) => this.#receive(data),
       onClose: ({code, reason}) => this.#lost(reason || "connection lost", {code}),
     });
+    this.#openedAt = Date.now();
     this.#setTimer(joinTimeout, () => this.#lost("no welcome in time"));
     this.#setState("connecting", null);
   }
@@ -338,7 +343,10 @@ export class Session {
       this.#restore();
     },
     [CHALLENGE]: ([, method, extra]) => { this.#authenticate(method, extra); },
-    [ABORT]: ([, details, reason]) => this.#end(new AbortError(reason, details)),
+    [ABORT]: ([, details, reason]) => {
+      if (this.#isLate(reason)) this.#lost(details.message ?? "HELLO came late", details);
+      else this.#end(new AbortError(reason, details));
+    },
     [GOODBYE]: ([, details, reason]) => {
       if (!this.#leaving) this.#send([GOODBYE, {}, "wamp.close.goodbye_and_out"]);
       this.#end(new WampError(reason, details.message ? [details.message] : [], details));
@@ -347,7 +355,7 @@ export class Session {
 
   /** @type {Record<number, (message: Message) => void>} */
   #onceWelcome = {
-    [ABORT]: this.#whileJoining[ABORT],
+    [ABORT]: ([, details, reason]) => this.#end(new AbortError(reason, details)),
     [GOODBYE]: this.#whileJoining[GOODBYE],
     [ERROR]: (message) => this.#requests.fail(message),
     [PUBLISHED]: ([, request, id]) => this.#requests.succeed(PUBLISH, request, id),
@@ -372,6 +380,18 @@ export class Session {
     },
     [INTERRUPT]: (message) => this.#invocations.interrupt(message),
   };
+
+  /**
+   * Whether a router may have given up waiting for HELLO: it has no URI of its own for that.
+   *
+   * A computer that fell asleep just then, or a slow network, does not break the protocol. A
+   * router that found fault with what HELLO says would have told so at once.
+   *
+   * @param {string} reason of its ABORT
+   */
+  #isLate(reason) {
+    return reason === "wamp.error.protocol_violation" && Date.now() - this.#openedAt >= LATE;
+  }
 
   /** @param {string} method @param {Dict} extra */
   async #authenticate(method, extra) {

@@ -152,6 +152,23 @@ test("reconnectAfter decides which ends are final", async () => {
   assert.equal(session.state, "closed");
 });
 
+for (const [when, elapsed, state] of [["long after the opening", 5_000, "waiting"], ["at once", 20, "closed"]]) {
+  test(`a protocol violation that HELLO is told of ${when} leaves it ${state}`, () => {
+    // A computer may sleep between the opening of a connection and HELLO: routers do not wait.
+    const {session, socket} = start();
+    mock.timers.tick(elapsed);
+    socket.receive(3, {message: "HELLO did not come in time"}, "wamp.error.protocol_violation");
+    assert.equal(session.state, state);
+  });
+}
+
+test("a session that is found at fault stays away, however long it lasted", async () => {
+  const {session, socket} = await join();
+  mock.timers.tick(20_000);
+  socket.receive(3, {}, "wamp.error.protocol_violation");
+  assert.equal(session.state, "closed");
+});
+
 test("leave while waiting to reconnect stops the waiting", async () => {
   const {session, socket} = await join();
   socket.drop();
