@@ -68,6 +68,7 @@ class Laboratory:
             lambda session: PEOPLE.get(session.authid), lambda session: session.authid
         )
         wamp.add_realm(vault)
+        wamp.add_realm(make_club())
         return app
 
     def _procedures(self) -> serverwamp.RPCRouteSet:
@@ -94,16 +95,38 @@ class Laboratory:
         async def echo(value: Any) -> Any:
             return value
 
-        @api.route("restart")
-        async def restart(session: serverwamp.Session) -> None:
-            closing = session.close("wamp.close.system_shutdown")
-            asyncio.get_running_loop().create_task(closing)
+        api.route("restart")(restart)
 
         @api.route("pair")
         async def pair() -> tuple[int, int]:
             return 1, 2
 
         return api
+
+
+async def restart(session: serverwamp.Session) -> None:
+    """Say goodbye as a server does that shuts down."""
+    closing = session.close("wamp.close.system_shutdown")
+    asyncio.get_running_loop().create_task(closing)
+
+
+def make_club() -> serverwamp.Realm:
+    """Make a realm for members, who may give up their membership."""
+    club = serverwamp.Realm("club")
+    club.add_transport_authenticator(
+        lambda session: serverwamp.Identity("ann", "member")
+    )
+    club.permit("club.", match="prefix", subscribe=True, roles=["member"])
+    club.permit("page.", match="prefix", register=True, roles=["member"])
+    api = serverwamp.RPCRouteSet()
+
+    @api.route("resign")
+    async def resign(session: serverwamp.Session) -> None:
+        await session.renew(serverwamp.Identity("ann", "guest"))
+
+    api.route("restart")(restart)
+    club.add_routes(api)
+    return club
 
 
 PASSWORD = "open sésame"
@@ -329,6 +352,40 @@ def test_after_a_restart_of_the_server_everything_is_in_place_again(page: Page) 
         ["again"],
         ["joined", "waiting", "connecting", "joined"],
     ]
+
+
+def test_a_page_hears_what_its_new_role_may_not_have_and_has_it_again_with_the_old(
+    page: Page,
+) -> None:
+    seen = page.evaluate(
+        """async () => {
+            const lost = [];
+            const onRevoked = ({uri}, revoked) => lost.push([uri, revoked.uri]);
+            let leave;
+            const isAway = new Promise((resolve) => { leave = resolve; });
+            const onState = (state) => { if (state === "waiting") leave(); };
+            const options = {onRevoked, onState, minDelay: 20};
+            const club = await window.join("club", options);
+            const held = [
+                await club.subscribe("club.news", () => {}),
+                await club.register("page.title", () => "title"),
+            ];
+            const taken = await club.subscribe("club.gossip", () => {});
+            await club.call("resign");
+            const ids = held.map(({id}) => id);
+            await club.unsubscribe(taken);
+            await window.outcome(club.call("restart"));
+            await isAway;
+            await club.joined;
+            const back = [...held, taken].map(({id}) => id !== null);
+            await club.leave();
+            return [lost.sort(), ids, back];
+        }"""
+    )
+
+    refused = "wamp.error.not_authorized"
+    lost = [[refused, uri] for uri in ("club.gossip", "club.news", "page.title")]
+    assert seen == [lost, [None, None], [True, True, False]]
 
 
 def test_who_comes_back_to_the_page_finds_out_whether_the_server_is_there(

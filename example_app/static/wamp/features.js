@@ -17,6 +17,7 @@ export const ROLES = {
       caller_identification: true,
       pattern_based_registration: true,
       shared_registration: true,
+      registration_revocation: true,
     },
   },
   publisher: {
@@ -26,5 +27,11 @@ export const ROLES = {
       subscriber_blackwhite_listing: true,
     },
   },
-  subscriber: {features: {pattern_based_subscription: true, publisher_identification: true}},
+  subscriber: {
+    features: {
+      pattern_based_subscription: true,
+      publisher_identification: true,
+      subscription_revocation: true,
+    },
+  },
 };

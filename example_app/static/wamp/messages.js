@@ -35,11 +35,11 @@ const SHAPES = {
   [ERROR]: [isId, isId, isDict, isText, ...PAYLOAD],
   [PUBLISHED]: [isId, isId],
   [SUBSCRIBED]: [isId, isId],
-  [UNSUBSCRIBED]: [isId],
+  [UNSUBSCRIBED]: [isId, mayBeDict],
   [EVENT]: [isId, isId, isDict, ...PAYLOAD],
   [RESULT]: [isId, isDict, ...PAYLOAD],
   [REGISTERED]: [isId, isId],
-  [UNREGISTERED]: [isId],
+  [UNREGISTERED]: [isId, mayBeDict],
   [INVOCATION]: [isId, isId, isDict, ...PAYLOAD],
   [INTERRUPT]: [isId, isDict],
 };

@@ -24,6 +24,9 @@ import {isLoss} from "./values.js";
  * @property {(error: WampError, refused: Subscription | Registration) => void} [onRefused]
  *   a subscription or registration is not in place after a reconnection; it is tried again
  *   at the next one. By default it is logged to the console.
+ * @property {(error: WampError, revoked: Subscription | Registration) => void} [onRevoked]
+ *   the router has taken a subscription or registration away, as it does when the role of a
+ *   session changes; it is tried again after the next reconnection. By default it is logged.
  * @property {(error: WampError) => boolean} [reconnectAfter]
  *   whether to come back after this end. By default: after a lost connection and after the
  *   reasons of a server that restarts, never after any other ABORT or GOODBYE.
@@ -88,10 +91,13 @@ function isPassing(error) {
   return isLoss(error) || PASSING_REASONS.has(error.uri);
 }
 
+/** @type {NonNullable<Options["onRefused"] & Options["onRevoked"]>} */
+const warn = (error, {uri}) => console.warn(`${uri} is not in place:`, error);
+
 const DEFAULTS = {
   reconnectAfter: isPassing,
-  /** @type {NonNullable<Options["onRefused"]>} */
-  onRefused: (error, {uri}) => console.warn(`${uri} is not in place:`, error),
+  onRefused: warn,
+  onRevoked: warn,
   joinTimeout: 15_000,
   minDelay: 1_000,
   maxDelay: 30_000,

@@ -155,6 +155,18 @@ export class Standing {
     }
   }
 
+  /**
+   * The router has taken it away. In this session it is not asked for again.
+   *
+   * @param {number} id the router's
+   * @returns {E[]} what of it is wanted still
+   */
+  revoke(id) {
+    const entries = this.withId(id);
+    for (const entry of entries) this.#displace(entry);
+    return entries.filter((entry) => this.wants(entry));
+  }
+
   /** The session is over, and its ids mean nothing any more. */
   forget() {
     for (const entries of this.#inPlace.values()) for (const entry of entries) entry.id = null;
@@ -179,7 +191,8 @@ export class Standing {
     try {
       if (!isShared) await this.#requests.ask(this.#undo, [id]);
     } catch (error) {
-      if (!isLoss(error)) throw error;  // Lost is gone as well.
+      // Lost is gone as well, and so is what was revoked meanwhile.
+      if (!isLoss(error) && entry.id === id) throw error;
     } finally {
       // What comes until the router has confirmed is still for this entry.
       this.#displace(entry);

@@ -78,6 +78,9 @@ const INSISTENCE = 5_000;
 /** Milliseconds since the opening of a connection after which no HELLO can be called prompt. */
 const LATE = 1_000;
 
+/** In the place of a request's id, where the router acts by itself. */
+const UNASKED = 0;
+
 /** The largest id there is; no router gives it to a subscription. */
 const NOBODYS_ID = 2 ** 53;
 
@@ -360,9 +363,15 @@ export class Session {
     [ERROR]: (message) => this.#requests.fail(message),
     [PUBLISHED]: ([, request, id]) => this.#requests.succeed(PUBLISH, request, id),
     [SUBSCRIBED]: ([, request, id]) => this.#requests.succeed(SUBSCRIBE, request, id),
-    [UNSUBSCRIBED]: ([, request]) => this.#requests.succeed(UNSUBSCRIBE, request),
+    [UNSUBSCRIBED]: ([, request, details]) => {
+      if (request !== UNASKED) return this.#requests.succeed(UNSUBSCRIBE, request);
+      this.#revoked(this.#subscriptions.revoke(details?.subscription), details);
+    },
     [REGISTERED]: ([, request, id]) => this.#requests.succeed(REGISTER, request, id),
-    [UNREGISTERED]: ([, request]) => this.#requests.succeed(UNREGISTER, request),
+    [UNREGISTERED]: ([, request, details]) => {
+      if (request !== UNASKED) return this.#requests.succeed(UNREGISTER, request);
+      this.#revoked(this.#registrations.revoke(details?.registration), details);
+    },
     [RESULT]: (message) => this.#requests.result(message),
     [EVENT]: ([, id, publication, details, args = [], kwargs = {}]) => {
       for (const subscription of this.#subscriptions.withId(id)) {
@@ -449,6 +458,12 @@ export class Session {
   /** @param {string} message @param {Dict} [kwargs] */
   #lost(message, kwargs) {
     this.#end(connectionLost(message, kwargs));
+  }
+
+  /** @param {(Subscription | Registration)[]} entries @param {Dict} [details] */
+  #revoked(entries, details = {}) {
+    const error = new WampError(details.reason ?? "wamp.error.not_authorized", [], details);
+    for (const entry of entries) notify(this.#options.onRevoked, error, entry);
   }
 
   /** The session is over: fail what is under way, then come back or not. @param {WampError} reason */

@@ -17,6 +17,7 @@ const wamp = connect("/ws", "members", {
     /** @type {string | undefined} */ const uri = reason?.uri;
     return [known, uri];
   },
+  onRevoked: ({uri}, {uri: topic, id}) => [uri, topic, id],
 });
 connect(new URL("wss://example.org/ws"), "members", ticket("joe", "letter"));
 // @ts-expect-error: an option that does not exist
