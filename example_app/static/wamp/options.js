@@ -28,8 +28,9 @@ import {isLoss} from "./values.js";
  *   the router has taken a subscription or registration away, as it does when the role of a
  *   session changes; it is tried again after the next reconnection. By default it is logged.
  * @property {(error: WampError) => boolean} [reconnectAfter]
- *   whether to come back after this end. By default: after a lost connection and after the
- *   reasons of a server that restarts, never after any other ABORT or GOODBYE.
+ *   whether to come back after this end. By default: after a lost connection and after what
+ *   says that the server or the realm is away for a while (PASSING_REASONS below), never after
+ *   any other ABORT or GOODBYE.
  * @property {string} [authid]
  * @property {string[]} [authmethods]
  * @property {Dict} [authextra]

@@ -9,7 +9,7 @@
  *     await wamp.register("window.title", () => document.title);
  *     await wamp.leave();
  *
- * To use it, copy the files wamp*.js: plain ES modules, typed by JSDoc, without a build and
+ * To use it, copy the folder wamp/: plain ES modules, typed by JSDoc, without a build and
  * without dependencies. They speak the subprotocol wamp.2.json. In a runtime without a global
  * WebSocket, such as node 20, pass that of the package ws as an option. Signing in by ticket or
  * WAMP-CRA is in auth.js.

@@ -125,23 +125,32 @@ test("reconnectNow does not sit out the delay", async () => {
   assert.equal(FakeWebSocket.all.length, 2);
 });
 
-test("GOODBYE from the router is answered; killed means staying away", async () => {
-  const {session, socket} = await join();
-  socket.receive(6, {message: "bye"}, "wamp.close.killed");
-  assert.deepEqual(socket.sent, [[6, {}, "wamp.close.goodbye_and_out"]]);
-  mock.timers.tick(600_000);
-  assert.equal(FakeWebSocket.all.length, 1);
-  assert.equal(session.state, "closed");
-  assert.deepEqual(states.at(-1), ["closed", "wamp.close.killed"]);
-});
+for (const [uri, code] of [
+  ["wamp.close.logout", 4401],
+  ["wamp.close.expired", 4408],
+  ["wamp.close.killed", 4403],
+]) {
+  test(`GOODBYE ${uri} is answered and means staying away`, async () => {
+    const {session, socket} = await join();
+    socket.receive(6, {message: "bye"}, uri);
+    assert.deepEqual(socket.sent, [[6, {}, "wamp.close.goodbye_and_out"]]);
+    socket.drop(uri, code);
+    mock.timers.tick(600_000);
+    assert.equal(FakeWebSocket.all.length, 1);
+    assert.equal(session.state, "closed");
+    assert.deepEqual(states.at(-1), ["closed", uri]);
+  });
+}
 
-test("a router that shuts down is tried again", async () => {
-  const {session, socket} = await join();
-  socket.receive(6, {}, "wamp.close.system_shutdown");
-  assert.equal(session.state, "waiting");
-  mock.timers.tick(1_000);
-  assert.equal(FakeWebSocket.all.length, 2);
-});
+for (const uri of ["wamp.close.system_shutdown", "wamp.close.close_realm", "wamp.error.unavailable"]) {
+  test(`a router that is away for a while is tried again: GOODBYE ${uri}`, async () => {
+    const {session, socket} = await join();
+    socket.receive(6, {}, uri);
+    assert.equal(session.state, "waiting");
+    mock.timers.tick(1_000);
+    assert.equal(FakeWebSocket.all.length, 2);
+  });
+}
 
 test("reconnectAfter decides which ends are final", async () => {
   const {session, socket} = await join({reconnectAfter: ({uri}) => uri === "wamp.close.killed"});
