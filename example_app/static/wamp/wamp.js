@@ -24,18 +24,19 @@ import {Backoff} from "./backoff.js";
 import {notify, report} from "./callbacks.js";
 import {Connection} from "./connection.js";
 import {deferred} from "./deferred.js";
-import {ROLES} from "./features.js";
+import {Handshake} from "./handshake.js";
+import {Insistence} from "./insistence.js";
 import {Invocations} from "./invocations.js";
 import {Liveness} from "./liveness.js";
 import {
-  ABORT, AUTHENTICATE, CALL, CHALLENGE, ERROR, EVENT, GOODBYE, HELLO, INTERRUPT, INVOCATION,
+  ABORT, CALL, CHALLENGE, ERROR, EVENT, GOODBYE, INTERRUPT, INVOCATION,
   PUBLISH, PUBLISHED, REGISTER, REGISTERED, RESULT, SUBSCRIBE, SUBSCRIBED, UNREGISTER,
   UNREGISTERED, UNSUBSCRIBE, UNSUBSCRIBED, WELCOME, decode,
 } from "./messages.js";
 import {withDefaults} from "./options.js";
 import {watchPage} from "./page.js";
 import {Requests} from "./requests.js";
-import {ALREADY_EXISTS, Registration, Standing, Subscription} from "./standing.js";
+import {Registration, Standing, Subscription} from "./standing.js";
 import {AbortError, Result, WampError, connectionLost, isLoss, payload} from "./values.js";
 
 export {AbortError, Registration, Result, Subscription, WampError};
@@ -53,11 +54,6 @@ export {AbortError, Registration, Result, Subscription, WampError};
  */
 
 /**
- * @template {import("./standing.js").Entry} E
- * @typedef {import("./standing.js").Refusal<E>} Refusal
- */
-
-/**
  * @template {any[]} [Args=any[]]
  * @template {Dict} [Kwargs=Dict]
  * @typedef {import("./standing.js").WampEvent<Args, Kwargs>} WampEvent
@@ -71,12 +67,6 @@ export {AbortError, Registration, Result, Subscription, WampError};
 
 /** Milliseconds for the router to answer our GOODBYE. */
 const GOODBYE_PATIENCE = 2_000;
-
-/** Milliseconds between attempts to register what another session still holds. */
-const INSISTENCE = 5_000;
-
-/** Milliseconds since the opening of a connection after which no HELLO can be called prompt. */
-const LATE = 1_000;
 
 /** In the place of a request's id, where the router acts by itself. */
 const UNASKED = 0;
@@ -101,14 +91,11 @@ export class Session {
   /** @type {State} */ #state = "connecting";
   /** @type {number | null} */ #id = null;
   /** @type {Dict} */ #details = {};
-  #url; #realm; #options;
+  #url; #options;
   /** @type {Connection | null} */ #connection = null;
   /** Of an attempt to connect, a delay or a goodbye. @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  /** Of registrations that are still somebody else's. @type {ReturnType<typeof setTimeout> | undefined} */
-  #insisting;
-  /** When the present connection began to open. */ #openedAt = 0;
-  #backoff; #stopWatching;
+  #handshake; #backoff; #stopWatching;
   #joined = deferred();
   /** Set once we leave. @type {import("./deferred.js").Deferred | null} */ #leaving = null;
 
@@ -116,14 +103,15 @@ export class Session {
   #requests = new Requests(this.#send);
   /** @type {Standing<Subscription>} */ #subscriptions = new Standing(this.#requests, SUBSCRIBE);
   /** @type {Standing<Registration>} */ #registrations = new Standing(this.#requests, REGISTER);
+  #insistence = new Insistence(this.#registrations);
   #invocations = new Invocations(this.#send);
   #liveness;
 
   /** @param {string | URL} url @param {string} realm @param {Options} options */
   constructor(url, realm, options) {
     this.#url = url;
-    this.#realm = realm;
     this.#options = withDefaults(options);
+    this.#handshake = new Handshake(realm, this.#options);
     this.#backoff = new Backoff(this.#options);
     this.#liveness = new Liveness(
       this.#options.heartbeat,
@@ -296,11 +284,11 @@ export class Session {
   #open() {
     const {WebSocket, joinTimeout} = this.#options;
     this.#connection = new Connection(this.#url, WebSocket, {
-      onOpen: () => this.#hello(),
+      onOpen: () => this.#send(this.#handshake.hello()),
       onData: (data) => this.#receive(data),
       onClose: ({code, reason}) => this.#lost(reason || "connection lost", {code}),
     });
-    this.#openedAt = Date.now();
+    this.#handshake.start();
     this.#setTimer(joinTimeout, () => this.#lost("no welcome in time"));
     this.#setState("connecting", null);
   }
@@ -315,11 +303,6 @@ export class Session {
 
   #reopenLater() {
     this.#setTimer(this.#backoff.next(), () => this.#reopen());
-  }
-
-  #hello() {
-    const {authid, authmethods, authextra} = this.#options;
-    this.#send([HELLO, this.#realm, {roles: ROLES, authid, authmethods, authextra}]);
   }
 
   /** @param {unknown} data */
@@ -346,10 +329,7 @@ export class Session {
       this.#restore();
     },
     [CHALLENGE]: ([, method, extra]) => { this.#authenticate(method, extra); },
-    [ABORT]: ([, details, reason]) => {
-      if (this.#isLate(reason)) this.#lost(details.message ?? "HELLO came late", details);
-      else this.#end(new AbortError(reason, details));
-    },
+    [ABORT]: ([, details, reason]) => this.#end(this.#handshake.failure(reason, details)),
     [GOODBYE]: ([, details, reason]) => {
       if (!this.#leaving) this.#send([GOODBYE, {}, "wamp.close.goodbye_and_out"]);
       this.#end(new WampError(reason, details.message ? [details.message] : [], details));
@@ -390,26 +370,12 @@ export class Session {
     [INTERRUPT]: (message) => this.#invocations.interrupt(message),
   };
 
-  /**
-   * Whether a router may have given up waiting for HELLO: it has no URI of its own for that.
-   *
-   * A computer that fell asleep just then, or a slow network, does not break the protocol. A
-   * router that found fault with what HELLO says would have told so at once.
-   *
-   * @param {string} reason of its ABORT
-   */
-  #isLate(reason) {
-    return reason === "wamp.error.protocol_violation" && Date.now() - this.#openedAt >= LATE;
-  }
-
   /** @param {string} method @param {Dict} extra */
   async #authenticate(method, extra) {
     const connection = this.#connection;
     try {
-      const {onChallenge} = this.#options;
-      if (!onChallenge) throw new Error("no onChallenge was given");
-      const signature = await onChallenge(method, extra);
-      if (this.#connection === connection) this.#send([AUTHENTICATE, signature, {}]);
+      const answer = await this.#handshake.answer(method, extra);
+      if (this.#connection === connection) this.#send(answer);
     } catch (error) {
       if (this.#connection !== connection) return;
       // What went wrong is not for the router to know: it may be about the secret.
@@ -433,26 +399,11 @@ export class Session {
     if (this.#connection !== connection || this.#leaving) return;
     this.#backoff.joined();
     this.#joined.resolve();
-    this.#insist(registrations);
+    this.#insistence.start(registrations);
     this.#setState("joined", null);
     for (const {entry, error} of [...subscriptions, ...registrations]) {
       notify(this.#options.onRefused, error, entry);
     }
-  }
-
-  /**
-   * The session that we lost may hold a name until the router misses it as well.
-   *
-   * @param {Refusal<Registration>[]} refusals
-   */
-  #insist(refusals) {
-    const held = refusals.filter(({error}) => error.uri === ALREADY_EXISTS);
-    if (held.length === 0) return;
-    const connection = this.#connection;
-    this.#insisting = setTimeout(async () => {
-      const again = await this.#registrations.restore(held.map(({entry}) => entry));
-      if (this.#connection === connection) this.#insist(again);
-    }, INSISTENCE);
   }
 
   /** @param {string} message @param {Dict} [kwargs] */
@@ -472,7 +423,7 @@ export class Session {
     this.#connection = null;
     connection?.close();
     clearTimeout(this.#timer);
-    clearTimeout(this.#insisting);
+    this.#insistence.stop();
     this.#liveness.stop();
     this.#id = null;
     this.#subscriptions.forget();

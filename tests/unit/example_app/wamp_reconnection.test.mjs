@@ -171,6 +171,15 @@ for (const [when, elapsed, state] of [["long after the opening", 5_000, "waiting
   });
 }
 
+test("an answer to a CHALLENGE that is found at fault is no HELLO that came late", async () => {
+  const {session, socket} = start({onChallenge: () => "signature"});
+  socket.receive(4, "ticket", {});
+  await settled();
+  mock.timers.tick(5_000);
+  socket.receive(3, {}, "wamp.error.protocol_violation");
+  assert.equal(session.state, "closed");
+});
+
 test("a session that is found at fault stays away, however long it lasted", async () => {
   const {session, socket} = await join();
   mock.timers.tick(20_000);
