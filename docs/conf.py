@@ -19,6 +19,7 @@ version = __version__
 extensions = [
     "sphinx.ext.autodoc",
     "growing_program",
+    "page_links",
     "python_names",
     "state_picture",
 ]

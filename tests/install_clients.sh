@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what the tests drive: Chromium, node and the npm packages; the proxies that
-# docs/deploy is for, nginx and Caddy; Redis and memcached, which keep HTTP sessions.
+# docs/tutorial/mill is for, nginx and Caddy; Redis and memcached, which keep HTTP sessions.
 #
 # What cannot be had is written to the file named by the first argument, a line each, and
 # is no failure: `make test` skips those tests, and says so at its end.
@@ -51,7 +51,7 @@ apt_install() {
 for proxy in nginx caddy; do
     case $proxy in nginx) package=nginx-light ;; *) package=$proxy ;; esac
     have "$proxy" || { no_service_starts; apt_install "$package"; } ||
-        tell "$proxy is not installed (Debian: apt-get install $package): docs/deploy unchecked"
+        tell "$proxy is not installed (Debian: apt-get install $package): docs/tutorial/mill unchecked"
 done
 
 { { have redis-server || have valkey-server; } && have memcached; } ||

@@ -1,10 +1,13 @@
 """The tutorial's files, put together from the blocks of its pages.
 
-A block whose caption names a file goes into that file. Python grows by name: imports
-go to the top, what is defined anew replaces what was there, and ``if __name__`` stays
-at the end. HTML is added below what is there. So each page shows what is new, and the
-file that is shown at its end, and run by the tests, is the one that a reader has by
-then.
+A block goes into the file that the line above it names. Python grows by name: imports
+go to the top, what is defined anew goes below what is there and the old one is deleted,
+and ``if __name__`` stays at the end. HTML is added below what is there. So each page
+shows what is new, and the file that is shown at its end, and run by the tests, is the
+one that a reader has by then.
+
+A code host shows no such files, so docs/tutorial/mill has those of the last page:
+``python docs/_ext/growing_program.py`` writes them anew.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from rst_blocks import CodeBlock, code_blocks
 
 #: Which pages come first: the tutorial's table of contents.
 TUTORIAL = Path(__file__).parents[1] / "tutorial"
+#: Where its files are, as they are at its end.
+FINISHED = TUTORIAL / "mill"
 
 
 def pages() -> list[Path]:
@@ -41,8 +46,8 @@ def files_of(blocks: Iterable[CodeBlock]) -> dict[str, str]:
     """Return the files that the blocks make, by name."""
     parts: dict[str, list[str]] = {}
     for block in blocks:
-        if block.caption:
-            parts.setdefault(block.caption, []).append(block.source)
+        if block.file:
+            parts.setdefault(block.file, []).append(block.source)
     return {
         name: grown(sources) if name.endswith(".py") else "\n".join(sources)
         for name, sources in parts.items()
@@ -52,6 +57,12 @@ def files_of(blocks: Iterable[CodeBlock]) -> dict[str, str]:
 def files_after(page: Path) -> dict[str, str]:
     """Return the files that a reader has at the end of a page."""
     return files_of(block for each in pages_to(page) for block in code_blocks(each))
+
+
+def write_finished() -> None:
+    """Write the files that a reader has at the end of the last page."""
+    for name, text in files_after(pages()[-1]).items():
+        (FINISHED / name).write_text(text, encoding="utf-8")
 
 
 def grown(sources: Sequence[str]) -> str:
@@ -167,3 +178,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.add_directive("whole-file", WholeFile)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+if __name__ == "__main__":
+    write_finished()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+#: The line above a block that is part of a file. A caption would do for Sphinx, but a
+#: code host leaves out blocks with options that it does not know.
+_NAMED = re.compile(r"In ``([\w.]+)``.*:$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +21,8 @@ class CodeBlock:
     language: str
     line: int
     source: str
-    #: The file that the block belongs to, where the document says so.
-    caption: str = ""
+    #: The file that the block belongs to, where the line above says so.
+    file: str = ""
 
     def __str__(self) -> str:
         return f"{self.document.name}:{self.line}"
@@ -40,13 +45,9 @@ def code_blocks(document: Path, text: str | None = None) -> list[CodeBlock]:
         if directive == ".. code-block":
             start, body = _body(lines, number)
             source = textwrap.dedent("\n".join(body)).strip("\n") + "\n"
-            options = [option.strip() for option in lines[number + 1 : start]]
-            captions = [o[9:].strip() for o in options if o.startswith(":caption:")]
-            found.append(
-                CodeBlock(
-                    document, language.strip(), start + 1, source, "".join(captions)
-                )
-            )
+            named = _NAMED.match(lines[max(number - 2, 0)])
+            file = named[1] if named else ""
+            found.append(CodeBlock(document, language.strip(), start + 1, source, file))
     return found
 
 

@@ -1,7 +1,7 @@
-"""The tutorial's application as docs/deploy says: gunicorn, and a real proxy in front.
+"""The tutorial's application as deployed: gunicorn, and a real proxy in front.
 
-The files of docs/deploy are used as they are, but for what is of one machine: ports,
-certificates and, so that a test need not wait for minutes, the timeouts.
+The files of docs/tutorial/mill are used as they are, but for what is of one machine:
+ports, certificates and, so that a test need not wait for minutes, the timeouts.
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from aiohttp_serverwamp.testing import PATIENCE
-from growing_program import TUTORIAL, files_after
+from growing_program import FINISHED, TUTORIAL, files_after
 
 ROOT = Path(__file__).parents[2]
-DEPLOY = ROOT / "docs" / "deploy"
 HOST = "mill.example.com"
 #: Where the test's client calls from, so that it is not taken for the proxy.
 CLIENT = "127.0.0.2"
@@ -64,7 +63,9 @@ def program(name: str) -> str:
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
     found = shutil.which(name, path=path)
     if found is None and os.environ.get("ALLOW_MISSING_PROXY") == "1":
-        pytest.skip(f"NOT CHECKED: docs/deploy behind {name} (it is not installed)")
+        pytest.skip(
+            f"NOT CHECKED: the deployed tutorial behind {name} (it is not installed)"
+        )
     if found is None:
         pytest.fail(
             f"{name} is missing; install it, or set ALLOW_MISSING_PROXY=1 to go without"
@@ -155,7 +156,7 @@ class Mill:
     def _command(self) -> list[str]:
         unit = configparser.RawConfigParser()
         unit.optionxform = str  # type: ignore[assignment,method-assign]  # keep the case
-        unit.read(DEPLOY / "mill.service", encoding="utf-8")
+        unit.read(FINISHED / "mill.service", encoding="utf-8")
         substitutions = {
             "/srv/mill/venv/bin/python": sys.executable,
             "app:make_app()": "served:make_app()",
@@ -178,7 +179,7 @@ class Mill:
 
 @dataclass
 class Proxy:
-    """nginx or Caddy, with its file of docs/deploy."""
+    """nginx or Caddy, with its file of docs/tutorial/mill."""
 
     name: str
     folder: Path
@@ -210,7 +211,7 @@ class Proxy:
 
     def _nginx(self, path: str) -> list[str]:
         site = replaced(
-            (DEPLOY / "nginx.conf").read_text(encoding="utf-8"),
+            (FINISHED / "nginx.conf").read_text(encoding="utf-8"),
             {
                 "listen 80;": f"listen 127.0.0.1:{self.http};",
                 "listen 443 ssl;": f"listen 127.0.0.1:{self.https} ssl;",
@@ -233,7 +234,7 @@ class Proxy:
 
     def _caddy(self, path: str) -> list[str]:
         site = replaced(
-            (DEPLOY / "Caddyfile").read_text(encoding="utf-8"),
+            (FINISHED / "Caddyfile").read_text(encoding="utf-8"),
             {
                 f"{HOST} {{": f"{HOST} {{\n\ttls certificate.pem key.pem",
                 "127.0.0.1:8080": f"127.0.0.1:{self.backend}",

@@ -1,4 +1,4 @@
-"""The files of docs/deploy do what the page on deploying says, with real proxies."""
+"""The files of the page on deploying do what it says, with real proxies."""
 
 from __future__ import annotations
 

@@ -107,14 +107,14 @@ def test_the_tutorial_has_its_pages() -> None:
 def test_a_block_says_which_file_it_belongs_to(page: str) -> None:
     blocks = code_blocks(TUTORIAL / f"{page}.rst")
 
-    assert [b for b in blocks if not b.caption and b.language != "console"] == []
+    assert [b for b in blocks if not b.file and b.language != "console"] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_shows_its_whole_file_and_what_comes_next(page: str) -> None:
     text = (TUTORIAL / f"{page}.rst").read_text(encoding="utf-8")
     changes_app = any(
-        block.caption == "app.py" for block in code_blocks(TUTORIAL / f"{page}.rst")
+        block.file == "app.py" for block in code_blocks(TUTORIAL / f"{page}.rst")
     )
 
     assert (".. whole-file:: app.py" in text) == changes_app
