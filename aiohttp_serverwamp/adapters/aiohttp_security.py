@@ -114,8 +114,8 @@ def security_authenticator(
     truthy value (which becomes ``session.identity``), or None. `csrf` is that of
     `session_authenticator`.
 
-    With ``SessionIdentityPolicy`` sockets end when `aiohttp_security.forget` is called.
-    Raises `ConfigurationError` for arguments that make no sense, without
+    With ``SessionIdentityPolicy`` sockets end when ``aiohttp_security.forget`` is
+    called. Raises `ConfigurationError` for arguments that make no sense, without
     aiohttp-security (extra ``security``), and at start-up where it is not set up.
     """
     _aiohttp_security()
