@@ -10,7 +10,7 @@ from typing import Any
 
 #: The line above a block that is part of a file. A caption would do for Sphinx, but a
 #: code host leaves out blocks with options that it does not know.
-_NAMED = re.compile(r"In ``([\w.]+)``.*:$")
+_NAMED = re.compile(r"\bIn ``([\w.]+)``.*:$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def code_blocks(document: Path, text: str | None = None) -> list[CodeBlock]:
         if directive == ".. code-block":
             start, body = _body(lines, number)
             source = textwrap.dedent("\n".join(body)).strip("\n") + "\n"
-            named = _NAMED.match(lines[max(number - 2, 0)])
+            named = _NAMED.search(lines[max(number - 2, 0)])
             file = named[1] if named else ""
             found.append(CodeBlock(document, language.strip(), start + 1, source, file))
     return found

@@ -6,13 +6,13 @@ import asyncio
 import configparser
 import importlib.util
 import io
-import os
+import json
 import re
 import shlex
-import shutil
 from pathlib import Path
 from typing import Any
 
+import aiohttp_session
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
@@ -22,11 +22,14 @@ from pytest_aiohttp.plugin import AiohttpClient
 from aiohttp_serverwamp.__main__ import command_line
 from growing_program import pages
 from tests.code_blocks import CodeBlock, code_blocks, run_blocks
+from tests.node import require_node
 from tests.raw_client import connected
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.rst"
 DOCS = ROOT / "docs"
+#: Where the packages of npm are that documents use.
+CLIENTS = ROOT / "tests" / "interop" / "js"
 BLOCKS = [
     block
     for document in (README, *sorted(DOCS.rglob("*.rst")))
@@ -117,14 +120,18 @@ def objection(command: str) -> str | None:
             return "no such target or setting" if wrong else None
         case ["sh", script, *_]:
             return None if (ROOT / script).is_file() else "no such script"
+        case ["npm", "install", *wanted]:
+            return None if {*wanted} <= npm_packages() else "the tests have no such one"
+        case ["node", file]:
+            return None if file in written_files() else "no page says what is in it"
         case [python, "-m", "pip", "install", *wanted] if is_python(python):
             return pip_objection(wanted)
         case [python, "-c", program] if is_python(python):
             compile(program, command, "exec")
             return None
         case [python, file] if is_python(python) and file.endswith(".py"):
-            known = file in written_files() or (ROOT / file).is_file()
-            return None if known else "no page says what is in it"
+            is_known = file in written_files() or (ROOT / file).is_file()
+            return None if is_known else "no page says what is in it"
         case [python, "-m", "aiohttp_serverwamp", *given] if is_python(python):
             return our_own_objection(given)
         case [python, "-m", module, *_] if is_python(python):
@@ -142,7 +149,12 @@ FOR_TESTS = {"pytest", "pytest-asyncio"}
 
 
 def written_files() -> set[str]:
-    return {block.file for block in FILES}
+    return {block.file for block in BLOCKS}
+
+
+def npm_packages() -> set[str]:
+    manifest = (CLIENTS / "package.json").read_text(encoding="utf-8")
+    return {*json.loads(manifest)["dependencies"]}
 
 
 def our_own_objection(given: list[str]) -> str | None:
@@ -183,6 +195,8 @@ def test_a_console_command_works(command: str) -> None:
         "python -m pip install serverwamp",
         "python -m no_such_module_anywhere",
         "python no_such_file.py",
+        "node no_such_file.mjs",
+        "npm install left-pad",
         "python -m aiohttp_serverwamp credentials add --password=secret",
         "rm -rf .",
     ],
@@ -198,7 +212,10 @@ def test_a_console_command_that_cannot_work_is_found(command: str) -> None:
 async def readme(
     aiohttp_client: AiohttpClient, served: list[web.Application]
 ) -> TestClient[Any, Any]:
-    run_document(README)
+    """Serve the whole program, which is the first block."""
+    run_document(
+        README, until=next(b for b in BLOCKS if b.document == README and b.file)
+    )
     (app,) = served
     return await aiohttp_client(app)
 
@@ -210,7 +227,31 @@ async def test_the_program_of_the_readme_adds(readme: TestClient[Any, Any]) -> N
 
         assert await client.call("math.add", 2) == 3
     assert error[0] == "wamp.error.invalid_argument"
-    assert "a" in str(error[1:])
+    assert "'a'" in str(error[1:])
+
+
+async def test_the_members_of_the_readme_have_signed_in(
+    aiohttp_client: AiohttpClient, served: list[web.Application]
+) -> None:
+    async def login(request: web.Request) -> web.Response:
+        (await aiohttp_session.new_session(request))["user_id"] = "ann"
+        return web.Response()
+
+    run_document(README)
+    (app,) = served
+    aiohttp_session.setup(app, aiohttp_session.SimpleCookieStorage())
+    app.router.add_post("/login", login)
+    browser = await aiohttp_client(app)
+
+    async with connected(browser) as stranger:
+        refused = await stranger.hello("members")
+    await browser.post("/login")
+    async with connected(browser) as ann:
+        welcome = await ann.join("members")
+        assert await ann.call("math.add", 2, 3) == 5
+
+    assert refused[2] == "wamp.error.authentication_required"
+    assert welcome["authid"] == "ann"
 
 
 def test_the_readme_is_valid_on_a_package_index() -> None:
@@ -234,18 +275,8 @@ def test_the_links_of_the_readme_lead_somewhere() -> None:
 
 # --- JavaScript ---------------------------------------------------------------------
 
-CLIENTS = ROOT / "tests" / "interop" / "js"
 #: Its JavaScript is one program: tests/docs/test_javascript.py runs it.
 CLIENT_PAGE = ROOT / "docs" / "javascript.rst"
-
-
-def for_node(source: str, url: str) -> str:
-    """Point the code at `url`, and give it what node lacks: a browser's WebSocket."""
-    options = '{ realm: "lobby" }'
-    assert options in source
-    return 'import WebSocket from "ws";\n' + source.replace(
-        options, '{ realm: "lobby", ws: WebSocket }'
-    ).replace("ws://localhost:8080/ws", url)
 
 
 @pytest.mark.parametrize(
@@ -260,16 +291,12 @@ def for_node(source: str, url: str) -> str:
 async def test_a_javascript_block_prints_what_its_comment_says(
     block: CodeBlock, readme: TestClient[Any, Any]
 ) -> None:
-    if not (CLIENTS / "node_modules" / "wampy").is_dir() or not shutil.which("node"):
-        assert os.environ.get("ALLOW_MISSING_NODE") == "1", (
-            "node or wampy.js is missing"
-        )
-        pytest.skip(
-            "NOT CHECKED: JavaScript in the documents (node or wampy is missing)"
-        )
+    node = require_node("JavaScript in the documents", packages=CLIENTS)
     url = str(readme.make_url("/ws")).replace("http", "ws", 1)
-    node = await asyncio.create_subprocess_exec(
-        "node",
+    assert block.source.count("ws://localhost:8080/ws") == 1
+    source = block.source.replace("ws://localhost:8080/ws", url)
+    process = await asyncio.create_subprocess_exec(
+        node,
         "--input-type=module",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -277,7 +304,7 @@ async def test_a_javascript_block_prints_what_its_comment_says(
         cwd=CLIENTS,
     )
 
-    printed, errors = await node.communicate(for_node(block.source, url).encode())
+    printed, errors = await process.communicate(source.encode())
 
     expected = re.findall(r"console\.log\(.*\); // (.*)", block.source)
     assert expected, "a block that shows nothing proves nothing"
