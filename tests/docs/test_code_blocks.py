@@ -36,7 +36,8 @@ BLOCKS = [
     if DOCS / "_build" not in document.parents
     for block in code_blocks(document)
 ]
-EXECUTED = {"python", "console", "javascript"}
+#: "ini" is what pytest is told: tests/docs/test_guides.py tells it.
+EXECUTED = {"python", "console", "javascript", "ini"}
 #: Blocks that make files, which tests/docs/test_tutorial.py and tests/browser run.
 FILES = [block for block in BLOCKS if block.file and block.document in pages()]
 

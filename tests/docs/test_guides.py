@@ -7,7 +7,10 @@ import base64
 import hashlib
 import hmac
 import io
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -157,16 +160,28 @@ async def test_a_thread_cannot_wait_or_change_sessions(
         await asyncio.to_thread(attempt, names.realm)
 
 
-async def test_presence_follows_the_session(shop: Any) -> None:
-    names, http, client = shop
+async def test_who_has_two_tabs_is_there_until_both_are_closed() -> None:
+    names = names_of("handlers")
+    people = iter(["bob", "ann", "ann"])
+    names.realm.add_transport_authenticator(
+        lambda session: serverwamp.Identity(next(people))
+    )
+    async with serving(names.app) as http, connect(http, realm="shop") as bob:
+        here = await bob.subscribe("guests.here")
+        async with connect(http, realm="shop"):
+            assert (await here.next()).args == [["ann", "bob"]]
+            async with connect(http, realm="shop"):
+                assert (await here.next()).args == [["ann", "bob"]]
+            assert (await here.next()).args == [["ann", "bob"]]
+        assert (await here.next()).args == [["bob"]]
 
-    async with connect(http, realm="shop") as other:
-        await other.call("price.of", "tea")
-        assert len(names.online) == 2
-    await client.call("price.of", "tea")
-    await names.wamp.close_sessions()
-    await client.close_code()
-    assert names.online == set()
+
+async def test_an_application_lists_the_sessions_of_all_its_realms(shop: Any) -> None:
+    names, http, _ = shop
+
+    async with connect(http, realm="elsewhere"):
+        assert len(names.realm.sessions()) == 1
+        assert len(names.wamp.sessions()) == 2
 
 
 async def test_the_application_hears_the_chat_and_opens_none(shop: Any) -> None:
@@ -563,13 +578,21 @@ async def test_listed_origins_may_connect_and_others_not(
 # --- docs/testing.rst -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "test_sums_are_made_known",
-        "test_other_realms_are_refused",
-        "test_without_a_server",
-    ],
-)
-async def test_the_tests_of_the_page_on_testing_pass(name: str) -> None:
-    await getattr(names_of("testing"), name)()
+def test_pytest_runs_the_page_on_testing_as_it_says(tmp_path: Path) -> None:
+    blocks = code_blocks(DOCS / "testing.rst")
+    program = "\n".join(each.source for each in blocks if each.language == "python")
+    [settings] = [each.source for each in blocks if each.language == "ini"]
+    (tmp_path / "test_page.py").write_text(program, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text(settings, encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(DOCS.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f" {program.count('async def test_')} passed" in done.stdout

@@ -33,6 +33,8 @@ from growing_program import TUTORIAL, files_after, grown, pages
 from tests.code_blocks import code_blocks
 
 ROOT = Path(__file__).parents[2]
+#: Without it a browser asks for one, and shows that there is none.
+ICON = '<link rel="icon" href="data:,">'
 PAGES = [page.stem for page in pages()]
 
 
@@ -40,6 +42,11 @@ def app_after(page: str, folder: Path) -> web.Application:
     """Write the files that a reader of the page has, and make the application."""
     for name, text in files_after(TUTORIAL / f"{page}.rst").items():
         (folder / name).write_text(text, encoding="utf-8")
+    return app_in(folder)
+
+
+def app_in(folder: Path) -> web.Application:
+    """Make the application of a folder."""
     spec = importlib.util.spec_from_file_location("app", folder / "app.py")
     assert spec is not None
     assert spec.loader is not None
@@ -163,7 +170,9 @@ async def test_the_first_procedure_is_called(tmp_path: Path) -> None:
 async def test_every_window_hears_of_a_booking(tmp_path: Path) -> None:
     async with serving(app_after("first_topic", tmp_path)) as http:
         async with http.get("/") as response:
-            assert "<h1>The Old Mill</h1>" in await response.text()
+            page = await response.text()
+            assert "<h1>The Old Mill</h1>" in page
+            assert ICON in page
         async with (
             connect(http, realm="mill") as one,
             connect(http, realm="mill") as other,
@@ -181,7 +190,9 @@ async def test_only_members_come_in_and_signing_out_ends_their_sessions(
 ) -> None:
     async with serving(app_after("signing_in", tmp_path)) as http:
         async with http.get("/") as response:
-            assert "Sign in" in await response.text()
+            form = await response.text()
+            assert "Sign in" in form
+            assert ICON in form
         with pytest.raises(JoinRejected, match="authentication_required"):
             async with connect(http, realm="mill"):
                 pass
@@ -214,8 +225,11 @@ async def test_the_owner_cancels_and_all_talk(tmp_path: Path) -> None:
         assert await bob.call("booking.list") == []
 
         notes = await ann.subscribe("desk.notes")
+        own = await bob.subscribe("desk.notes")
         await bob.publish("desk.notes", "hello")
         assert (await notes.next()).args == ["hello"]
+        await ann.publish("desk.notes", "well?")
+        assert (await own.next()).args == ["well?"]
         with pytest.raises(NotAuthorized):
             await bob.publish("booking.changed", [])
 
@@ -245,6 +259,17 @@ async def test_progress_is_printed_as_the_page_shows(tmp_path: Path) -> None:
         output = await printed_by("print_invoices.py", tmp_path, http)
 
     assert output == promised_output("progress", "python print_invoices.py")
+
+
+async def test_a_generator_without_a_result_answers_none(tmp_path: Path) -> None:
+    program = tmp_path / "app.py"
+    app_after("progress", tmp_path)
+    end = "    yield serverwamp.RPCResult([len(house.bookings)])\n"
+    text = program.read_text(encoding="utf-8")
+    assert end in text
+    program.write_text(text.replace(end, ""), encoding="utf-8")
+    async with serving(app_in(tmp_path)) as http, signed_in(http, "ann") as ann:
+        assert await ann.call("invoice.print_all") is None
 
 
 def test_the_tests_of_the_tutorial_pass(tmp_path: Path) -> None:

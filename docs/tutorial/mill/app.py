@@ -53,6 +53,7 @@ async def list_bookings(house: House) -> list[Booking]:
 
 FORM = """<!doctype html>
 <meta name="viewport" content="width=device-width">
+<link rel="icon" href="data:,">
 <title>The Old Mill</title>
 <form method="post" action="/login">
   <input name="name" placeholder="Your name" required>
