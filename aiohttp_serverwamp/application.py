@@ -13,6 +13,7 @@ from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.adapters.aiohttp_upgrade import StartingHandler
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.serve import serve
+from aiohttp_serverwamp.auth.wampcra import CRAAuthRequirement
 from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
 from aiohttp_serverwamp.hosting.options import (
     checked_limits,
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.host import RequestHandler
     from aiohttp_serverwamp.router.session import RouterSession
 
-__all__ = ["Application"]
+# serverwamp has CRAAuthRequirement in this module only: programs import it from here.
+__all__ = ["Application", "CRAAuthRequirement"]
 
 logger = logging.getLogger("aiohttp_serverwamp.application")
 

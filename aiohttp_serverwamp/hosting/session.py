@@ -215,7 +215,9 @@ class Session(Advising, MutableMapping[str, Any]):
         """
         self._wire("is not authenticated").mark_authenticated(identity)
 
-    async def abort(self, reason: str, message: str = "") -> None:
+    async def abort(
+        self, reason: str = uris.AUTHENTICATION_DENIED, message: str = ""
+    ) -> None:
         """Refuse a joining client, or end the session, by ABORT; then close.
 
         For authentication; `close` is how a joined client is sent away (specification,

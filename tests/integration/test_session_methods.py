@@ -147,6 +147,14 @@ async def test_auth_methods_are_those_that_hello_offered() -> None:
 # --- Ending ---------------------------------------------------------------------------
 
 
+async def test_who_is_aborted_without_a_reason_is_denied() -> None:
+    async def handler(session: Session) -> None:
+        await session.abort()
+
+    async with site(realm=handled_by(handler)) as served:
+        assert await refused(served) == "wamp.error.authentication_denied"
+
+
 async def test_abort_ends_a_joined_session() -> None:
     async with site() as served, served.client() as client:
         session = await session_of(served)

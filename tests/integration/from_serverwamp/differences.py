@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from aiohttp import web
@@ -185,6 +185,14 @@ async def number_for_str(serverwamp: Any) -> str:
     return await answers_to(hosting(serverwamp, handler), "p", 5)
 
 
+@differs("Null for ``name: str = None``", "None", "wamp.error.invalid_argument")
+async def null_for_str(serverwamp: Any) -> str:
+    async def handler(name: str = cast("Any", None)) -> str:
+        return repr(name)
+
+    return (await answers_to(hosting(serverwamp, handler), "p", None)).strip(BRACKETS)
+
+
 class Money:
     """A class of the program's own, that takes one argument."""
 
@@ -354,6 +362,17 @@ async def handler_beside_routes(serverwamp: Any) -> str:
     return await answers_to(wamp, "p")
 
 
+@differs("``Application(True, AsyncSupport, True)``", "accepted", "TypeError")
+async def by_position(serverwamp: Any) -> str:
+    support = serverwamp.adapters.asyncio.AsyncioAsyncSupport
+    return error_of(lambda: serverwamp.Application(True, support, True))
+
+
+@differs("``async_support=None``", "accepted", "ConfigurationError")
+async def no_support(serverwamp: Any) -> str:
+    return error_of(lambda: serverwamp.Application(async_support=None))
+
+
 @differs("``Realm()`` without a URI", "accepted", "TypeError")
 async def no_uri(serverwamp: Any) -> str:
     return error_of(serverwamp.Realm)
@@ -427,6 +446,41 @@ async def claimed(serverwamp: Any) -> str:
         return "ann" if found == "ann" else "a random one"
 
 
+@differs("``session.auth_id`` of an anonymous client", "None", "a random text")
+async def anonymous(serverwamp: Any) -> str:
+    seen = []
+
+    async def handler(session: Any) -> None:
+        seen.append((session.auth_id, session.identity))
+
+    await answers_to(hosting(serverwamp, handler), "p")
+    ((auth_id, identity),) = seen
+    assert identity is None
+    return "None" if auth_id is None else "a random text"
+
+
+@differs(
+    "``session.auth_id`` of whom an authenticator knows by a plain value",
+    "None",
+    "a random text",
+)
+async def plain_value(serverwamp: Any) -> str:
+    seen = []
+
+    async def know(session: Any) -> str:
+        return "ann"
+
+    async def handler(session: Any) -> None:
+        seen.append((session.auth_id, session.identity))
+
+    wamp = hosting(serverwamp, handler)
+    wamp.add_transport_authenticator(know)
+    await answers_to(wamp, "p")
+    ((auth_id, identity),) = seen
+    assert identity == "ann"
+    return "None" if auth_id is None else "a random text"
+
+
 @differs("HELLO without ``roles``", "WELCOME", "ABORT wamp.error.protocol_violation")
 async def no_roles(serverwamp: Any) -> str:
     async with client_of(serverwamp.Application()) as talk:
@@ -446,6 +500,21 @@ async def foreign(serverwamp: Any) -> str:
 
 
 # --- Ending ---------------------------------------------------------------------------
+
+
+@differs(
+    "``session.abort()`` without a reason",
+    "ABORT None",
+    "ABORT wamp.error.authentication_denied",
+)
+async def aborting(serverwamp: Any) -> str:
+    async def abort(session: Any) -> None:
+        await session.abort()
+
+    wamp = serverwamp.Application()
+    wamp.set_authentication_handler(abort)
+    async with client_of(wamp) as talk:
+        return await after_hello(talk)
 
 
 @differs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,8 +15,10 @@ from serverwamp.application import CRAAuthRequirement
 from serverwamp.session import WAMPSession
 
 import aiohttp_serverwamp
+from aiohttp_serverwamp import application
 from tests.sites import site
 
+GUIDE = Path(__file__).parents[3] / "docs" / "migrate-serverwamp.rst"
 #: As something that is not typed, which it is not quite.
 THEIRS: Any = serverwamp
 SESSION = cast("Any", WAMPSession)(
@@ -43,12 +46,13 @@ PAIRS: dict[str, tuple[Any, Any]] = {
         }.items()
     },
 }
-#: Parameters with another name here, by method. The guide names the first three, which
-#: somebody might give by name.
+#: Parameters with another name here, by method. The guide says so, but of those that
+#: are given by position.
 OTHER_NAMES = {
     ("close", "uri"): "reason",
     ("abort", "uri"): "reason",
     ("set_default_arg", "arg_name"): "name",
+    # A Realm's; that of an Application is called as it is here.
     ("add_transport_authenticator", "transport_authenticator"): "authenticator",
     ("spawn_task", "fn"): "function",
     ("spawn_task", "fn_args"): "args",
@@ -56,7 +60,7 @@ OTHER_NAMES = {
     ("send_raw", "msg"): "message",
 }
 #: Parameters that have a default there and none here.
-REQUIRED = {("abort", "reason"), ("__init__", "uri")}
+REQUIRED = {("__init__", "uri")}
 
 
 def public(thing: object) -> set[str]:
@@ -172,6 +176,20 @@ def test_a_method_takes_what_it_takes_there(kind: str, name: str) -> None:
         assert known in found
         if parameter.default is not parameter.empty and (name, known) not in REQUIRED:
             assert found[known].default is not parameter.empty
+
+
+def test_the_guide_tells_the_other_names() -> None:
+    guide = " ".join(GUIDE.read_text(encoding="utf-8").split())
+    told = guide.partition("A few parameters have other names")[2].partition("**")[0]
+
+    for (method, theirs), ours in OTHER_NAMES.items():
+        if method != "spawn_task":
+            assert f"{method}({ours}=)``" in told
+            assert f"``{theirs}=``" in told
+
+
+def test_a_requirement_is_imported_from_where_it_is_there() -> None:
+    assert application.CRAAuthRequirement is aiohttp_serverwamp.CRAAuthRequirement
 
 
 def test_the_fields_of_a_requirement_are_in_the_same_order() -> None:
