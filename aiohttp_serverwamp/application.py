@@ -13,7 +13,9 @@ from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.adapters.aiohttp_upgrade import StartingHandler
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.serve import serve
-from aiohttp_serverwamp.auth.wampcra import CRAAuthRequirement
+
+# serverwamp has it in this module only: programs that come from there import it here.
+from aiohttp_serverwamp.auth.wampcra import CRAAuthRequirement as CRAAuthRequirement
 from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
 from aiohttp_serverwamp.hosting.options import (
     checked_limits,
@@ -43,8 +45,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.host import RequestHandler
     from aiohttp_serverwamp.router.session import RouterSession
 
-# serverwamp has CRAAuthRequirement in this module only: programs import it from here.
-__all__ = ["Application", "CRAAuthRequirement"]
+__all__ = ["Application"]
 
 logger = logging.getLogger("aiohttp_serverwamp.application")
 
