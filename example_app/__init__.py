@@ -13,6 +13,7 @@ does so for the realm of those who are signed in. Then, by what you need::
     admin        procedures and a topic for one role only
     guests       a realm of its own, for everybody, that shows very little
     store        SQLite, in worker threads
+    hashing, failed_sign_ins    what keeps who guesses passwords from doing harm
     passwords, security, forms, rendering, pages    the web application around it
     demo         what a new board starts with
 

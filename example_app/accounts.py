@@ -8,6 +8,7 @@ of the user are ended; a cookie of an earlier generation opens nothing any more.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
@@ -22,12 +23,16 @@ from aiohttp_serverwamp import (
     Session,
     uris,
 )
+from example_app.failed_sign_ins import FailedSignIns
 from example_app.forms import read_form
+from example_app.hashing import HashingThreads, TooBusy
 from example_app.passwords import verify_password
 from example_app.rendering import sign_in_form
 from example_app.store import Store, User
 
 __all__ = [
+    "FAILED_SIGN_INS",
+    "HASHING",
     "MEMBERS",
     "SIGN_IN",
     "STORE",
@@ -40,6 +45,8 @@ __all__ = [
 ]
 
 STORE = web.AppKey("store", Store)
+HASHING = web.AppKey("hashing", HashingThreads)
+FAILED_SIGN_INS = web.AppKey("failed_sign_ins", FailedSignIns)
 MEMBERS = "members"
 
 # A working day: after it everybody signs in again.
@@ -49,6 +56,12 @@ VALIDITY = timedelta(hours=12)
 SIGN_IN = "sign_in"
 
 WRONG_PASSWORD = "That name and password do not belong together. Please try again."
+TOO_MANY_FAILURES = (
+    "That was wrong too often. Please wait some minutes before you try again."
+)
+TOO_BUSY = "Too many are signing in just now. Please try again in a moment."
+# Seconds: more than all who wait take together.
+TOO_BUSY_FOR = 5
 ENDED = "You have been signed out. Please sign in again to go on."
 
 routes = web.RouteTableDef()
@@ -128,19 +141,42 @@ async def show_sign_in(request: web.Request) -> web.Response:
 
 @routes.post("/sign-in")
 async def sign_in(request: web.Request) -> web.Response:
-    """Check name and password; start a new HTTP session for who knows both."""
+    """Check name and password; start a new HTTP session for who knows both.
+
+    Answers 403 if they do not belong together, whether or not there is such a name; 429
+    after too many failures, and 503 while too many others are being checked.
+    """
     form = await read_form(request)
     name, password = form.get("name", "").strip(), form.get("password", "")
-    store = request.config_dict[STORE]
-    user = await asyncio.to_thread(check_password, store, name, password)
+    store, failed = request.config_dict[STORE], request.config_dict[FAILED_SIGN_INS]
+    address = request.remote or ""
+    if wait := failed.wait(address, name):
+        return refuse_for(wait, name, TOO_MANY_FAILURES, status=429)
+    try:
+        check = request.config_dict[HASHING].submit(
+            check_password, store, name, password
+        )
+    except TooBusy:
+        return refuse_for(TOO_BUSY_FOR, name, TOO_BUSY, status=503)
+    # Before the answer is known: of many attempts at once each one counts.
+    failed.add(address, name)
+    user = await check
     if user is None:
         return sign_in_form(name=name, error=WRONG_PASSWORD, status=403)
+    failed.forget(address, name)
     until = datetime.now(UTC) + VALIDITY
     await asyncio.to_thread(store.users.note_sign_in, user.id, until)
     # A new one, never the visitor's old one: nobody can plant a session beforehand.
     http_session = await new_session(request)
     http_session[SIGN_IN] = SignIn(user_id=user.id, generation=user.generation)
     raise web.HTTPSeeOther("/")
+
+
+def refuse_for(seconds: float, name: str, error: str, *, status: int) -> web.Response:
+    """Show the form again, to be sent in so many seconds."""
+    form = sign_in_form(name=name, error=error, status=status)
+    form.headers["Retry-After"] = str(math.ceil(seconds))
+    return form
 
 
 @routes.post("/sign-out")

@@ -17,7 +17,9 @@ from cryptography.fernet import Fernet
 from aiohttp_serverwamp import Application, setup_wamp
 from example_app import accounts, http_api, pages
 from example_app.demo import add_demo_tasks, add_demo_users
+from example_app.failed_sign_ins import FailedSignIns
 from example_app.guests import guests_realm
+from example_app.hashing import HashingThreads
 from example_app.members import members_realm
 from example_app.security import add_security_headers, refuse_foreign_posts
 from example_app.store import Store
@@ -59,6 +61,9 @@ def make_app(
     store = Store(database)
     app[accounts.STORE] = store
     app.cleanup_ctx.append(partial(open_store, demo_tasks=demo_tasks))
+    app[accounts.FAILED_SIGN_INS] = FailedSignIns()
+    app[accounts.HASHING] = HashingThreads()
+    app.cleanup_ctx.append(close_hashing)
     app.add_routes([*pages.routes, *accounts.routes, *http_api.routes])
     app.router.add_static("/static/", HERE / "static")
 
@@ -78,6 +83,12 @@ async def open_store(app: web.Application, *, demo_tasks: bool) -> AsyncIterator
         await asyncio.to_thread(add_demo_tasks, store, now=datetime.now().astimezone())
     yield
     await asyncio.to_thread(store.close)
+
+
+async def close_hashing(app: web.Application) -> AsyncIterator[None]:
+    """End the threads at the end; before the store is closed, which they use."""
+    yield
+    await app[accounts.HASHING].close()
 
 
 def load_or_create_key(path: Path) -> bytes:
