@@ -23,9 +23,12 @@ const list = new TaskList({
 });
 const editor = new Editor(wamp, {
   onSaved: (task) => list.accept(task),
-  onDeleted: (id) => {
+  onDeleted: (id, wasHere) => {
     list.forget(id);
-    list.focusNearby();
+    if (wasHere) list.focusNearby();
+  },
+  onFailed: (id, text) => {
+    if (id === undefined || !list.complain(id, text)) complain(text);
   },
   ownName,
 });

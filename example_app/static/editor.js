@@ -16,6 +16,11 @@ import {words} from "./problems.js";
  * @property {string} title
  * @property {string | null} assignee
  * @property {string | null} due
+ *
+ * @typedef {object} Opening one time that the dialog is open, from `open` until it closes.
+ * @property {Task | null} base the task as the person has seen it; null when it is gone.
+ * @property {boolean} isBusy whether an answer is awaited, which says more than the events
+ *   on the way.
  */
 
 /** The fields, each with a sentence on its new value. @type {[keyof Draft, (value: any) => string][]} */
@@ -26,17 +31,22 @@ const FIELDS = [
 ];
 
 export class Editor {
-  /** The task as the person has seen it; null when it is gone. @type {Task | null} */
-  #base = null;
-  /** Whether an answer is awaited, which says more than the events on the way. */
-  #isBusy = false;
+  /**
+   * The latest; an answer that comes later is for the one in which it was asked for.
+   *
+   * @type {Opening}
+   */
+  #opening = {base: null, isBusy: false};
   #wamp; #handlers;
 
   /**
    * @param {import("./wamp/wamp.js").Session} wamp
    * @param {object} handlers
    * @param {(task: Task) => void} handlers.onSaved
-   * @param {(id: number) => void} handlers.onDeleted
+   * @param {(id: number, wasHere: boolean) => void} handlers.onDeleted told also whether the
+   *   person was here until then, and has to go on somewhere else.
+   * @param {(id: number | undefined, text: string) => void} handlers.onFailed of a task whose
+   *   dialog was closed before the answer; no id if it was to be a new one.
    * @param {() => string} handlers.ownName
    */
   constructor(wamp, handlers) {
@@ -64,7 +74,7 @@ export class Editor {
 
   /** @param {Task} task */
   open(task) {
-    this.#base = task;
+    this.#opening = {base: task, isBusy: false};
     fill(task);
     hideNote();
     complain("");
@@ -77,7 +87,7 @@ export class Editor {
 
   /** Close it, and keep nothing of what was in it. */
   close() {
-    this.#base = null;
+    this.#opening = {base: null, isBusy: false};
     element("editor").close();
     fill({title: "", assignee: null, due: null});
     hideNote();
@@ -85,7 +95,7 @@ export class Editor {
 
   /** Somebody has changed a task; it matters if it is the one at hand. @param {Task} task */
   meet(task) {
-    const base = this.#base;
+    const {base} = this.#opening;
     if (!this.#isAt(task.id) || !base || base.revision >= task.revision) return;
     const mine = typed();
     const touched = FIELDS.map(([field]) => field).filter((field) => mine[field] !== base[field]);
@@ -93,7 +103,7 @@ export class Editor {
     // Where both have come to the same there is nothing to decide.
     const isContested = touched.some(
       (field) => task[field] !== base[field] && task[field] !== mine[field]);
-    this.#base = task;
+    this.#opening.base = task;
     fill({...task, ...kept});
     this.#tellOfChange(base, task, isContested);
   }
@@ -101,7 +111,7 @@ export class Editor {
   /** Somebody has deleted a task. @param {number} id @param {string | null} by */
   meetDeletion(id, by) {
     if (!this.#isAt(id)) return;
-    this.#base = null;
+    this.#opening.base = null;
     this.#confirm(false);
     element("editor-delete").hidden = true;
     element("editor-save").textContent = "Add as a new task";
@@ -115,7 +125,7 @@ export class Editor {
    * @param {(id: number) => Task | undefined} find
    */
   catchUp(find) {
-    const id = this.#base?.id ?? 0;
+    const id = this.#opening.base?.id ?? 0;
     const task = find(id);
     if (task) this.meet(task);
     else this.meetDeletion(id, null);
@@ -127,47 +137,70 @@ export class Editor {
       complain("A task needs a title.");
       return element("editor-title").focus();
     }
-    await this.#attempt(async () => {
-      const task = this.#base === null
+    await this.#attempt(async (opening) => {
+      const {base} = opening;
+      const task = base === null
         ? await this.#wamp.call("board.add", [draft])
-        : await this.#wamp.call("board.edit", [this.#base.id, this.#base.revision, draft]);
+        : await this.#wamp.call("board.edit", [base.id, base.revision, draft]);
       this.#handlers.onSaved(task);
-      this.close();
+      if (this.#isStill(opening)) this.close();
+      else this.meet(task);
     });
   }
 
   async #delete() {
-    const base = /** @type {Task} */ (this.#base);
-    await this.#attempt(async () => {
-      await this.#wamp.call("board.delete", [base.id, base.revision]);
-      this.close();
-      this.#handlers.onDeleted(base.id);
+    await this.#attempt(async (opening) => {
+      const {id, revision} = /** @type {Task} */ (opening.base);
+      await this.#wamp.call("board.delete", [id, revision]);
+      const wasHere = this.#isStill(opening);
+      if (wasHere) this.close();
+      else this.meetDeletion(id, this.#handlers.ownName());
+      this.#handlers.onDeleted(id, wasHere);
     });
   }
 
-  /** Do something of which others may have been faster. @param {() => Promise<void>} act */
+  /**
+   * Do something of which others may have been faster.
+   *
+   * @param {(opening: Opening) => Promise<void>} act
+   */
   async #attempt(act) {
-    if (this.#isBusy) return;
-    const base = this.#base;
+    const opening = this.#opening;
+    const {base, isBusy} = opening;
+    if (isBusy) return;
     complain("");
-    this.#isBusy = true;
+    opening.isBusy = true;
     try {
-      await act();
+      await act(opening);
     } catch (error) {
-      this.#isBusy = false;
-      const {uri, args} = /** @type {any} */ (error);
-      if (uri === "board.error.changed_meanwhile") this.meet(args[0]);
-      else if (uri === "board.error.no_such_task" && base) this.meetDeletion(base.id, null);
-      else complain(words(error));
-      this.#confirm(false);
+      opening.isBusy = false;
+      this.#fail(opening, base, error);
     } finally {
-      this.#isBusy = false;
+      opening.isBusy = false;
     }
+  }
+
+  /** @param {Opening} opening @param {Task | null} base @param {any} error */
+  #fail(opening, base, error) {
+    const {uri, args} = error;
+    const isHere = this.#isStill(opening);
+    // These two matter to whoever is at the task by now.
+    if (uri === "board.error.changed_meanwhile") this.meet(args[0]);
+    else if (uri === "board.error.no_such_task" && base) this.meetDeletion(base.id, null);
+    else if (isHere) complain(words(error));
+    if (isHere) this.#confirm(false);
+    else this.#handlers.onFailed(base?.id, words(error));
+  }
+
+  /** Whether the dialog has not been closed since, whatever it shows now. @param {Opening} opening */
+  #isStill(opening) {
+    return element("editor").open && this.#opening === opening;
   }
 
   /** Whether this task is at hand, and nothing is on its way about it. @param {number} id */
   #isAt(id) {
-    return element("editor").open && !this.#isBusy && this.#base?.id === id;
+    const {base, isBusy} = this.#opening;
+    return element("editor").open && !isBusy && base?.id === id;
   }
 
   /** @param {Task} before @param {Task} now @param {boolean} isContested */
@@ -190,7 +223,7 @@ export class Editor {
   }
 
   #useTheirs() {
-    if (this.#base) fill(this.#base);
+    if (this.#opening.base) fill(this.#opening.base);
     hideNote();
     element("editor-title").focus();
   }

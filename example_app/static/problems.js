@@ -3,6 +3,8 @@
 /** By error URI; a function is given the error's first argument. @type {Record<string, any>} */
 const WORDS = {
   "board.error.no_such_task": "That task is no longer on the board.",
+  "board.error.changed_meanwhile":
+    "Somebody else has changed this task meanwhile; your change was not saved.",
   "board.error.no_such_member": (/** @type {string} */ name) =>
     `There is nobody named “${name}” in the team.`,
   "wamp.error.invalid_argument": "A task needs a title of 1 to 200 characters.",

@@ -51,6 +51,11 @@ export class TaskItem {
     this.#drawAssignee();
   }
 
+  /** @param {string} text */
+  complain(text) {
+    setText(this.#find(".problem"), text);
+  }
+
   #drawDue() {
     const due = this.#find(".due");
     due.hidden = this.isDone || this.task.due === null;
@@ -73,9 +78,9 @@ export class TaskItem {
     box.setAttribute("aria-busy", "true");
     try {
       await this.#handlers.onToggle(this.task, box.checked);
-      setText(this.#find(".problem"), "");
+      this.complain("");
     } catch (error) {
-      setText(this.#find(".problem"), words(error));
+      this.complain(words(error));
     } finally {
       box.removeAttribute("aria-busy");
       this.draw();

@@ -79,6 +79,12 @@ export class TaskList {
     this.#showCounts();
   }
 
+  /** Say at a task what went wrong. @param {number} id @param {string} text @returns {boolean} whether it is there. */
+  complain(id, text) {
+    this.#items.get(id)?.complain(text);
+    return this.#items.has(id);
+  }
+
   /** Put the keyboard where the item was that went last. */
   focusNearby() {
     const box = this.#nearby?.isConnected ? this.#nearby.querySelector("input") : null;
