@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from example_app.app import DATABASE, SECRET_FILE, make_app
+from example_app.app import DATABASE, SECRET_FILE, UnusableKey, make_app
 from example_app.demo import DEMO_NAMES, DEMO_PASSWORD
 
 logger = logging.getLogger("example_app")
@@ -27,15 +27,21 @@ def main() -> None:
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     # aiohttp-session 2.12 has keys that are text, and aiohttp 3.14 warns of them.
     warnings.filterwarnings("ignore", category=web.NotAppKeyWarning)
-    app = make_app(
-        database=options.database,
-        secret_file=options.secret_file,
-        demo_tasks=not options.empty,
-    )
-    logger.info("sign in as %s with %r", " or ".join(DEMO_NAMES), DEMO_PASSWORD)
+    try:
+        app = make_app(
+            database=options.database,
+            secret_file=options.secret_file,
+            demo_tasks=not options.empty,
+        )
+    except UnusableKey as error:
+        raise SystemExit(
+            f"Cannot use the secret file {options.secret_file} ({error});"
+            " choose another with --secret-file."
+        ) from error
+    app.on_startup.append(tell_how_to_sign_in)
     try:
         web.run_app(app, host=options.host, port=options.port)
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         raise SystemExit(
             f"Cannot open the database {options.database} ({error});"
             " choose another with --database."
@@ -45,6 +51,19 @@ def main() -> None:
             f"Cannot serve on {options.host}:{options.port} ({error.strerror});"
             " choose another with --host and --port."
         ) from error
+
+
+async def tell_how_to_sign_in(app: web.Application) -> None:
+    """Say who there is, once the database is open."""
+    logger.info("sign in as %s with %r", " or ".join(DEMO_NAMES), DEMO_PASSWORD)
+
+
+def port_number(text: str) -> int:
+    """Read the number of a port; 0 stands for any that is free."""
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is not between 0 and 65535")
+    return port
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -62,7 +81,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--port",
-        type=int,
+        type=port_number,
         default=os.environ.get("BOARD_PORT", "8080"),
         help="port to listen on (BOARD_PORT)",
     )

@@ -24,7 +24,7 @@ from example_app.members import members_realm
 from example_app.security import add_security_headers, refuse_foreign_posts
 from example_app.store import Store
 
-__all__ = ["DATABASE", "SECRET_FILE", "make_app"]
+__all__ = ["DATABASE", "SECRET_FILE", "UnusableKey", "make_app"]
 
 HERE = Path(__file__).parent
 DATABASE = HERE / "board.sqlite3"
@@ -32,6 +32,10 @@ SECRET_FILE = HERE / "secret.key"
 
 # Bytes: a form or a task is small, and what is larger is answered with 413.
 LARGEST_BODY = 16 * 1024
+
+
+class UnusableKey(Exception):
+    """There is no key in the secret file, nor can one be put there; it says why."""
 
 
 def make_app(
@@ -42,7 +46,8 @@ def make_app(
 ) -> web.Application:
     """Make the application; the files are created where they are missing.
 
-    With `demo_tasks` a new database starts with something to look at.
+    With `demo_tasks` a new database starts with something to look at. Raises
+    `UnusableKey` for the secret file.
     """
     app = web.Application(
         middlewares=[refuse_foreign_posts], client_max_size=LARGEST_BODY
@@ -51,7 +56,7 @@ def make_app(
     setup_session(
         app,
         EncryptedCookieStorage(
-            Fernet(load_or_create_key(secret_file)),
+            load_or_create_key(secret_file),
             cookie_name="task_board",
             max_age=int(accounts.VALIDITY.total_seconds()),
             samesite="Lax",
@@ -91,8 +96,20 @@ async def close_hashing(app: web.Application) -> AsyncIterator[None]:
     await app[accounts.HASHING].close()
 
 
-def load_or_create_key(path: Path) -> bytes:
-    """Read the key that encrypts the cookies; make one, for its owner only, if none."""
+def load_or_create_key(path: Path) -> Fernet:
+    """Read the key that encrypts the cookies; make one, for its owner only, if none.
+
+    Raises `UnusableKey`.
+    """
+    try:
+        return Fernet(_read_or_write_key(path))
+    except OSError as error:
+        raise UnusableKey(error.strerror) from error
+    except ValueError as error:
+        raise UnusableKey("what is in it is no key") from error
+
+
+def _read_or_write_key(path: Path) -> bytes:
     try:
         # Private from the first moment, and never over a key that exists.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -53,12 +53,19 @@ class Database:
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Open the file, creating it or its newer tables where missing."""
+        """Open the file, creating it or its newer tables where missing.
+
+        Raises `sqlite3.DatabaseError` where that is not possible.
+        """
         connection = sqlite3.connect(self._path, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        _migrate(connection)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            _migrate(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
         self._connection = connection
 
     def close(self) -> None:

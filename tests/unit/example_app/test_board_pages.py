@@ -193,10 +193,10 @@ async def test_a_cookie_of_a_user_who_is_gone_opens_neither_page_nor_socket(
 def test_the_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "secret.key"
 
-    key = load_or_create_key(path)
+    encrypted = load_or_create_key(path).encrypt(b"secret")
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert load_or_create_key(path) == key
+    assert load_or_create_key(path).decrypt(encrypted) == b"secret"
 
 
 @pytest.mark.usefixtures("cheap_hashes")
