@@ -17,6 +17,12 @@ def list_tasks(*, board: Board) -> list[Task]:
     return board.tasks()
 
 
+@board_api.route("board.get", thread=True)
+def get(task_id: Id, *, board: Board) -> Task:
+    """One task as it is now, also if it was done too long ago to be listed."""
+    return board.get(task_id)
+
+
 @board_api.route("board.members", thread=True)
 def list_members(*, store: Store) -> list[str]:
     """The names of everybody to whom a task can be assigned."""

@@ -65,14 +65,21 @@ async function welcome() {
   element("member").hidden = false;
   if (authrole === "admin") administration.start();
   try {
-    const [tasks, members] = await Promise.all([wamp.call("board.list"), wamp.call("board.members")]);
-    editor.offerMembers(members);
-    list.replace(tasks);
-    editor.catchUp((id) => list.get(id));
+    await Promise.all([showTasks(), offerMembers()]);
     complain("");
   } catch (error) {
     complain(words(error));
   }
+}
+
+async function showTasks() {
+  const since = list.now;
+  list.replace(await wamp.call("board.list"), since);
+  await editor.catchUp((id) => list.get(id));
+}
+
+async function offerMembers() {
+  editor.offerMembers(await wamp.call("board.members"));
 }
 
 element("add-form").addEventListener("submit", async (/** @type {SubmitEvent} */ event) => {

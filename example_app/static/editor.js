@@ -124,11 +124,16 @@ export class Editor {
    *
    * @param {(id: number) => Task | undefined} find
    */
-  catchUp(find) {
-    const id = this.#opening.base?.id ?? 0;
-    const task = find(id);
-    if (task) this.meet(task);
-    else this.meetDeletion(id, null);
+  async catchUp(find) {
+    const id = this.#opening.base?.id;
+    if (id === undefined) return;
+    try {
+      // What was done long ago is not on the board, and yet there.
+      this.meet(find(id) ?? await this.#wamp.call("board.get", [id]));
+    } catch (error) {
+      if (/** @type {any} */ (error).uri !== "board.error.no_such_task") throw error;
+      this.meetDeletion(id, null);
+    }
   }
 
   async #save() {
@@ -251,7 +256,11 @@ function fill({title, assignee, due}) {
   const input = element("editor-title");
   // Left alone where it is the same: the cursor would jump.
   if (input.value !== title) input.value = title;
-  element("editor-assignee").value = assignee ?? "";
+  const select = element("editor-assignee");
+  // Who else there is may not be known yet.
+  const isOffered = [...select.options].some(({value}) => value === (assignee ?? ""));
+  if (!isOffered) select.add(new Option(assignee ?? ""));
+  select.value = assignee ?? "";
   element("editor-due").value = due ?? "";
 }
 

@@ -9,6 +9,8 @@ import {words} from "./problems.js";
 /** @typedef {import("./task_list.js").Task} Task */
 
 export class TaskItem {
+  /** When, as `TaskList.now` counts. */
+  takenIn = 0;
   #handlers;
 
   /**

@@ -25,6 +25,8 @@ import {TaskItem} from "./task_item.js";
 
 export class TaskList {
   /** @type {Map<number, TaskItem>} */ #items = new Map();
+  /** How often a task has been taken in. */
+  #count = 0;
   /** Tasks that are gone for good, should a late event speak of them. @type {Set<number>} */
   #gone = new Set();
   /** What stood beside the item that went last. @type {Element | null} */
@@ -43,10 +45,23 @@ export class TaskList {
     return this.#items.get(id)?.task;
   }
 
-  /** Show these tasks, newest first, and no others. @param {Task[]} tasks */
-  replace(tasks) {
+  /** A moment, for `replace`. */
+  get now() {
+    return this.#count;
+  }
+
+  /**
+   * Show these tasks, newest first, and no others but those that were taken in since they
+   * were asked for: the list may be older than the news of these.
+   *
+   * @param {Task[]} tasks
+   * @param {number} [since] what `now` was when they were asked for.
+   */
+  replace(tasks, since = this.now) {
     const listed = new Set(tasks.map((task) => task.id));
-    for (const id of this.#items.keys()) if (!listed.has(id)) this.#drop(id);
+    for (const [id, item] of this.#items) {
+      if (!listed.has(id) && item.takenIn <= since) this.#drop(id);
+    }
     // Oldest first: each open task goes on top of those before it.
     for (const task of [...tasks].reverse()) this.accept(task);
     this.#showCounts();
@@ -66,6 +81,7 @@ export class TaskList {
     const isMoved = !known || known.isDone !== (task.done_at !== null);
     const item = known ?? this.#make(task);
     item.task = task;
+    item.takenIn = ++this.#count;
     item.draw();
     if (isMoved) this.#place(item);
     this.#showCounts();

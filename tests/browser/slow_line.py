@@ -8,7 +8,7 @@ import re
 from playwright.sync_api import Page, WebSocketRoute
 
 #: Codes of WAMP messages.
-EVENT, CALL, RESULT, ERROR = 36, 48, 50, 8
+GOODBYE, ERROR, EVENT, CALL, RESULT = 6, 8, 36, 48, 50
 
 #: To be held as if it were a procedure: all events.
 EVENTS = "events"
@@ -20,6 +20,7 @@ class SlowLine:
     def __init__(self, page: Page) -> None:
         self._slow: set[str] = set()
         self._held: list[tuple[str, WebSocketRoute, str | bytes]] = []
+        self._open: list[WebSocketRoute] = []
         self._page = page
         #: The procedures that were called, in this order.
         self.calls: list[str] = []
@@ -46,7 +47,21 @@ class SlowLine:
             browser_side.send(message)
         self._held.clear()
 
+    def end(self, reason: str, code: int) -> None:
+        """Say goodbye to the page as the router would, and close its sockets."""
+        for browser_side in self._open:
+            browser_side.send(json.dumps([GOODBYE, {}, reason]))
+            browser_side.close(code=code, reason=reason)
+        self._open.clear()
+
+    def cut(self) -> None:
+        """Break the connection off."""
+        for browser_side in self._open:
+            browser_side.close(code=4000)
+        self._open.clear()
+
     def _relay(self, browser_side: WebSocketRoute) -> None:
+        self._open.append(browser_side)
         server = browser_side.connect_to_server()
         asked: dict[int, str] = {}
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import Locator, expect
 
+from example_app.store import Store
 from tests.browser.person import NewPerson, Person
+from tests.browser.running_board import Board
 from tests.browser.slow_line import EVENTS, SlowLine
 
 
@@ -129,3 +133,65 @@ def test_who_opens_the_same_task_again_sees_the_own_change_arrive(
 
     ada.sees_note("You changed this task meanwhile")
     expect(title_field(ada)).to_have_value("Buy oat milk")
+
+
+def test_tasks_are_shown_before_it_is_known_to_whom_they_can_be_assigned(
+    ada: Person, line: SlowLine
+) -> None:
+    ada.edit("Buy milk")
+    ada.write(assignee="Grace")
+    ada.save()
+    ada.has_saved()
+    line.hold("board.members")
+    ada.visit()
+
+    ada.sees_open("Buy tea", "Buy milk")
+
+    # Nor does the assignee get lost who cannot be chosen yet.
+    ada.edit("Buy milk")
+    expect(ada.page.get_by_label("Assigned to")).to_have_value("Grace")
+    line.wait_until_held("board.members")
+    line.release()
+    choices = ada.page.get_by_label("Assigned to").locator("option")
+    expect(choices).to_have_text(["Nobody", "Ada", "Grace", "Linus"])
+    expect(ada.page.get_by_label("Assigned to")).to_have_value("Grace")
+
+
+def test_a_task_that_is_added_while_the_list_is_on_its_way_stays(
+    ada: Person, line: SlowLine, new_person: NewPerson
+) -> None:
+    grace = new_person("grace")
+    line.hold("board.list")
+    ada.visit()
+    line.wait_until_held("board.list")
+    grace.add("Buy bread")
+    ada.sees_open("Buy bread")
+
+    line.release()
+
+    ada.sees_open("Buy bread", "Buy tea", "Buy milk")
+
+
+def test_a_task_done_long_ago_is_not_taken_for_deleted_after_a_reconnection(
+    ada: Person, line: SlowLine, board: Board
+) -> None:
+    ada.tick("Buy milk")
+    ada.sees_done("Buy milk")
+    ada.edit("Buy milk")
+    ada.write(title="Buy oat milk")
+    store = Store(board.folder / "board.sqlite3")
+    store.open()
+    [milk] = store.tasks.last_done(1)
+    later = datetime.now(UTC) + timedelta(seconds=1)
+    for number in range(50):
+        task = store.tasks.add(f"Task {number}", 1)
+        store.tasks.complete(task.id, 1, at=later)
+
+    line.cut()
+    expect(ada.page.locator("#done-tasks .task")).to_have_count(50)
+    expect(ada.task("Buy milk")).to_have_count(0)
+    ada.save()
+
+    ada.has_saved()
+    assert store.tasks.get(milk.id).title == "Buy oat milk"
+    store.close()

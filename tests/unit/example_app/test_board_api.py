@@ -62,6 +62,16 @@ async def test_who_was_too_late_gets_the_task_as_it_is_now(team: Team) -> None:
         assert await grace.call("board.list") == [now]
 
 
+async def test_one_task_is_found_also_if_it_is_not_listed_any_more(team: Team) -> None:
+    async with team.member("Ada") as ada:
+        milk = await ada.call("board.add", {"title": "Buy milk"})
+
+        assert await ada.call("board.get", milk["id"]) == milk
+        with pytest.raises(ApplicationError) as refused:
+            await ada.call("board.get", 404)
+        assert refused.value.uri == "board.error.no_such_task"
+
+
 async def test_tasks_can_be_assigned_to_every_member(team: Team) -> None:
     async with team.member("Grace") as grace:
         assert await grace.call("board.members") == ["Ada", "Grace", "Linus"]
