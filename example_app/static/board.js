@@ -82,12 +82,17 @@ async function offerMembers() {
   editor.offerMembers(await wamp.call("board.members"));
 }
 
+/** Whether a new task is on its way: a second click is about the same one. */
+let isAdding = false;
+
 element("add-form").addEventListener("submit", async (/** @type {SubmitEvent} */ event) => {
   event.preventDefault();
+  if (isAdding) return;
   const input = element("title");
   input.focus();
   const title = input.value.trim();
   if (title === "") return complain("A task needs a title.");
+  isAdding = true;
   try {
     list.accept(await wamp.call("board.add", [{title}]));
     complain("");
@@ -95,6 +100,8 @@ element("add-form").addEventListener("submit", async (/** @type {SubmitEvent} */
     if (input.value.trim() === title) input.value = "";
   } catch (error) {
     complain(words(error));
+  } finally {
+    isAdding = false;
   }
 });
 element("title").addEventListener("input", () => complain(""));

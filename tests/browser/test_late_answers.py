@@ -195,3 +195,19 @@ def test_a_task_done_long_ago_is_not_taken_for_deleted_after_a_reconnection(
     ada.has_saved()
     assert store.tasks.get(milk.id).title == "Buy oat milk"
     store.close()
+
+
+def test_a_second_click_on_add_is_about_the_same_task(
+    ada: Person, line: SlowLine
+) -> None:
+    line.hold("board.add")
+    ada.page.get_by_label("What needs doing?").fill("Buy bread")
+    ada.page.get_by_role("button", name="Add", exact=True).dblclick()
+    line.wait_until_held("board.add")
+    line.release()
+
+    ada.sees_open("Buy bread", "Buy tea", "Buy milk")
+    expect(ada.page.get_by_label("What needs doing?")).to_have_value("")
+    assert line.calls.count("board.add") == 3, "two of them before"
+    ada.add("Buy salt")
+    ada.sees_open("Buy salt", "Buy bread", "Buy tea", "Buy milk")
