@@ -28,11 +28,13 @@ let focused = null;
  * @param {() => void} [handlers.onLive] called after every time it was joined.
  * @param {(reason: import("./wamp/wamp.js").WampError | null) => void} [handlers.onClosed]
  *   called when it is closed for good.
+ * @param {(reason: import("./wamp/wamp.js").WampError) => boolean} [handlers.reconnectAfter]
+ *   whether to come back after this; as the client does by default.
  * @returns {import("./wamp/wamp.js").Session}
  */
-export function liveConnection(realm, {onLive = () => {}, onClosed = () => {}}) {
+export function liveConnection(realm, {onLive = () => {}, onClosed = () => {}, reconnectAfter}) {
   let wasLive = false;
-  const wamp = connect("/ws", realm, {onState: (state, reason) => {
+  const wamp = connect("/ws", realm, {reconnectAfter, onState: (state, reason) => {
     element("connection").dataset.state = state;
     element("connection").textContent = TEXTS[state];
     wasLive ||= state === "joined";

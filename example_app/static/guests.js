@@ -13,7 +13,9 @@ import {avatar} from "./people.js";
 /** @type {Finished[]} */
 let finished = [];
 
-const wamp = liveConnection("guests", {});
+// A guest has nothing to be signed out of. The browser's member may have, and the socket,
+// opened with their cookie, ends with it; the next one is opened without.
+const wamp = liveConnection("guests", {reconnectAfter: () => true});
 wamp.subscribe("guests.overview", ({args: [overview]}) => show(overview));
 setInterval(draw, 60_000);
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.person import DESK, PHONE, NewPerson
+from tests.browser.person import DESK, PHONE, NewPerson, Person
 from tests.browser.running_board import Board
+from tests.browser.slow_line import SlowLine
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE])
@@ -74,3 +77,55 @@ def test_the_members_page_leads_there_and_back(new_person: NewPerson) -> None:
     ada.page.get_by_role("link", name="Sign in").click()
 
     expect(ada.page.locator("#member-name")).to_have_text("Ada")
+
+
+def look_in_beside(member: Person) -> Person:
+    """Open the guests' page in a member's browser, and note what it says of itself."""
+    guest = member.another_tab()
+    guest.page.add_init_script(
+        """addEventListener("DOMContentLoaded", () => {
+            const connection = document.getElementById("connection");
+            new MutationObserver(() => {
+                document.documentElement.dataset.said += ` ${connection.textContent}`;
+            }).observe(connection, {childList: true});
+        })"""
+    )
+    return guest
+
+
+def comes_back(guest: Person) -> None:
+    page = guest.page.locator("html")
+    expect(page).to_have_attribute("data-said", re.compile("Live .* Live"))
+    expect(page).not_to_have_attribute("data-said", re.compile("Signed out"))
+
+
+def test_a_guest_stays_when_the_member_with_the_same_browser_signs_out(
+    new_person: NewPerson,
+) -> None:
+    ada = new_person("ada")
+    guest = look_in_beside(ada)
+    guest.visit("/guests")
+    guest.sees_state("Live")
+
+    ada.sign_out()
+
+    comes_back(guest)
+    grace = new_person("grace")
+    grace.add("Buy milk")
+    expect(guest.page.locator("#open-count")).to_have_text("1")
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"), [("wamp.close.expired", 4408), ("wamp.close.killed", 4403)]
+)
+def test_a_guest_stays_whatever_ends_the_sign_in_of_the_browser(
+    new_person: NewPerson, reason: str, code: int
+) -> None:
+    guest = look_in_beside(new_person("ada"))
+    line = SlowLine(guest.page)
+    guest.visit("/guests")
+    guest.sees_state("Live")
+
+    line.end(reason, code)
+
+    comes_back(guest)
