@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import configparser
 import importlib.util
@@ -18,8 +19,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from docutils.core import publish_doctree
 from pytest_aiohttp.plugin import AiohttpClient
+from yarl import URL
 
 from aiohttp_serverwamp.__main__ import command_line
+from aiohttp_serverwamp.testing import serving
+from example_app import accounts, http_api
+from example_app.app import make_app
 from growing_program import pages
 from tests.code_blocks import CodeBlock, code_blocks, run_blocks
 from tests.node import require_node
@@ -127,6 +132,8 @@ def objection(command: str) -> str | None:
             return None if {*wanted} <= npm_packages() else "the tests have no such one"
         case ["node", file]:
             return None if file in written_files() else "no page says what is in it"
+        case ["curl", *given]:
+            return None if curl(given).path in posted_to() else "nobody answers"
         case [python, "-m", "pip", "install", *wanted] if is_python(python):
             return pip_objection(wanted)
         case [python, "-c", program] if is_python(python):
@@ -141,6 +148,35 @@ def objection(command: str) -> str | None:
             known = module in installed_by_extras() or importlib.util.find_spec(module)
             return None if known else "no such module"
     return "the test knows nothing of this command"
+
+
+class Curl(argparse.Namespace):
+    """What a command line of curl says: a form to be posted, and a jar for cookies."""
+
+    url: str
+    data: list[str]
+
+    @property
+    def path(self) -> str:
+        return URL(self.url).path
+
+
+def curl(given: list[str]) -> Curl:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-b", "-c")
+    parser.add_argument("-d", dest="data", action="append", required=True)
+    parser.add_argument("url")
+    return parser.parse_args(given, Curl())
+
+
+def posted_to() -> set[str]:
+    """Return the paths of the task board to which forms are posted."""
+    routes = [*accounts.routes, *http_api.routes]
+    return {
+        route.path
+        for route in routes
+        if isinstance(route, web.RouteDef) and route.method == "POST"
+    }
 
 
 def is_python(name: str) -> bool:
@@ -202,6 +238,7 @@ def test_a_console_command_works(command: str) -> None:
         "npm install left-pad",
         "python -m aiohttp_serverwamp credentials add --password=secret",
         "rm -rf .",
+        "curl -d title=x http://localhost:8080/task",
     ],
 )
 def test_a_console_command_that_cannot_work_is_found(command: str) -> None:
@@ -255,6 +292,22 @@ async def test_the_members_of_the_readme_have_signed_in(
 
     assert refused[2] == "wamp.error.authentication_required"
     assert welcome["authid"] == "ann"
+
+
+async def test_what_the_readme_posts_to_the_board_is_a_task(tmp_path: Path) -> None:
+    lines = [line for name, line in commands() if name.startswith("README.rst")]
+    posts = [curl(shlex.split(line)[1:]) for line in lines if line.startswith("curl")]
+    app = make_app(
+        database=tmp_path / "b.sqlite3", secret_file=tmp_path / "key", demo_tasks=False
+    )
+    async with serving(app) as http:
+        for post in posts:
+            form = dict(field.split("=", 1) for field in post.data)
+            async with http.post(post.path, data=form) as response:
+                assert response.ok, await response.text()
+
+        [task] = app[accounts.STORE].tasks.on_board()
+    assert (task.title, task.added_by) == ("Buy milk", "Grace")
 
 
 def test_the_readme_is_valid_on_a_package_index() -> None:
