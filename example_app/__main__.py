@@ -32,6 +32,7 @@ def main() -> None:
             database=options.database,
             secret_file=options.secret_file,
             demo_tasks=not options.empty,
+            https=options.https,
         )
     except UnusableKey as error:
         raise SystemExit(
@@ -67,7 +68,7 @@ def port_number(text: str) -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the command line; the environment gives the defaults of host and port."""
+    """Read the command line; the environment gives the defaults of some."""
     parser = argparse.ArgumentParser(
         prog="python -m example_app",
         description="A team's task board, live in every browser.",
@@ -93,6 +94,12 @@ def parse_arguments() -> argparse.Namespace:
         type=Path,
         default=SECRET_FILE,
         help="the file with the key that encrypts the cookies",
+    )
+    parser.add_argument(
+        "--https",
+        action="store_true",
+        default=os.environ.get("BOARD_HTTPS") == "1",
+        help="a proxy on this machine serves the site by HTTPS (BOARD_HTTPS=1)",
     )
     parser.add_argument(
         "--empty", action="store_true", help="start a new board without demo tasks"

@@ -28,6 +28,7 @@ from example_app.forms import read_form
 from example_app.hashing import HashingThreads, TooBusy
 from example_app.passwords import verify_password
 from example_app.rendering import sign_in_form
+from example_app.security import address_of
 from example_app.store import Store, User
 
 __all__ = [
@@ -149,7 +150,7 @@ async def sign_in(request: web.Request) -> web.Response:
     form = await read_form(request)
     name, password = form.get("name", "").strip(), form.get("password", "")
     store, failed = request.config_dict[STORE], request.config_dict[FAILED_SIGN_INS]
-    address = request.remote or ""
+    address = address_of(request)
     if wait := failed.wait(address, name):
         return refuse_for(wait, name, TOO_MANY_FAILURES, status=429)
     try:

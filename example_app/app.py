@@ -21,7 +21,11 @@ from example_app.failed_sign_ins import FailedSignIns
 from example_app.guests import guests_realm
 from example_app.hashing import HashingThreads
 from example_app.members import members_realm
-from example_app.security import add_security_headers, refuse_foreign_posts
+from example_app.security import (
+    PROXIES,
+    add_security_headers,
+    refuse_foreign_posts,
+)
 from example_app.store import Store
 
 __all__ = ["DATABASE", "SECRET_FILE", "UnusableKey", "make_app"]
@@ -43,11 +47,13 @@ def make_app(
     database: Path = DATABASE,
     secret_file: Path = SECRET_FILE,
     demo_tasks: bool = True,
+    https: bool = False,
 ) -> web.Application:
     """Make the application; the files are created where they are missing.
 
-    With `demo_tasks` a new database starts with something to look at. Raises
-    `UnusableKey` for the secret file.
+    With `demo_tasks` a new database starts with something to look at. With `https` a
+    proxy on this machine serves the site by HTTPS: its word on who asks is taken, and
+    browsers send the cookie by HTTPS only. Raises `UnusableKey` for the secret file.
     """
     app = web.Application(
         middlewares=[refuse_foreign_posts], client_max_size=LARGEST_BODY
@@ -60,6 +66,7 @@ def make_app(
             cookie_name="task_board",
             max_age=int(accounts.VALIDITY.total_seconds()),
             samesite="Lax",
+            secure=https,
         ),
     )
 
@@ -72,7 +79,11 @@ def make_app(
     app.add_routes([*pages.routes, *accounts.routes, *http_api.routes])
     app.router.add_static("/static/", HERE / "static")
 
-    wamp = setup_wamp(app, Application(allow_default_realm=False))
+    proxies = ("127.0.0.1", "::1") if https else ()
+    app[PROXIES] = frozenset(proxies)
+    wamp = setup_wamp(
+        app, Application(allow_default_realm=False), trusted_proxies=proxies
+    )
     members, board = members_realm(store)
     wamp.add_realm(members)
     wamp.add_realm(guests_realm(store, members))

@@ -1,4 +1,7 @@
-"""What every page gets: security headers, and a check of where a form came from."""
+"""What every page gets: security headers, and a check of where a form came from.
+
+Also who sent it, where a proxy of ours stands between.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from yarl import URL
 
-__all__ = ["add_security_headers", "refuse_foreign_posts"]
+__all__ = ["PROXIES", "add_security_headers", "address_of", "refuse_foreign_posts"]
+
+#: The addresses of proxies whose word is taken.
+PROXIES = web.AppKey("proxies", frozenset[str])
 
 # 'self' covers ws: and wss: of the same origin too (CSP level 3).
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -48,6 +54,16 @@ async def refuse_foreign_posts(
     if request.method == "POST" and not _is_from_our_pages(request):
         raise web.HTTPForbidden(text="This form was not sent from our own pages.")
     return await handler(request)
+
+
+def address_of(request: web.Request) -> str:
+    """Tell from which address a request comes; empty over a Unix socket."""
+    remote = request.remote or ""
+    if remote not in request.config_dict[PROXIES]:
+        return remote
+    # The proxy has added the last one; those before it are what the sender claims.
+    claims = request.headers.getall("X-Forwarded-For", [remote])
+    return claims[-1].rpartition(",")[2].strip()
 
 
 def _is_from_our_pages(request: web.Request) -> bool:

@@ -193,3 +193,14 @@ async def test_the_hashing_threads_end_with_the_application(
 
     with pytest.raises(RuntimeError, match="shutdown"):
         app[HASHING].submit(max, 1, 2)
+
+
+@pytest.mark.usefixtures("strict_app")
+async def test_without_a_proxy_nobody_can_choose_an_address(team: Team) -> None:
+    form = {"name": "ada", "password": "wrong"}
+    for number in range(LIMIT + 1):
+        response = await team.visitor.post(
+            "/sign-in", data=form, headers={"X-Forwarded-For": f"192.0.2.{number}"}
+        )
+
+    assert response.status == 429

@@ -49,6 +49,64 @@ async def test_the_cookie_is_kept_from_scripts_and_from_other_sites(
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
     assert cookie["max-age"] == str(12 * 60 * 60)
+    # Where there is no HTTPS the browser would never send it.
+    assert not cookie["secure"]
+
+
+@pytest.fixture
+async def behind_proxy(
+    aiohttp_client: Callable[..., Awaitable[Client]], tmp_path: Path, cheap_hashes: None
+) -> Client:
+    """Stand where the proxy does that serves the site by HTTPS."""
+    app = make_app(
+        database=tmp_path / "b.sqlite3", secret_file=tmp_path / "key", https=True
+    )
+    return await aiohttp_client(app)
+
+
+async def test_the_cookie_of_a_site_served_by_https_is_for_https_only(
+    behind_proxy: Client,
+) -> None:
+    response = await post(behind_proxy, "/sign-in", **ADA)
+
+    cookie = response.cookies["task_board"]
+    assert cookie["secure"]
+    assert cookie["samesite"] == "Lax"
+
+
+async def test_the_page_that_a_proxy_serves_by_https_may_open_the_socket(
+    behind_proxy: Client,
+) -> None:
+    headers = {
+        "Host": "board.test",
+        "Origin": "https://board.test",
+        "X-Forwarded-Proto": "https",
+    }
+
+    socket = await behind_proxy.ws_connect(
+        "/ws", protocols=["wamp.2.json"], headers=headers
+    )
+
+    await socket.send_json([1, "guests", {"roles": {"caller": {}}}])
+    assert (await socket.receive_json())[0] == 2
+    await socket.close()
+
+
+async def test_behind_a_proxy_failures_are_counted_for_the_address_that_it_names(
+    behind_proxy: Client,
+) -> None:
+    wrong = {"name": "ada", "password": "wrong"}
+
+    async def guess(claim: str, address: str) -> int:
+        headers = {"X-Forwarded-For": f"{claim}, {address}"}
+        response = await behind_proxy.post("/sign-in", data=wrong, headers=headers)
+        return response.status
+
+    # Whatever the sender claims, the proxy has added what it knows.
+    statuses = [await guess(f"192.0.2.{n}", "198.51.100.1") for n in range(11)]
+
+    assert statuses == [403] * 10 + [429]
+    assert await guess("198.51.100.1", "198.51.100.2") == 403
 
 
 @pytest.mark.parametrize(
