@@ -26,6 +26,7 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography import x509
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -139,6 +140,7 @@ class Mill:
         self.port = free_port()
         self._environment = {
             "HEARTBEAT": str(heartbeat),
+            "MILL_KEY": Fernet.generate_key().decode(),
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]),
         }
         files = files_after(TUTORIAL / "deploying.rst")
