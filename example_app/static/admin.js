@@ -1,7 +1,7 @@
 /** For administrators: who is signed in, and a button to sign them out. */
 
-import {reflectConnection} from "./connection.js";
-import {copyOf, element} from "./page.js";
+import {reflectConnection} from "./live.js";
+import {copyOf, element} from "./dom.js";
 import {paintAvatar} from "./people.js";
 import {words} from "./problems.js";
 

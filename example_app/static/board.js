@@ -1,10 +1,10 @@
 /** The board's page: joins the members' realm and hands on what it hears. */
 
 import {showAdministration} from "./admin.js";
-import {liveConnection} from "./connection.js";
+import {liveConnection} from "./live.js";
 import {Editor} from "./editor.js";
 import {offerExport} from "./export.js";
-import {announce, element} from "./page.js";
+import {announce, element} from "./dom.js";
 import {paintAvatar} from "./people.js";
 import {showPresence} from "./presence.js";
 import {words} from "./problems.js";

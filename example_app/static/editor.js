@@ -6,7 +6,7 @@
  */
 
 import {dayWords} from "./dates.js";
-import {element} from "./page.js";
+import {element} from "./dom.js";
 import {words} from "./problems.js";
 
 /**

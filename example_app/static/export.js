@@ -1,6 +1,6 @@
 /** The export: a call that reports its progress, and can be cancelled. */
 
-import {element} from "./page.js";
+import {element} from "./dom.js";
 import {words} from "./problems.js";
 
 // Without it some spreadsheets take the file for one in an old encoding.

@@ -1,8 +1,8 @@
 /** The guests' page: what the team is doing, live and for everybody. */
 
-import {liveConnection} from "./connection.js";
+import {liveConnection} from "./live.js";
 import {ago} from "./dates.js";
-import {announce, element} from "./page.js";
+import {announce, element} from "./dom.js";
 import {avatar} from "./people.js";
 
 /**

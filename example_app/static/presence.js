@@ -1,6 +1,6 @@
 /** Who is online: everybody once, however many tabs they have open. */
 
-import {element} from "./page.js";
+import {element} from "./dom.js";
 import {avatar} from "./people.js";
 
 /**

@@ -1,6 +1,6 @@
 /** What is left of the page when its member is signed out. */
 
-import {element} from "./page.js";
+import {element} from "./dom.js";
 
 /** @type {[string, string]} */
 const BY_ONESELF = [

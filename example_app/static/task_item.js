@@ -1,8 +1,8 @@
 /** One task in its list. */
 
-import {reflectConnection} from "./connection.js";
+import {reflectConnection} from "./live.js";
 import {ago, dueWords} from "./dates.js";
-import {copyOf, setText} from "./page.js";
+import {copyOf, setText} from "./dom.js";
 import {paintAvatar} from "./people.js";
 import {words} from "./problems.js";
 

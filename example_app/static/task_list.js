@@ -1,6 +1,6 @@
 /** The two lists of tasks: to do, and done. */
 
-import {element} from "./page.js";
+import {element} from "./dom.js";
 import {TaskItem} from "./task_item.js";
 
 /**

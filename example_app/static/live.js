@@ -5,7 +5,7 @@
  * control with the attribute "data-needs-connection".
  */
 
-import {element} from "./page.js";
+import {element} from "./dom.js";
 import {connect} from "./wamp/wamp.js";
 
 /** @type {Record<string, string>} */
