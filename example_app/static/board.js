@@ -7,7 +7,7 @@ import {offerExport} from "./export.js";
 import {announce, element} from "./dom.js";
 import {paintAvatar} from "./people.js";
 import {showPresence} from "./presence.js";
-import {words} from "./problems.js";
+import {titleProblem, words} from "./problems.js";
 import {showSignedOut} from "./signed_out.js";
 import {TaskList} from "./task_list.js";
 
@@ -91,7 +91,8 @@ element("add-form").addEventListener("submit", async (/** @type {SubmitEvent} */
   const input = element("title");
   input.focus();
   const title = input.value.trim();
-  if (title === "") return complain("A task needs a title.");
+  const problem = titleProblem(title);
+  if (problem !== "") return complain(problem);
   isAdding = true;
   try {
     list.accept(await wamp.call("board.add", [{title}]));

@@ -7,7 +7,7 @@
 
 import {dayWords} from "./dates.js";
 import {element} from "./dom.js";
-import {words} from "./problems.js";
+import {titleProblem, words} from "./problems.js";
 
 /**
  * @typedef {import("./task_list.js").Task} Task
@@ -61,7 +61,9 @@ export class Editor {
     element("editor-delete").addEventListener("click", () => this.#confirm(true));
     element("editor-delete-no").addEventListener("click", () => this.#confirm(false));
     element("editor-delete-yes").addEventListener("click", () => this.#delete());
-    element("editor-title").addEventListener("input", () => complain(""));
+    for (const field of ["editor-title", "editor-due"]) {
+      element(field).addEventListener("input", () => complain(""));
+    }
   }
 
   /** @param {string[]} names to whom a task can be assigned. */
@@ -138,9 +140,11 @@ export class Editor {
 
   async #save() {
     const draft = typed();
-    if (draft.title === "") {
-      complain("A task needs a title.");
-      return element("editor-title").focus();
+    const problem = titleProblem(draft.title);
+    if (problem !== "") return refuse("editor-title", problem);
+    // The browser has no value for a date that is written in part, as for none at all.
+    if (!element("editor-due").validity.valid) {
+      return refuse("editor-due", "This is no date. Please complete it, or remove it.");
     }
     await this.#attempt(async (opening) => {
       const {base} = opening;
@@ -277,8 +281,16 @@ function hideNote() {
   element("editor-note-text").textContent = "";
 }
 
-/** @param {string} text */
-function complain(text) {
+/** @param {string} text @param {string} [field] which it is about. */
+function complain(text, field = "editor-title") {
   element("editor-problem").textContent = text;
-  element("editor-title").setAttribute("aria-invalid", String(text !== ""));
+  for (const each of ["editor-title", "editor-due"]) {
+    element(each).setAttribute("aria-invalid", String(text !== "" && each === field));
+  }
+}
+
+/** @param {string} field @param {string} text */
+function refuse(field, text) {
+  complain(text, field);
+  element(field).focus();
 }
