@@ -134,8 +134,14 @@ def print_invoice(booking: Booking) -> None:
 
 def make_app() -> web.Application:
     app = web.Application()
-    key = os.environ.get("MILL_KEY") or Fernet.generate_key()
-    aiohttp_session.setup(app, EncryptedCookieStorage(Fernet(key)))
+    key = os.environ.get("MILL_KEY")
+    storage = EncryptedCookieStorage(
+        Fernet(key or Fernet.generate_key()),
+        # With a key it runs behind the proxy; without one, on your desk.
+        secure=key is not None,
+        samesite="Lax",
+    )
+    aiohttp_session.setup(app, storage)
     app.router.add_get("/", page)
     app.router.add_post("/login", login)
     app.router.add_post("/logout", logout)
