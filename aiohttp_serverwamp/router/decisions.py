@@ -94,7 +94,8 @@ class DecisionCache:
 
     Take `of(session)` before the authorizer is asked and put its answer into that same
     object. `drop` replaces the object, so the answer to a question that was asked
-    before is not kept. Drop a session that leaves.
+    before is not kept, and whoever waits for one can tell that it has to be asked
+    again. Drop a session that leaves.
     """
 
     __slots__ = ("_limit", "_sessions")

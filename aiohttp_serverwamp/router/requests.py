@@ -283,6 +283,13 @@ def _authorize(
         _decided(session, message, action, uri, perform, known)
         return
 
+    def awaited(answer: Any, failure: Exception | None) -> None:
+        if session.router.decisions.of(session) is decisions:
+            answered(answer, failure)
+        else:
+            # The answer, and what the rules said, were about who the session was then.
+            REQUESTS[type(message)](session, message)
+
     def answered(answer: Any, failure: Exception | None) -> None:
         if failure is not None:
             raise _authorizer_failed(session, failure) from failure
@@ -298,7 +305,7 @@ def _authorize(
     except Exception as failure:
         raise _authorizer_failed(session, failure) from failure
     if isawaitable(answer):
-        session.requests.await_for(message, answer, answered)
+        session.requests.await_for(message, answer, awaited)
     else:
         answered(answer, None)
 

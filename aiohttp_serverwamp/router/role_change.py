@@ -50,6 +50,7 @@ def renew(session: RouterSession, identity: Identity) -> list[Held]:
 
     Returns what is left, in the order it was asked for.
     """
+    session.renewals += 1
     session.identity = identity
     session.authrole = identity.authrole
     session.authprovider = identity.authprovider or session.authprovider

@@ -107,6 +107,7 @@ class RouterSession(Peer):
         "offered",
         "on_closing",
         "realm",
+        "renewals",
         "requests",
         "router",
         "state",
@@ -136,6 +137,9 @@ class RouterSession(Peer):
         self._farewell = uris.GOODBYE_AND_OUT
         self.realm: JoinableRealm | None = None
         self.identity: Any = None
+        #: How often it has got another since it joined; who has looked one up for it
+        #: can tell by this that a newer one came first.
+        self.renewals = 0
         #: The authmethods of HELLO, in the client's order of preference.
         self.offered: tuple[str, ...] = ()
         #: When the identity is looked at, if it expires; see `follow_identity`.

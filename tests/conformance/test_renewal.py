@@ -143,6 +143,86 @@ def test_the_authorizer_is_asked_anew_about_what_the_rules_still_allow() -> None
     assert lost == [held["a"], held["b"]]
 
 
+@pytest.mark.parametrize(
+    ("kind", "request_"),
+    [
+        (32, [32, 1, {}, "club.staff.news"]),
+        (64, [64, 1, {}, "club.staff.sum"]),
+        (16, [16, 1, {"acknowledge": True}, "club.staff.news"]),
+        (48, [48, 1, {}, "club.staff.count"]),
+    ],
+    ids=["SUBSCRIBE", "REGISTER", "PUBLISH", "CALL"],
+)
+def test_what_waited_for_the_authorizer_needs_the_rights_of_the_new_role(
+    kind: int, request_: list[Any]
+) -> None:
+    """REQ-AUTZ-009: a yes to who the session was is none to who it is."""
+
+    # given a staff member whose request waits, and who is a member by then
+    realm, gate = club(), Gate()
+
+    async def authorizer(session: Any, *question: Any) -> bool:
+        return session.authid == "bob" or bool(await gate)
+
+    realm.set_authorizer(authorizer)
+    world = World(realm)
+    other = world.join(authid="bob", authrole="staff")
+    other.register("club.staff.count")
+    other.subscribe("club.staff.news")
+    client = world.join(authid="ann", authrole="staff")
+    client.send(request_)
+    assert client.received() == []
+    renew(client, Identity("ann", "member"))
+
+    # when the authorizer says yes
+    gate.open(True)
+    [answer] = client.received()
+
+    # then nothing is done
+    assert is_error(answer, kind, 1, "wamp.error.not_authorized")
+    assert other.received() == []
+    assert not client.session.brokering.subscriptions
+    assert not client.session.dealing.registrations
+
+
+@pytest.mark.parametrize("how", ["renew", "drop_decisions"])
+def test_what_was_decided_before_is_asked_again(how: str) -> None:
+    realm, asked, gates = club(), list[str](), [Gate(), Gate()]
+
+    async def authorizer(session: Any, *question: Any) -> bool:
+        asked.append(session.authrole)
+        allowed: bool = await gates[len(asked) - 1]
+        return allowed
+
+    realm.set_authorizer(authorizer)
+    client = World(realm).join(authid="ann", authrole="member")
+    client.send([32, 1, {}, "club.news"])
+    client.received()
+
+    if how == "renew":
+        renew(client, Identity("ann", "staff"))
+    else:
+        realm.drop_decisions()
+    gates[0].open(True)
+    waits = client.received()
+    gates[1].open(False)
+    [answer] = client.received()
+
+    assert waits == []
+    assert is_error(answer, 32, 1, "wamp.error.not_authorized")
+    assert asked == ["member", "staff" if how == "renew" else "member"]
+
+
+def test_renewals_are_counted() -> None:
+    client = World(club()).join(authid="ann")
+    counts = [client.session.renewals]
+    for _ in range(2):
+        renew(client, Identity("ann"))
+        counts.append(client.session.renewals)
+
+    assert counts == [0, 1, 2]
+
+
 @pytest.mark.usefixtures("allow_logged_errors")
 def test_an_authorizer_that_fails_takes_away() -> None:
     realm = club()
