@@ -74,6 +74,41 @@ def test_a_lost_role_takes_its_subscriptions_and_registrations_along() -> None:
     assert is_error(answer, 48, 3, "wamp.error.no_such_procedure")
 
 
+def test_a_private_registration_is_kept_by_who_may_register_privately() -> None:
+    """And by nobody else: who may register publicly has asked for something else."""
+    realm = club()
+    realm.permit("club.private", register=True, roles=["chair"])
+    client = World(realm).join(*LOSES, authid="ann", authrole="staff")
+    private = client.register("club.private")
+
+    renew(client, Identity("ann", "staff"))
+    kept = client.received()
+    renew(client, Identity("ann", "chair"))
+
+    assert kept == []
+    [revoked] = client.received()
+    assert revoked[:2] == [67, 0]
+    assert revoked[2]["registration"] == private
+
+
+def test_what_the_authorizer_said_of_the_former_role_is_forgotten() -> None:
+    realm, asked = club(), list[str]()
+
+    def authorizer(session: Any, *question: Any) -> Decision:
+        asked.append(session.authrole)
+        return Decision(allow=True, cache=True)
+
+    realm.set_authorizer(authorizer)
+    client = World(realm).join(authid="ann", authrole="staff")
+    for request in (1, 2):
+        client.request([16, request, {"acknowledge": True}, "club.news"])
+
+    renew(client, Identity("ann", "member"))
+    client.request([16, 3, {"acknowledge": True}, "club.news"])
+
+    assert asked == ["staff", "member"]
+
+
 def test_who_did_not_announce_revocation_loses_them_without_a_word() -> None:
     """REQ-PUB-069; REQ-RPC-136."""
     world = World(club())
