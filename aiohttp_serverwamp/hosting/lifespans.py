@@ -74,6 +74,7 @@ class Life:
         "_context",
         "_ended",
         "_handlers",
+        "_hears",
         "_runtime",
         "_started",
         "_task",
@@ -93,23 +94,34 @@ class Life:
         self._handlers = handlers
         self._context = context
         self._task: TaskHandle | None = None
+        # Who waits to hear whether it has started.
+        self._hears: Callable[[Exception | None], None] | None = None
         self._waiter: Waiter[None] | None = None
         self._started = False
         self._ended = False
 
     def start(self, started: Callable[[Exception | None], None]) -> None:
-        """Start it; `started` hears what kept it from starting, or None."""
-        self._task = self._tasks.start(self._run, started)
+        """Start it; `started` hears once what kept it from starting, or None."""
+        self._hears = started
+        self._task = self._tasks.start(self._run)
 
     def end(self) -> None:
         """Let the rest run; what has not reached its yield is cancelled instead."""
         self._ended = True
         if self._waiter is not None:
             self._waiter.set_result(None)
-        elif not self._started and self._task is not None:
-            self._task.cancel()
+        elif not self._started:
+            if self._task is not None:
+                self._task.cancel()
+            # Said now: a task that is cancelled may never run, or take its time.
+            self._tell(RuntimeFailure())
 
-    async def _run(self, started: Callable[[Exception | None], None]) -> None:
+    def _tell(self, error: Exception | None) -> None:
+        hears, self._hears = self._hears, None
+        if hears is not None:
+            hears(error)
+
+    async def _run(self) -> None:
         running: list[AsyncGenerator[Any, None]] = []
         async with AsyncExitStack() as stack:
             starting = self._handlers[0]
@@ -122,17 +134,16 @@ class Life:
                 if not isinstance(error, ApplicationError):
                     self._log(starting)
                 await self._close(running)
-                started(error)
+                self._tell(error)
                 return
             except BaseException:
                 await self._close(running)
-                if not self._ended:
-                    # It is not the session that ends: what the handler waited for was
-                    # cancelled by somebody else, and nobody but us knows.
-                    started(RuntimeFailure())
+                # Unless `end` has said so, it is somebody else who has cancelled what
+                # the handler waited for, and nobody but us knows.
+                self._tell(RuntimeFailure())
                 raise
             self._started = True
-            started(None)
+            self._tell(None)
             try:
                 if not self._ended:
                     self._waiter = self._runtime.support.waiter()

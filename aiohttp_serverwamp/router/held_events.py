@@ -34,6 +34,9 @@ class HeldEvents:
     def __bool__(self) -> bool:
         return bool(self._held)
 
+    def __contains__(self, subscription: int) -> bool:
+        return subscription in self._held
+
     def hold(self, subscription: int) -> None:
         """Begin to hold back the events of a subscription."""
         self._held[subscription] = _Held()

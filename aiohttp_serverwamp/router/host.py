@@ -45,7 +45,10 @@ class HostedLife(EndedLife, Protocol):
     """Hosted code that accompanies a subscription or a session from start to end."""
 
     def start(self, started: Callable[[Exception | None], None]) -> None:
-        """Start it; `started` hears once what kept it from starting, or None."""
+        """Start it; `started` hears once what kept it from starting, or None.
+
+        An `end` that comes first keeps it from starting, too.
+        """
 
 
 class HostedTopics(Protocol):

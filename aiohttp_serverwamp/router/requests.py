@@ -120,6 +120,10 @@ def _settle_subscription(
     subscription: int,
     error: Exception | None,
 ) -> None:
+    if subscription not in session.brokering.subscriptions:
+        raise _not_authorized(
+            session, Action.SUBSCRIBE, message.topic, "its role has changed"
+        )
     if error is None:
         session.send(Subscribed(message.request, subscription))
         session.release_events(subscription)

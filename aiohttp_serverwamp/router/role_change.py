@@ -89,12 +89,16 @@ def _unsubscriber(
     session: RouterSession, subscription: Subscription
 ) -> Callable[[], None]:
     def revoke() -> None:
-        """Take it away, and tell who can hear it (REQ-PUB-067 to 071)."""
+        """Take it away, and tell who can hear it (REQ-PUB-067 to 071).
+
+        Whose handler has not agreed yet has no SUBSCRIBED, and gets ERROR instead.
+        """
         if session.brokering.subscriptions.get(subscription.id) is not subscription:
             return
         session.router.broker.unsubscribe(session, subscription.id)
+        known = not session.holds_events(subscription.id)
         session.drop_events(subscription.id)
-        if session.supports("subscriber", "subscription_revocation"):
+        if known and session.supports("subscriber", "subscription_revocation"):
             details = {"subscription": subscription.id, "reason": _REASON}
             session.send(Unsubscribed(0, details))
         session.companions.end(subscription.id)

@@ -322,6 +322,10 @@ class RouterSession(Peer):
         """Keep the events of a subscription back until `release_events`."""
         self._held_events.hold(subscription)
 
+    def holds_events(self, subscription: int) -> bool:
+        """Tell whether the client has yet to hear of a subscription of its own."""
+        return subscription in self._held_events
+
     def release_events(self, subscription: int) -> None:
         """Send what was held back."""
         for data in self._held_events.release(subscription):

@@ -13,8 +13,9 @@ from aiohttp_serverwamp import (
     Decision,
     Identity,
     Realm,
+    TopicRouteSet,
 )
-from tests.conformance.harness import Client, Gate, World, is_error
+from tests.conformance.harness import Cancelled, Client, Gate, World, is_error
 
 LOSES = ("subscriber.subscription_revocation", "callee.registration_revocation")
 
@@ -107,6 +108,68 @@ def test_what_the_authorizer_said_of_the_former_role_is_forgotten() -> None:
     client.request([16, 3, {"acknowledge": True}, "club.news"])
 
     assert asked == ["staff", "member"]
+
+
+@pytest.mark.parametrize("handler", ["begun", "not begun", "stubborn"])
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_subscription_whose_handler_has_not_agreed_yet_is_refused(
+    handler: str, *, eager: bool
+) -> None:
+    """Its SUBSCRIBE is answered once, and what waits behind it goes on."""
+
+    # given a SUBSCRIBE whose handler takes its time, and another request behind it
+    realm, topics, gate = club(), TopicRouteSet(), Gate()
+
+    @topics.route("club.staff.news", roles=["staff"])
+    async def news(session: Any) -> Any:
+        try:
+            await gate
+        except Cancelled:
+            if handler != "stubborn":
+                raise
+        yield
+
+    realm.add_routes(topics)
+    world = World(realm, eager=eager)
+    client = world.join(*LOSES, authid="ann", authrole="staff")
+    client.send([32, 1, {}, "club.staff.news"])
+    client.send([32, 2, {}, "club.news"])
+    if handler != "not begun":
+        world.settle()
+
+    # when the role is lost
+    renew(client, Identity("ann", "member"))
+    refused, subscribed = client.received()
+
+    # then no revocation tells of a subscription that the client never had
+    assert is_error(refused, 32, 1, "wamp.error.not_authorized")
+    assert subscribed[:2] == [33, 2]
+    gate.open()
+    assert client.received() == []
+    assert [*client.session.brokering.subscriptions] == [subscribed[2]]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_handler_may_take_the_right_away_while_it_decides(*, eager: bool) -> None:
+    realm, topics, log = club(), TopicRouteSet(), list[str]()
+
+    @topics.route("club.staff.news", roles=["staff"])
+    async def news(session: Any) -> Any:
+        try:
+            await session.renew(Identity("ann", "member"))
+            yield
+        finally:
+            log.append("ended")
+
+    realm.add_routes(topics)
+    world = World(realm, eager=eager)
+    client = world.join(*LOSES, authid="ann", authrole="staff")
+
+    answer = client.request([32, 1, {}, "club.staff.news"])
+
+    assert is_error(answer, 32, 1, "wamp.error.not_authorized")
+    assert log == ["ended"]
+    assert client.subscribe("club.news")
 
 
 def test_who_did_not_announce_revocation_loses_them_without_a_word() -> None:

@@ -145,7 +145,7 @@ async def test_a_refusal_is_heard_and_closes_those_before_it() -> None:
         await some_turns()
 
 
-async def test_what_ends_before_it_has_started_is_cancelled() -> None:
+async def test_what_ends_before_it_has_started_is_cancelled_and_says_so() -> None:
     async def slow() -> AsyncIterator[None]:
         try:
             await asyncio.sleep(60)
@@ -159,8 +159,10 @@ async def test_what_ends_before_it_has_started_is_cancelled() -> None:
         life.start(on.heard.append)
         await some_turns()
         life.end()
+        [heard] = on.heard
         await some_turns()
-        assert (on.log, on.heard) == (["cancelled"], [])
+        assert isinstance(heard, RuntimeFailure)
+        assert (on.log, on.heard) == (["cancelled"], [heard])
 
 
 async def test_the_rest_has_close_timeout_seconds() -> None:
