@@ -11,12 +11,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.errors import ApplicationError, ConfigurationError
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.identity import Identity
 
-__all__ = ["Attempt", "Authenticator", "SecondFactor", "check_authenticator"]
+__all__ = [
+    "Attempt",
+    "Authenticator",
+    "CannotTell",
+    "SecondFactor",
+    "check_authenticator",
+]
+
+
+class CannotTell(ApplicationError):
+    """Refuse a client that is right or wrong, nobody knows: no failure of its own."""
+
+    URI = uris.AUTHENTICATION_FAILED
 
 
 class Attempt(Protocol):

@@ -13,6 +13,7 @@ from inspect import isawaitable
 from typing import Any, ClassVar, Final
 
 from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.auth.authenticator import CannotTell
 from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.auth.jwt_keys import (
     FetchedKeys,
@@ -130,9 +131,7 @@ class JWTAuthenticator:
             claims: dict[str, Any] = jwt.decode(token, key, **self._checks)
             claims["exp"] = float(claims["exp"])
         except KeysUnavailable:
-            raise ApplicationError(
-                uris.AUTHENTICATION_FAILED, "tokens cannot be checked now"
-            ) from None
+            raise CannotTell("tokens cannot be checked now") from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             # Its name says enough, and no more than that can be shown.
             kind = type(error).__name__

@@ -77,7 +77,7 @@ class Handshake:
         }
         session.features = announced(hello.details["roles"])
         self.realm_uri = self._realm_uri(hello.realm)
-        self._questions = Questions(session, self.realm_uri)
+        self._questions = Questions(session, self.realm_uri, self._refused)
         self._network = network_of(
             session.connection.transport_info.get("peer_address")
         )
@@ -329,6 +329,19 @@ class Handshake:
 
     def _denied(self, message: str) -> SessionRejected:
         """Count a failed sign-in and return what it means."""
+        self._count_failure()
+        return SessionRejected(uris.AUTHENTICATION_DENIED, message)
+
+    def _refused(self) -> None:
+        """Count what an authenticator has raised, once there is something to fail at.
+
+        Not for who has to wait already: a handler passes on what that is told.
+        """
+        failed = self._session.host.failed_sign_ins
+        if self._challenged and not failed.refuses(self._network, self._claimed):
+            self._count_failure()
+
+    def _count_failure(self) -> None:
         failed = self._session.host.failed_sign_ins
         failed.add(self._network, self._claimed)
         if failed.refuses(self._network, self._claimed):
@@ -338,7 +351,6 @@ class Handshake:
                 self._session.id,
                 shown(self._network),
             )
-        return SessionRejected(uris.AUTHENTICATION_DENIED, message)
 
     def _check_failures(self) -> None:
         """Refuse a client that has to wait, whatever it answers (REQ-AUTH-014)."""

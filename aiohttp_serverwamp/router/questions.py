@@ -10,9 +10,10 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from aiohttp_serverwamp import uris
+from aiohttp_serverwamp.auth.authenticator import CannotTell
 from aiohttp_serverwamp.errors import ApplicationError, EncodingError, SessionRejected
 
 if TYPE_CHECKING:
@@ -24,18 +25,32 @@ logger = logging.getLogger("aiohttp_serverwamp.router")
 
 
 class Questions:
-    """What a joining session asks the authenticators of a realm."""
+    """What a joining session asks the authenticators of a realm.
 
-    __slots__ = ("_realm_uri", "_session")
+    `refused` is called when an authenticator refuses the client by raising; not when it
+    breaks.
+    """
 
-    def __init__(self, session: RouterSession, realm_uri: str | None) -> None:
+    __slots__ = ("_realm_uri", "_refused", "_session")
+
+    def __init__(
+        self,
+        session: RouterSession,
+        realm_uri: str | None,
+        refused: Callable[[], None],
+    ) -> None:
         self._session = session
+        self._refused = refused
         #: As the client has asked for it; for the log.
         self._realm_uri = realm_uri
 
     def ask(self, answered: Callable[[Any], None], question: Callable[[], Any]) -> None:
         """Ask, and call `answered` with the answer, now or once it was awaited."""
-        answer = question()
+        try:
+            answer = question()
+        except Exception as error:
+            self._note(error)
+            raise
         if isawaitable(answer):
             self._session.requests.await_for(
                 None, answer, partial(self._answered, answered)
@@ -48,10 +63,16 @@ class Questions:
     ) -> None:
         def go_on() -> None:
             if error is not None:
+                self._note(error)
                 raise error
             answered(answer)
 
         self.guarded(go_on)
+
+    def _note(self, error: Exception) -> None:
+        refuses = isinstance(error, SessionRejected) or _is_said(error)
+        if refuses and not isinstance(error, CannotTell):
+            self._refused()
 
     def guarded(self, step: Callable[[], None]) -> None:
         """Take a step; whatever an authenticator does wrong in it refuses the client.
@@ -67,7 +88,7 @@ class Questions:
 
     def _refusal(self, error: Exception) -> SessionRejected:
         """Return what a failed authenticator means (REQ-AUTH-008, REQ-AUTH-065)."""
-        if isinstance(error, ApplicationError) and not isinstance(error, EncodingError):
+        if _is_said(error):
             message = str(error.args[0]) if error.args else ""
             return SessionRejected(error.uri, message)
         logger.error(
@@ -77,3 +98,8 @@ class Questions:
             exc_info=error,
         )
         return SessionRejected(uris.AUTHENTICATION_FAILED, "authentication failed")
+
+
+def _is_said(error: Exception) -> TypeGuard[ApplicationError]:
+    """Tell whether an authenticator has said this, rather than come to grief."""
+    return isinstance(error, ApplicationError) and not isinstance(error, EncodingError)
