@@ -247,7 +247,8 @@ class Application(RealmMethods):
     ) -> int:
         """End the sessions that match, in all realms; return how many.
 
-        They leave their realms at once and get GOODBYE; see `Session.close`. Raises
+        They leave their realms at once and get GOODBYE; see `Session.close`. Whoever is
+        joining and turns out to be meant gets ABORT, and is not counted. Raises
         `ConfigurationError` for an `authid` or `authrole` that is no str, or an empty
         one, such as the None of a visitor who is not signed in.
         """

@@ -22,13 +22,20 @@ from aiohttp_serverwamp.hosting.route import (
     TopicRoute,
 )
 from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
-from aiohttp_serverwamp.hosting.session import Session
-from aiohttp_serverwamp.hosting.session_selection import ANY, AnyValue, named, selected
+from aiohttp_serverwamp.hosting.session import Session, check_farewell
+from aiohttp_serverwamp.hosting.session_selection import (
+    ANY,
+    AnyValue,
+    named,
+    selected,
+    selector,
+)
 from aiohttp_serverwamp.hosting.topics import HostedTopics, Occasion
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.realm_methods import RealmMethods
 from aiohttp_serverwamp.router.authorization import Permissions, Preset
 from aiohttp_serverwamp.router.disclosure import Disclosure
+from aiohttp_serverwamp.router.joining import Kick
 from aiohttp_serverwamp.router.router import Router
 from aiohttp_serverwamp.uris import is_valid_uri
 
@@ -355,11 +362,16 @@ class Realm(RealmMethods):
     ) -> int:
         """End the sessions that match, all of them by default; return how many.
 
-        They leave the realm at once and get GOODBYE; see `Session.close`. Raises
-        `ConfigurationError` as `sessions` does, and in another thread than the loop's.
+        They leave the realm at once and get GOODBYE; see `Session.close`. Whoever is
+        joining and turns out to be meant gets ABORT, and is not counted. Raises
+        `ConfigurationError` as `sessions` and `Session.close` do.
         """
         self._check_thread("close_sessions()")
+        check_farewell(reason, message)
         chosen = self.sessions(authid=authid, authrole=authrole)
+        if self._router is not None:
+            means = selector(authid=authid, authrole=authrole)
+            self._router.joining.note(Kick(means, reason, message))
         for session in chosen:
             await session.close(reason, message)
         return len(chosen)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Connection
     from aiohttp_serverwamp.router.peer import Peer
 
-__all__ = ["Session"]
+__all__ = ["Session", "check_farewell"]
 
 
 class Session(Advising, MutableMapping[str, Any]):
@@ -289,10 +289,7 @@ class Session(Advising, MutableMapping[str, Any]):
         ended does nothing. Raises `ConfigurationError` if `reason` is not a URI, and in
         another thread than the loop's.
         """
-        if not isinstance(message, str):
-            raise ConfigurationError(f"message={message!r}: give a text for the client")
-        if not isinstance(reason, str) or not uris.is_valid_uri(reason):
-            raise ConfigurationError(f"reason={reason!r}: give a URI, as {uris.KILLED}")
+        check_farewell(reason, message)
         peer = self._wire("cannot be closed")
         if peer.state is not State.ENDED:
             self._check_thread("session.close()")
@@ -333,3 +330,11 @@ class Session(Advising, MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._data())
+
+
+def check_farewell(reason: object, message: object) -> None:
+    """Raise `ConfigurationError` for what cannot be told to a client that has to go."""
+    if not isinstance(message, str):
+        raise ConfigurationError(f"message={message!r}: give a text for the client")
+    if not isinstance(reason, str) or not uris.is_valid_uri(reason):
+        raise ConfigurationError(f"reason={reason!r}: give a URI, as {uris.KILLED}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Final, TypeVar
 
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.router.peer import Peer
 
-__all__ = ["ANY", "AnyValue", "named", "selected"]
+__all__ = ["ANY", "AnyValue", "named", "selected", "selector"]
 
 P = TypeVar("P", bound=Peer)
 
@@ -31,13 +31,22 @@ def selected(
     peers: Iterable[P], *, authid: str | AnyValue, authrole: str | AnyValue
 ) -> list[P]:
     """Return the peers that match; raise `ConfigurationError` for what is no name."""
+    means = selector(authid=authid, authrole=authrole)
+    return [peer for peer in peers if means(peer)]
+
+
+def selector(
+    *, authid: str | AnyValue, authrole: str | AnyValue
+) -> Callable[[Peer], bool]:
+    """Return what tells whether a peer matches.
+
+    Raises `ConfigurationError` for what is no name.
+    """
     _check("authid", authid)
     _check("authrole", authrole)
-    return [
-        peer
-        for peer in peers
-        if authid in (ANY, peer.authid) and authrole in (ANY, peer.authrole)
-    ]
+    return lambda peer: (
+        authid in (ANY, peer.authid) and authrole in (ANY, peer.authrole)
+    )
 
 
 def named(authid: str | AnyValue) -> str:

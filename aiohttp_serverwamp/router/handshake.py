@@ -379,7 +379,11 @@ class Handshake:
         member.lend_identity(session)
         if self._deadline is not None:
             session.deadlines.cancel(self._deadline)
-        session.welcome(welcome(session, realm_uri))
+        kick = session.router.joining.kick_of(session)
+        if kick is None:
+            session.welcome(welcome(session, realm_uri))
+        else:
+            session.goodbye(kick.reason, kick.message)
 
     def _assigned_realm(self, assigned: str | None) -> str:
         """Have the client join the realm that its identity names (REQ-AUTH-015)."""

@@ -18,6 +18,7 @@ from aiohttp_serverwamp.router.broker import Broker
 from aiohttp_serverwamp.router.dealer import Dealer
 from aiohttp_serverwamp.router.decisions import DecisionCache
 from aiohttp_serverwamp.router.disclosure import Disclosure
+from aiohttp_serverwamp.router.joining import Joining
 from aiohttp_serverwamp.router.uri_checks import URIChecks
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Router:
         self.dealer = Dealer(limits, uri_checks, disclosure, now=now, choose=choose)
         #: Hosted code that takes part in clients' subscriptions.
         self.hosted_topics: HostedTopics | None = None
+        self.joining = Joining()
         #: Remote sessions by id, in the order they joined.
         self.sessions: dict[int, RouterSession] = {}
         self._run_queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
@@ -106,10 +108,12 @@ class Router:
 
     def join(self, peer: RouterSession) -> None:
         """Add a remote session that has been welcomed."""
+        self.joining.drop(peer)
         self.sessions[peer.id] = peer
 
     def leave(self, peer: RouterSession) -> None:
         """Remove a session with all that it holds (REQ-SES-041 to 046)."""
+        self.joining.drop(peer)
         if self.sessions.pop(peer.id, None) is None:
             return
         self.broker.leave(peer)

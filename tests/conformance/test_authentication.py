@@ -649,6 +649,94 @@ def test_a_client_without_a_realm_cannot_join(
     assert outcome(client.received()) == "wamp.error.no_such_realm"
 
 
+# --- Those who are sent away while they join -----------------------------------------
+
+
+class Doorman:
+    """A realm whose ticket function takes its time, with somebody at the door."""
+
+    def __init__(self) -> None:
+        self.gate = Gate()
+        realm = Realm("realm1")
+        realm.set_ticket_authenticator(self._verify)
+        self.world = World(realm)
+        self.client = self.world.connect()
+        self.client.hello(authid="ann", authmethods=["ticket"])
+        assert self.client.received()[0][0] == 4
+
+    async def _verify(self, session: Session, ticket: str) -> Any:
+        return await self.gate
+
+    def kick(self, **whom: str) -> int:
+        with pytest.raises(StopIteration) as stopped:
+            self.world.realm.close_sessions(**whom).send(None)
+        count: int = stopped.value.value
+        return count
+
+    def let_in(self) -> list[Any]:
+        self.gate.open(ANN)
+        return self.client.received()
+
+
+@pytest.mark.parametrize("after", ["CHALLENGE", "AUTHENTICATE"])
+@pytest.mark.parametrize(
+    "whom",
+    [{"authid": "ann"}, {"authrole": "person"}, {}],
+    ids=["authid", "authrole", "everybody"],
+)
+def test_a_kick_meets_who_is_joining(whom: dict[str, str], after: str) -> None:
+    """By whom they turn out to be: the role is not known when the kick comes."""
+    door = Doorman()
+    if after == "CHALLENGE":
+        door.kick(**whom)
+    door.client.send([5, "a ticket", {}])
+    assert door.client.received() == []
+    if after == "AUTHENTICATE":
+        door.kick(**whom, reason="shop.close.moved", message="elsewhere")
+
+    said = door.let_in()
+
+    if after == "CHALLENGE":
+        assert said == [[3, {}, "wamp.close.killed"]]
+        assert door.client.closed == 4403
+    else:
+        assert said == [[3, {"message": "elsewhere"}, "shop.close.moved"]]
+    assert door.world.realm.sessions() == []
+    assert len(door.world.realm.router.joining) == 0
+
+
+@pytest.mark.parametrize("whom", [{"authid": "bob"}, {"authrole": "admin"}])
+def test_a_kick_of_others_lets_who_is_joining_in(whom: dict[str, str]) -> None:
+    door = Doorman()
+    door.client.send([5, "a ticket", {}])
+    assert door.kick(**whom) == 0
+
+    assert outcome(door.let_in()) == "ann"
+    assert len(door.world.realm.router.joining) == 0
+
+
+def test_a_kick_is_over_for_who_comes_after_it() -> None:
+    door = Doorman()
+    door.client.lose()
+    assert door.kick(authid="ann") == 0
+    assert len(door.world.realm.router.joining) == 0
+
+    later = door.world.connect()
+    later.hello(authid="ann", authmethods=["ticket"])
+    later.received()
+    later.send([5, "a ticket", {}])
+    door.gate.open(ANN)
+
+    assert outcome(later.received()) == "ann"
+
+
+def test_what_is_no_reason_is_told_to_nobody() -> None:
+    door = Doorman()
+
+    with pytest.raises(ConfigurationError, match="give a URI"):
+        door.world.realm.close_sessions(reason="not a URI").send(None)
+
+
 # --- Those who fail too often ---------------------------------------------------------
 
 
