@@ -31,7 +31,8 @@ class Identity:
     authrole: str = "user"
     authprovider: str | None = None
     authextra: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    user: Any = field(default=None, hash=False)
+    # Not shown: a record of a user often holds the hash of a password.
+    user: Any = field(default=None, hash=False, repr=False)
     realm: str | None = None
     expires_at: float | None = field(default=None, kw_only=True)
 

@@ -271,9 +271,11 @@ class Session(Advising, MutableMapping[str, Any]):
         loop's, and `ConnectionClosed` when the session has ended.
         """
         if not isinstance(identity, Identity) or identity.authid != self.authid:
+            # Not shown itself: it may be the application's record of a user.
+            given = getattr(identity, "authid", type(identity).__name__)
             raise ConfigurationError(
-                f"renew({identity!r}): give an Identity with the authid of this session"
-                f", {self.authid!r}; for another user close it"
+                f"renew() was given {given!r}: give an Identity with the authid of "
+                f"this session, {self.authid!r}; for another user close it"
             )
         peer = self._wire("is nobody's to renew")
         if not self.is_open:

@@ -58,3 +58,7 @@ def test_a_time_that_is_no_number_is_refused_with_advice(when: Any) -> None:
 def test_a_time_that_never_comes_is_refused(when: float) -> None:
     with pytest.raises(ConfigurationError, match="leave it out"):
         Identity("7", expires_at=when)
+
+
+def test_the_record_of_a_user_is_in_no_text_of_an_identity() -> None:
+    assert "hash of a password" not in repr(Identity("ann", user="hash of a password"))
