@@ -1,7 +1,9 @@
 """Who has failed to sign in lately, and has to wait for another try (REQ-AUTH-014).
 
 Failures are counted for an authid at an address, and for an address whatever the
-authid; not for an authid from everywhere: anybody could lock anybody out.
+authid; not for an authid from everywhere: anybody could lock anybody out. So nothing is
+counted where no address is known, as behind a Unix socket: there a wrong answer costs
+its connection, and no more.
 """
 
 from __future__ import annotations
@@ -100,18 +102,20 @@ class FailedSignIns:
 
     def refuses(self, network: str, authid: str) -> bool:
         """Tell whether a client has to wait before it may try again."""
+        if not network:
+            return False
         now = self._now()
         return self._of_names.is_full(_name_at(network, authid), now) or (
             self._of_networks.is_full(network, now)
         )
 
     def add(self, network: str, authid: str) -> None:
-        """Count a failure."""
+        """Count a failure, at an address that is known."""
+        if not network:
+            return  # all whose address is not would pay for one of them
         now = self._now()
         self._of_names.add(_name_at(network, authid), now)
-        # All whose address is not known would pay for one of them.
-        if network:
-            self._of_networks.add(network, now)
+        self._of_networks.add(network, now)
 
     def forgive(self, network: str, authid: str) -> None:
         """Forget the failures of an authid that has signed in from there.
