@@ -240,7 +240,8 @@ class RealmMethods(Advising):
         """Let clients sign challenges with a shared secret (specification, 7.4).
 
         ``requirement_provider(session)`` returns a `CRAAuthRequirement`, or None for an
-        unknown user, who is challenged all the same; ``identity_provider(session)`` is
+        unknown user, who is challenged all the same: the role of a challenge is "user"
+        for everybody, WELCOME says the right one. ``identity_provider(session)`` is
         asked after a right answer, and returns as a transport authenticator does. Both
         may be async.
         """

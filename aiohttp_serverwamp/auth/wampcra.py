@@ -32,6 +32,9 @@ _MIN_ITERATIONS = 1_000
 _MIN_KEYLEN = 16
 _NONCE_BYTES = 24
 _NO_SALT = ("salt", None)
+_NOBODYS = b"nobody's"
+#: Sorts of challenges that unknown users are given.
+_MAX_SHAPES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,8 @@ class CRAAuthenticator:
         self._requirement = requirement
         self._identity = identity
         self._server_key = secrets.token_bytes(32)
-        # What unknown users are challenged like: the first known one, and like that
-        # ever after, for a name whose challenges change shape is none.
-        self._typical: CRAAuthRequirement | None = None
+        # What known users have been challenged like, and so are unknown ones.
+        self._shapes = _Shapes()
 
     def begin(self, session: Any, details: Mapping[str, Any]) -> _CRAAttempt | None:
         """Begin an attempt; a client without an authid cannot use it (REQ-AUTH-023)."""
@@ -138,9 +140,9 @@ class CRAAuthenticator:
             found = await found
         # Made for known users as well: both are the same work.
         digest = hmac.digest(self._server_key, _name(session.authid), "sha256")
-        unknown = _made_up(self._typical or CRAAuthRequirement(digest), digest)
+        unknown = _made_up(self._shapes.of(digest), digest)
         if isinstance(found, CRAAuthRequirement):
-            self._typical = self._typical or found
+            self._shapes.add(found)
             return found
         if found is None:
             return unknown
@@ -195,7 +197,45 @@ class WAMPCRA:
 
 
 #: As `CRACredential.derive` makes them.
-_SALTED = CRAAuthRequirement(b"nobody's", salt=salt_text(bytes(16)))
+_SALTED = CRAAuthRequirement(_NOBODYS, salt=salt_text(bytes(16)))
+
+
+class _Shapes:
+    """What challenges look like: with salt or without, of which length and cost.
+
+    Before anybody known was challenged they look like those of `derive_key`, with the
+    salt of a `CRACredential`.
+    """
+
+    def __init__(self) -> None:
+        self._shapes: dict[str, CRAAuthRequirement] = {}
+
+    def add(self, requirement: CRAAuthRequirement) -> None:
+        """Remember what one looks like, and nothing else of it."""
+        shape = CRAAuthRequirement(_NOBODYS)
+        if requirement.salt is not None:
+            shape = CRAAuthRequirement(
+                _NOBODYS,
+                salt="s" * len(requirement.salt),
+                iterations=requirement.iterations,
+                keylen=requirement.keylen,
+            )
+        if len(self._shapes) < _MAX_SHAPES:
+            self._shapes.setdefault(repr(shape), shape)
+
+    def of(self, digest: bytes) -> CRAAuthRequirement:
+        """Return the shape of a made-up challenge, which belongs to its `digest`.
+
+        A name that is challenged in one way now and another then would be none: with
+        each that is added as few names change as can be.
+        """
+
+        def rank(shape: str) -> bytes:
+            return hashlib.sha256(digest + shape.encode()).digest()
+
+        if not self._shapes:
+            return _SALTED
+        return self._shapes[max(self._shapes, key=rank)]
 
 
 def _requirement(credential: CRACredential) -> CRAAuthRequirement:
@@ -247,7 +287,7 @@ class _CRAAttempt:
     async def challenge(self) -> Mapping[str, Any]:
         self._proof = await self._proof_of(self._session)
         requirement = self._proof.requirement
-        self._challenge = _challenge(self._session, requirement)
+        self._challenge = _challenge(self._session)
         extra: dict[str, Any] = {"challenge": self._challenge}
         if requirement.salt is not None:
             extra["salt"] = requirement.salt
@@ -267,14 +307,16 @@ class _CRAAttempt:
         return proof.identified()
 
 
-def _challenge(session: Any, requirement: CRAAuthRequirement) -> str:
+def _challenge(session: Any) -> str:
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return json.dumps(
         {
             "authid": session.authid,
-            "authrole": requirement.auth_role,
+            # The same for everybody, who has proved nothing yet: a role would say
+            # who exists, and who is worth an attack. WELCOME says the right one.
+            "authrole": "user",
             "authmethod": "wampcra",
-            "authprovider": requirement.auth_provider,
+            "authprovider": "dynamic",
             "nonce": secrets.token_urlsafe(_NONCE_BYTES),
             "timestamp": now.replace("+00:00", "Z"),
             "session": session.id,

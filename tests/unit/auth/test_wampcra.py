@@ -14,14 +14,15 @@ from typing import Any
 
 import pytest
 
-from aiohttp_serverwamp import CRAAuthRequirement
-from aiohttp_serverwamp.auth import wampcra
+from aiohttp_serverwamp import CRAAuthRequirement, Identity
+from aiohttp_serverwamp.auth import CRACredential, wampcra
 from aiohttp_serverwamp.auth.wampcra import CRAAuthenticator, derive_key
 from aiohttp_serverwamp.errors import ConfigurationError
 
 SALTED = CRAAuthRequirement(
     derive_key("secret123", "salt123", iterations=1000), salt="salt123", iterations=1000
 )
+BOSS = CRAAuthRequirement("key", "boss", salt="s", iterations=5000)
 PLAIN = CRAAuthRequirement("secret123", "clerk", "userdb")
 
 #: A published challenge, byte for byte, and its two signatures.
@@ -119,9 +120,9 @@ async def test_the_challenge_says_who_is_challenged_and_when() -> None:
     nonce, timestamp = said.pop("nonce"), said.pop("timestamp")
     assert said == {
         "authid": "peter",
-        "authrole": "clerk",
+        "authrole": "user",
         "authmethod": "wampcra",
-        "authprovider": "userdb",
+        "authprovider": "dynamic",
         "session": 7,
     }
     assert len(base64.urlsafe_b64decode(nonce + "==")) >= 16
@@ -205,20 +206,51 @@ async def test_a_made_up_salt_is_as_long_as_a_real_one(length: int) -> None:
     assert len((await challenge_of(cra, session("nobody")))["salt"]) == length
 
 
-async def test_a_name_that_does_not_exist_keeps_its_challenge_whoever_signs_in() -> (
-    None
-):
-    cra = method(
-        peter=SALTED, boss=CRAAuthRequirement("key", "boss", salt="s", iterations=5000)
-    )
-    await challenge_of(cra)
-    before = dict(await challenge_of(cra, session("nobody")))
-    await challenge_of(cra, session("boss"))
-    after = dict(await challenge_of(cra, session("nobody")))
+async def test_before_anybody_has_signed_in_an_unknown_user_gets_salt() -> None:
+    extra = dict(await challenge_of(method(), session("nobody")))
+    made = CRACredential.derive(Identity("ann"), "secret", iterations=1000)
 
-    roles = {json.loads(each.pop("challenge"))["authrole"] for each in (before, after)}
-    assert before == after
-    assert roles == {"user"}
+    assert made.salt is not None
+    assert len(extra.pop("salt")) == len(made.salt)
+    assert extra.keys() == {"challenge", "iterations", "keylen"}
+
+
+async def test_unknown_users_are_challenged_in_all_the_ways_of_known_ones() -> None:
+    """Or a challenge of another kind than most would say that its user exists."""
+
+    # given users with three kinds of challenges, each of whom was challenged
+    known = {"peter": SALTED, "clerk": PLAIN, "boss": BOSS}
+    cra = method(**known)
+    kinds = set()
+    for name in known:
+        kinds.add(kind_of(await challenge_of(cra, session(name))))
+
+    # when many others are, twice
+    names = [f"nobody {number}" for number in range(100)]
+    first = [kind_of(await challenge_of(cra, session(name))) for name in names]
+    second = [kind_of(await challenge_of(cra, session(name))) for name in names]
+
+    # then all kinds come, and each has its own
+    assert set(first) == kinds
+    assert first == second
+
+
+async def test_a_new_kind_of_challenge_changes_those_of_few_unknown_users() -> None:
+    cra = method(peter=SALTED, clerk=PLAIN, boss=BOSS)
+    names = [f"nobody {number}" for number in range(100)]
+    for name in ("peter", "clerk"):
+        await challenge_of(cra, session(name))
+    before = [kind_of(await challenge_of(cra, session(name))) for name in names]
+    boss = kind_of(await challenge_of(cra, session("boss")))
+    after = [kind_of(await challenge_of(cra, session(name))) for name in names]
+
+    changed = {new for old, new in zip(before, after, strict=True) if old != new}
+    assert changed == {boss}
+
+
+def kind_of(extra: Mapping[str, Any]) -> tuple[Any, ...]:
+    salt = extra.get("salt")
+    return len(salt or ""), extra.get("iterations"), extra.get("keylen")
 
 
 async def test_nobody_can_answer_for_an_unknown_user() -> None:
