@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from inspect import isawaitable
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.auth.authenticator import CannotTell
@@ -24,6 +25,9 @@ from aiohttp_serverwamp.auth.jwt_keys import (
     import_jwt,
 )
 from aiohttp_serverwamp.errors import ApplicationError, ConfigurationError
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import Waiter
 
 __all__ = ["JWTAuthenticator", "jwt_authenticator"]
 
@@ -47,7 +51,7 @@ class JWTAuthenticator:
     authmethod: ClassVar[str] = "bearer"
     authprovider: ClassVar[str] = _PROVIDER
 
-    __slots__ = ("_checks", "_keys", "_load", "_role", "_role_claim")
+    __slots__ = ("_checks", "_keys", "_load", "_role", "_role_claim", "_waiting")
 
     def __init__(
         self,
@@ -64,6 +68,8 @@ class JWTAuthenticator:
         self._role = role
         self._role_claim = role_claim
         self._load = load
+        # Those who wait for the keys, by the runtime of their application.
+        self._waiting: dict[Any, list[Waiter[Any]]] = {}
 
     def __call__(self, session: Any) -> Any:
         """Return who the header of the upgrade request is for; None without one."""
@@ -123,9 +129,9 @@ class JWTAuthenticator:
         jwt = import_jwt()
         try:
             kid = jwt.get_unverified_header(token).get("kid")
-            key = self._keys.at_hand(kid)
-            if key is None:
-                key = await session.realm.run_in_thread(self._keys.fetch, kid)
+            if self._keys.must_wait(kid):
+                await self._fetched(session.realm, kid)
+            key = self._keys.at_hand(kid) or self._keys.fetch(kid)
             if key is None:
                 raise jwt.InvalidTokenError
             claims: dict[str, Any] = jwt.decode(token, key, **self._checks)
@@ -141,6 +147,30 @@ class JWTAuthenticator:
                 "the token has expired" if expired else "the token is not valid"
             ) from None
         return claims
+
+    async def _fetched(self, realm: Any, kid: str) -> None:
+        """Wait until the keys were fetched, once for all who wait.
+
+        Each in a thread of its own would leave none to the rest of the application. The
+        one that fetches belongs to no client: who leaves does not stop it.
+        """
+        runtime = realm.local.runtime
+        waiter = realm.waiter()
+        waiting = self._waiting.get(runtime)
+        if waiting is not None:
+            waiting.append(waiter)
+        else:
+            self._waiting[runtime] = [waiter]
+            runtime.tasks.start(self._fetch, realm, kid)
+        await waiter.wait()
+
+    async def _fetch(self, realm: Any, kid: str) -> None:
+        try:
+            with suppress(KeysUnavailable):
+                await realm.run_in_thread(self._keys.fetch, kid)
+        finally:
+            for waiter in self._waiting.pop(realm.local.runtime):
+                waiter.set_result(None)
 
     def _own_identity(self, claims: Mapping[str, Any]) -> Identity:
         authid = claims["sub"]

@@ -72,6 +72,9 @@ class Keys(Protocol):
     def at_hand(self, kid: str | None) -> Any | None:
         """Return the key if nothing has to be waited for, else None."""
 
+    def must_wait(self, kid: str | None) -> bool:
+        """Tell whether `fetch` would have to wait for an answer."""
+
     def fetch(self, kid: str | None) -> Any | None:
         """Return the key, None if there is none; blocks, so call it in a thread.
 
@@ -151,6 +154,10 @@ class FixedKey:
         """Return the key, whatever the token calls it."""
         return self._key
 
+    def must_wait(self, kid: str | None) -> bool:
+        """Return False: the key is here."""
+        return False
+
     fetch = at_hand
 
 
@@ -209,6 +216,12 @@ class FetchedKeys:
         """Return a key that was fetched lately."""
         keys = self._keys if self._now() < self._good_until else {}
         return keys.get(kid or "")
+
+    def must_wait(self, kid: str | None) -> bool:
+        """Tell whether `fetch` would fetch them all."""
+        if kid is None or self.at_hand(kid) is not None:
+            return False
+        return self._now() >= self._next_fetch
 
     def fetch(self, kid: str | None) -> Any | None:
         """Return a key, after fetching them all if it is time to."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Runtime"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Runtime:
     """The async library and the application's switches, as realms need them."""
 

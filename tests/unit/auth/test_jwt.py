@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,12 +17,32 @@ from typing import Any
 
 import pytest
 
+from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.auth.jwt import JWTAuthenticator, jwt_authenticator
 from aiohttp_serverwamp.errors import ApplicationError, ConfigurationError
 from tests.jwks import SECRET, jwks_server, private_pem, public_pem, token
 
 DENIED = "wamp.error.authentication_denied"
+
+
+class Tasks:
+    """Those of an application."""
+
+    def __init__(self) -> None:
+        self.started: set[asyncio.Task[Any]] = set()
+
+    def start(self, func: Callable[..., Any], *args: Any) -> None:
+        self.started.add(asyncio.ensure_future(func(*args)))
+
+
+class LiveRuntime:
+    """That of an application, as far as authenticators look at it."""
+
+    tasks = Tasks()
+
+
+RUNTIME, SUPPORT = LiveRuntime(), AsyncioAsyncSupport()
 
 
 def bringer(*headers: tuple[bytes, bytes], authid: str = "ann") -> Any:
@@ -33,7 +54,11 @@ def bringer(*headers: tuple[bytes, bytes], authid: str = "ann") -> Any:
     return SimpleNamespace(
         id=7,
         authid=authid,
-        realm=SimpleNamespace(run_in_thread=run_in_thread),
+        realm=SimpleNamespace(
+            run_in_thread=run_in_thread,
+            waiter=SUPPORT.waiter,
+            local=SimpleNamespace(runtime=RUNTIME),
+        ),
         connection=SimpleNamespace(transport_info={"http_headers_raw": [*headers]}),
     )
 
@@ -303,6 +328,46 @@ async def test_a_weak_key_that_is_published_is_not_taken() -> None:
             weak = token(private_pem("weak RS"), "RS256", kid="weak")
 
         await refusal(tokens, weak)
+
+
+async def test_keys_are_waited_for_in_one_thread_whoever_comes_and_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tokens that name keys of their own making cost nobody else a thread."""
+    with jwks_server(one="RS") as server:
+        tokens = jwt_authenticator(jwks_url=server.url, algorithms=["RS256"])
+        keys, begun, answer = tokens._keys, list[str](), threading.Event()
+        fetch = keys.fetch
+
+        def slow(kid: str) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                begun.append(kid)
+                answer.wait()
+            return fetch(kid)
+
+        # given many who wait for one answer, the first of whom have left
+        monkeypatch.setattr(keys, "fetch", slow)
+        tasks = []
+        for kid in ("no 1", "no 2", "no 3", "one", "one"):
+            text = token(private_pem("RS"), "RS256", kid=kid)
+            tasks.append(asyncio.ensure_future(tokens.identity(bringer(), text)))
+            await asyncio.sleep(0)
+        for task in tasks[:2]:
+            task.cancel()
+        late = asyncio.ensure_future(tokens.identity(bringer(), text))
+        await asyncio.sleep(0)
+
+        # when the answer comes
+        answer.set()
+        results = await asyncio.gather(*tasks, late, return_exceptions=True)
+
+    assert begun == ["no 1"]
+    assert server.requests == 1
+    assert [type(result).__name__ for result in results] == [
+        *["CancelledError"] * 2,
+        "ApplicationError",
+        *["Identity"] * 3,
+    ]
 
 
 async def test_while_keys_cannot_be_fetched_nobody_is_told_that_a_token_is_bad(
