@@ -10,7 +10,15 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from aiohttp_serverwamp.errors import ConfigurationError
 
-__all__ = ["ARGON2ID", "ARGON2ID_DEFAULT", "KDF", "PBKDF2", "argon2id", "pbkdf2"]
+__all__ = [
+    "ARGON2ID",
+    "ARGON2ID_DEFAULT",
+    "KDF",
+    "PBKDF2",
+    "argon2id",
+    "is_at_least",
+    "pbkdf2",
+]
 
 #: Names on the wire (specification, 7.5).
 ARGON2ID: Final = "argon2id13"
@@ -38,9 +46,9 @@ class KDF:
 
     def __post_init__(self) -> None:
         if self.name == PBKDF2:
-            sound = self.memory is None and _is_at_least(self.iterations, _MIN_PBKDF2)
+            sound = self.memory is None and is_at_least(self.iterations, _MIN_PBKDF2)
         elif self.name == ARGON2ID:
-            sound = _is_at_least(self.iterations, 1) and _is_at_least(
+            sound = is_at_least(self.iterations, 1) and is_at_least(
                 self.memory, _MIN_MEMORY
             )
         else:
@@ -81,7 +89,8 @@ def argon2id(password: bytes, salt: bytes, iterations: int, memory: int) -> byte
     ).derive(password)
 
 
-def _is_at_least(value: object, least: int) -> bool:
+def is_at_least(value: object, least: int) -> bool:
+    """Tell whether this is an int, no bool, and large enough."""
     return type(value) is int and value >= least
 
 

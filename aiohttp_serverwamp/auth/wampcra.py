@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.auth.credentials import CRACredential, salt_text
 from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.auth.kdf import is_at_least
 from aiohttp_serverwamp.auth.lookup import Identify, Lookup
 from aiohttp_serverwamp.errors import ConfigurationError
 
@@ -67,8 +68,8 @@ class CRAAuthRequirement:
                     f"CRAAuthRequirement({name}=...): give a non-empty str"
                 )
         if not (
-            _is_at_least(self.iterations, _MIN_ITERATIONS)
-            and _is_at_least(self.keylen, _MIN_KEYLEN)
+            is_at_least(self.iterations, _MIN_ITERATIONS)
+            and is_at_least(self.keylen, _MIN_KEYLEN)
         ):
             raise ConfigurationError(
                 f"CRAAuthRequirement: at least {_MIN_ITERATIONS} iterations and "
@@ -80,10 +81,6 @@ class CRAAuthRequirement:
         """The key of the HMAC."""
         secret = self.secret
         return secret.encode() if isinstance(secret, str) else secret
-
-
-def _is_at_least(value: object, least: int) -> bool:
-    return type(value) is int and value >= least
 
 
 #: ``fn(session) -> CRAAuthRequirement | None``, or an awaitable of it.
