@@ -61,8 +61,8 @@ NO_HTTP_SESSION_FOR_CSRF: Final = (
 class SessionBinding:
     """How sockets follow the HTTP session, for `setup_wamp`.
 
-    `identity_key` is the key of the HTTP session that names the user; by default those
-    that the realms' `session_authenticator` read. `on_invalidate` and `on_expiry` say
+    `identity_key` is a key of the HTTP session that names the user, beside those that
+    the realms' `session_authenticator` read. `on_invalidate` and `on_expiry` say
     whether a socket is closed ("close") or left alone ("ignore") when its HTTP session
     ends, and when it is older than the storage's ``max_age``.
 
@@ -239,8 +239,8 @@ class HTTPSessionWatch:
     def _standing(
         self, request: web.Request, http_session: Mapping[str, Any]
     ) -> Standing:
-        key = self._options.identity_key
-        keys = self._identity_keys(request) if key is None else (key,)
+        own = self._options.identity_key
+        keys = {*self._identity_keys(request), *(() if own is None else (own,))}
         return self._ids.standing(http_session, keys)
 
     async def _is_revoked(self, binding_id: str) -> bool:

@@ -1,17 +1,25 @@
-"""Which event loops the tests over sockets run on."""
+"""Which event loops the tests over sockets run on, and servers for HTTP sessions."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 
 import pytest
+
+from tests.integration.http_storages import Servers, servers
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 #: Tests of what depends on the event loop's own transports.
 ON_UVLOOP_TOO = ("test_aiohttp_connection.py",)
+
+
+@pytest.fixture(scope="session")
+def storage_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with servers(tmp_path_factory.mktemp("storages")) as started:
+        yield started
 
 
 def uvloop_loop() -> asyncio.AbstractEventLoop:

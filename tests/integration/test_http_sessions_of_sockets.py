@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,15 +17,9 @@ from aiohttp_session.cookie_storage import EncryptedCookieStorage
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import ConfigurationError, SessionBinding
 from aiohttp_serverwamp.testing import JoinRejected, connect, serving
-from tests.integration.http_storages import STORAGES, Servers, servers, storage_of
+from tests.integration.http_storages import STORAGES, Servers, storage_of
 
 DENIED = "wamp.error.authentication_denied"
-
-
-@pytest.fixture(scope="session")
-def storage_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with servers(tmp_path_factory.mktemp("storages")) as started:
-        yield started
 
 
 @pytest.fixture(params=STORAGES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,7 +24,6 @@ from tests.integration.http_storages import (
     COOKIE_NAME,
     STORAGES,
     Servers,
-    servers,
     storage_of,
 )
 from tests.sites import until
@@ -34,12 +33,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOGGED_OUT = ("wamp.close.logout", 4401)
 KILLED = ("wamp.close.killed", 4403)
 EXPIRED = ("wamp.close.expired", 4408)
-
-
-@pytest.fixture(scope="session")
-def storage_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with servers(tmp_path_factory.mktemp("storages")) as started:
-        yield started
 
 
 #: Which middleware is the outer one makes no difference between storages of one sort.
