@@ -15,7 +15,7 @@ from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.auth.http_session_ids import SignedIn
+    from aiohttp_serverwamp.auth.http_session_ids import Standing
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import Connection
 
@@ -44,7 +44,8 @@ class SocketHost(Protocol):
 class BoundSocket:
     """One socket, from before its upgrade to its end.
 
-    `ids` are those of its HTTP session: its binding id, and that of its cookie.
+    `ids` are those of its HTTP session: its binding id, and that of its cookie. What
+    this said at the upgrade is its `standing`, None before that is known.
     """
 
     __slots__ = (
@@ -54,18 +55,18 @@ class BoundSocket:
         "_task",
         "connection",
         "ended",
-        "identity",
         "ids",
+        "standing",
     )
 
     def __init__(
         self,
         host: SocketHost,
         ids: frozenset[str],
-        identity: SignedIn,
+        standing: Standing | None = None,
     ) -> None:
         self.ids = ids
-        self.identity = identity
+        self.standing = standing
         #: None before the upgrade.
         self.connection: Connection | None = None
         #: Whether its HTTP session has ended.
@@ -74,6 +75,17 @@ class BoundSocket:
         self._expiry: asyncio.TimerHandle | None = None
         self._revalidation: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+
+    def belongs_to(self, now: Standing) -> bool:
+        """Tell whether it was opened under the login that an HTTP session shows."""
+        standing = self.standing
+        if standing is None:
+            return True
+        if standing.identity != now.identity:
+            return False
+        if now.binding_id is not None:
+            return now.binding_id in self.ids
+        return standing.binding_id is None
 
     def end(self, reason: str, message: str) -> None:
         """Send the client away, whatever it is about to do; once is enough."""
@@ -191,11 +203,11 @@ class BoundSockets:
                 del self._sockets[each]
 
     def under(self, ids: Iterable[str | None]) -> list[BoundSocket]:
-        """Return every socket that has one of these ids, in no particular order."""
+        """Return what has one of these ids and goes on, in no particular order."""
         found: dict[BoundSocket, None] = {}
         for each in ids:
             found.update(self._sockets.get(each or "", {}))
-        return [*found]
+        return [socket for socket in found if not socket.ended]
 
     def __len__(self) -> int:
         return len(set().union(*self._sockets.values())) if self._sockets else 0

@@ -161,7 +161,30 @@ class HTTPSessionWatch:
         Whoever upgrades gives the connection to `connected`, and in the end the socket
         to `unbind`.
         """
-        http_session = await self._before_upgrade(request, ws)
+        cookie = request[aiohttp_session.STORAGE_KEY].load_cookie(request)
+        ids = frozenset((self._ids.of_cookie(cookie),) if cookie else ())
+        # A logout that comes during the upgrade has to find something to end.
+        pending = BoundSocket(self._host, ids)
+        self.sockets.add(pending)
+        try:
+            return await self._bind(request, ws, pending)
+        finally:
+            self.sockets.remove(pending)
+
+    async def forget(self, request: web.Request) -> HTTPSide:
+        """Let nobody be signed in by an upgrade request, whoever looks at it."""
+        await aiohttp_session.new_session(request)
+        return HTTPSide({})
+
+    async def _bind(
+        self, request: web.Request, ws: UpgradedSocket, pending: BoundSocket
+    ) -> HTTPSide:
+        if await self._is_outdated(request, pending):
+            return await self.forget(request)
+        http_session = await self._before_upgrade(request)
+        if pending.ended:
+            return await self.forget(request)
+        await self._save(request, ws, http_session, pending)
         standing = self._standing(request, http_session)
         side = HTTPSide(
             {key: http_session[key] for key in http_session if key not in _OURS},
@@ -172,39 +195,58 @@ class HTTPSessionWatch:
             return side
         cookie_id = self._ids.of_cookie(cookie)
         binding_id = standing.binding_id or cookie_id
-        ids = frozenset((binding_id, cookie_id))
-        socket = BoundSocket(self._host, ids, standing.identity)
+        socket = BoundSocket(self._host, frozenset((binding_id, cookie_id)), standing)
         # Before anything is waited for: a logout that comes meanwhile must find it.
         self.sockets.add(socket)
         self._arm_expiry(socket, http_session)
-        if await self._is_revoked(binding_id):
+        if pending.ended or await self._is_revoked(binding_id):
             self.unbind(socket)
+            ws.cookies.pop(request[aiohttp_session.STORAGE_KEY].cookie_name, None)
             return await self.forget(request)
         return side._replace(bound=socket)
 
-    async def forget(self, request: web.Request) -> HTTPSide:
-        """Let nobody be signed in by an upgrade request, whoever looks at it."""
-        await aiohttp_session.new_session(request)
-        return HTTPSide({})
+    async def _is_outdated(self, request: web.Request, pending: BoundSocket) -> bool:
+        """Tell whether somebody signed out since a middleware has read the session."""
+        seen = request.get(aiohttp_session.SESSION_KEY)
+        now = self._standing(request, await aiohttp_session.get_session(request))
+        stored = now if seen is None else await self._before(request)
+        if stored.identity is None:
+            # Signing in takes nothing from a visitor.
+            self.sockets.remove(pending)
+            pending.ended = False
+        pending.standing = stored
+        if seen is None or now.identity is None:
+            return pending.ended
+        if now.binding_id is not None:
+            return pending.ended or now.binding_id != stored.kept_id
+        written = _is_changed(seen) or seen.new
+        return pending.ended or (not written and now != stored)
 
-    async def _before_upgrade(
-        self, request: web.Request, ws: UpgradedSocket
-    ) -> aiohttp_session.Session:
-        """Let the application write into the HTTP session, and see what came of it."""
+    async def _before_upgrade(self, request: web.Request) -> aiohttp_session.Session:
+        """Let the application write into the HTTP session, and return it."""
         before_upgrade = self._options.before_upgrade
         if before_upgrade is not None:
             answer = before_upgrade(request)
             if isawaitable(answer):
                 await answer
-        http_session = await aiohttp_session.get_session(request)
-        if before_upgrade is not None and _is_changed(http_session):
+        return await aiohttp_session.get_session(request)
+
+    async def _save(
+        self,
+        request: web.Request,
+        ws: UpgradedSocket,
+        http_session: aiohttp_session.Session,
+        pending: BoundSocket,
+    ) -> None:
+        """Keep what was written before an upgrade, and see what came of it."""
+        changed = _is_changed(http_session)
+        if self._options.before_upgrade is not None and changed:
             # The middleware of aiohttp-session leaves WebSockets alone.
             storage = request[aiohttp_session.STORAGE_KEY]
             await storage.save_session(request, ws, http_session)
-        if _is_changed(http_session) or http_session.new:
-            await self._touched(request, ws, http_session)
+        if changed or http_session.new:
+            await self._touched(request, ws, http_session, pending)
         ws.seen_by = self
-        return http_session
 
     def connected(self, socket: BoundSocket, connection: Any) -> None:
         """Take note of the connection that a bound socket has become."""
@@ -271,6 +313,7 @@ class HTTPSessionWatch:
         request: web.Request,
         response: web.StreamResponse,
         http_session: aiohttp_session.Session,
+        pending: BoundSocket | None = None,
     ) -> None:
         storage = request[aiohttp_session.STORAGE_KEY]
         saved = storage.cookie_name in response.cookies
@@ -282,8 +325,15 @@ class HTTPSessionWatch:
             return
         cookie_id = self._ids.of_cookie(cookie)
         before = await self._before(request)
-        goes_on = not http_session.new and now.goes_on_from(before)
-        ended = self._follow(http_session, now, before, cookie_id, goes_on)
+        found = self.sockets.under((cookie_id, before.kept_id, now.kept_id))
+        sockets = [socket for socket in found if socket is not pending]
+        goes_on = (
+            not http_session.new
+            and now.goes_on_from(before)
+            # What a server-side storage shows here may have been written just now.
+            and all(socket.belongs_to(now) for socket in sockets)
+        )
+        ended = self._follow(http_session, sockets, goes_on)
         if not goes_on and saved:
             # Whoever signs in again is not known by what has been revoked.
             now = replace(now, binding_id=None)
@@ -303,22 +353,18 @@ class HTTPSessionWatch:
     def _follow(
         self,
         http_session: aiohttp_session.Session,
-        now: Standing,
-        before: Standing,
-        cookie_id: str,
+        sockets: Sequence[BoundSocket],
         goes_on: bool,
-    ) -> list[BoundSocket]:
+    ) -> Sequence[BoundSocket]:
         """End the sockets whose login does not go on, and return them."""
-        ended = []
-        for socket in self.sockets.under((cookie_id, before.kept_id, now.kept_id)):
-            if goes_on and socket.identity == now.identity:
+        if goes_on:
+            for socket in sockets:
                 self._arm_expiry(socket, http_session)
-            else:
-                ended.append(socket)
+            return ()
         if self._options.on_invalidate == "close":
-            for socket in ended:
+            for socket in sockets:
                 socket.end(uris.LOGGED_OUT, "you have signed out")
-        return ended
+        return sockets
 
     async def _revoke(
         self,

@@ -130,3 +130,87 @@ async def test_a_key_of_ones_own_is_watched_beside_those_of_the_realms(
     ):
         await ann.post("/invalidate")
         assert await client.close_code() == LOGGED_OUT
+
+
+# --- Signing out during an upgrade ----------------------------------------------------
+
+
+def slow_upgrades(app: web.Application, pause: Pause, *, writes: bool = False) -> None:
+    """Let upgrades wait in a middleware that has read the HTTP session."""
+
+    @web.middleware
+    async def wait(request: web.Request, handler: Any) -> web.StreamResponse:
+        if request.path == "/ws":
+            http_session = await aiohttp_session.get_session(request)
+            if writes:
+                http_session["seen"] = "yes"
+            await pause.wait()
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    app.middlewares.append(wait)
+
+
+@pytest.mark.parametrize("writes", [False, True], ids=["reads", "writes"])
+async def test_signing_out_while_a_middleware_delays_the_upgrade_is_not_missed(
+    storage: aiohttp_session.AbstractStorage, writes: bool
+) -> None:
+    pause = Pause()
+    app = site(storage)
+    slow_upgrades(app, pause, writes=writes)
+    async with serving(app) as http, browser(http, user_id="ann") as ann:
+        joining = asyncio.create_task(joins(ann))
+        await pause.reached.wait()
+        await ann.post("/invalidate")
+        pause.over.set()
+        assert not await joining
+
+
+@pytest.mark.parametrize("writes", [False, True], ids=["reads", "writes"])
+async def test_signing_out_during_before_upgrade_is_not_missed(
+    storage: aiohttp_session.AbstractStorage, writes: bool
+) -> None:
+    pause = Pause()
+
+    async def wait(request: web.Request) -> None:
+        http_session = await aiohttp_session.get_session(request)
+        if writes:
+            http_session["seen"] = "yes"
+        await pause.wait()
+
+    app = site(storage, before_upgrade=wait)
+    async with serving(app) as http, browser(http, user_id="ann") as ann:
+        joining = asyncio.create_task(joins(ann))
+        await pause.reached.wait()
+        await ann.post("/invalidate")
+        pause.over.set()
+        assert not await joining
+        async with ann.get("/show") as shown:
+            assert await shown.text() == "nobody"
+
+
+async def test_writing_during_an_upgrade_disturbs_nobody(
+    storage: aiohttp_session.AbstractStorage,
+) -> None:
+    pause = Pause()
+    app = site(storage)
+    slow_upgrades(app, pause)
+    async with serving(app) as http, browser(http, user_id="ann") as ann:
+        joining = asyncio.create_task(joins(ann))
+        await pause.reached.wait()
+        await ann.post("/set_keys", params={"theme": "dark"})
+        pause.over.set()
+        assert await joining
+
+
+async def test_signing_out_and_in_again_at_once_ends_what_was_open(
+    storage: aiohttp_session.AbstractStorage,
+) -> None:
+    async with (
+        serving(site(storage)) as http,
+        browser(http, user_id="ann") as ann,
+        connect(ann, realm="members") as client,
+    ):
+        await ann.post("/sign_in_again", params={"user_id": "ann"})
+        assert await client.close_code() == LOGGED_OUT
+        assert await joins(ann)
