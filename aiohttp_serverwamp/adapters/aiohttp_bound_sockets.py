@@ -15,6 +15,7 @@ from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
     from aiohttp_serverwamp.auth.http_session_ids import Standing
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import Connection
@@ -44,13 +45,14 @@ class SocketHost(Protocol):
 class BoundSocket:
     """One socket, from before its upgrade to its end.
 
-    `ids` are those of its HTTP session: its binding id, and that of its cookie. What
+    `ids` are those of its HTTP session: its binding ids, and that of its cookie. What
     this said at the upgrade is its `standing`, None before that is known.
     """
 
     __slots__ = (
         "_expiry",
         "_host",
+        "_http_session",
         "_revalidation",
         "_task",
         "connection",
@@ -68,10 +70,11 @@ class BoundSocket:
         self.ids = ids
         self.standing = standing
         #: None before the upgrade.
-        self.connection: Connection | None = None
+        self.connection: AiohttpConnection | None = None
         #: Whether its HTTP session has ended.
         self.ended = False
         self._host = host
+        self._http_session: Mapping[str, Any] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._revalidation: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -81,11 +84,24 @@ class BoundSocket:
         standing = self.standing
         if standing is None:
             return True
-        if standing.identity != now.identity:
-            return False
-        if now.binding_id is not None:
-            return now.binding_id in self.ids
-        return standing.binding_id is None
+        # Named later, it has got the id of its cookie, which is one of its own.
+        own = standing.binding_ids
+        named = own <= now.binding_ids <= own | self.ids
+        return named and standing.identity == now.identity
+
+    def connect(self, connection: AiohttpConnection) -> None:
+        """Take note of the connection that it has become."""
+        self.connection = connection
+        if self._http_session is not None:
+            self.show(self._http_session)
+
+    def show(self, http_session: Mapping[str, Any]) -> None:
+        """Let sessions on it see what was written into the HTTP session."""
+        self._http_session = http_session
+        connection = self.connection
+        if connection is not None:
+            info = connection.transport_info
+            connection.transport_info = {**info, "http_session": http_session}
 
     def end(self, reason: str, message: str) -> None:
         """Send the client away, whatever it is about to do; once is enough."""
@@ -202,11 +218,11 @@ class BoundSockets:
             if others is not None and others.pop(socket, self) is None and not others:
                 del self._sockets[each]
 
-    def under(self, ids: Iterable[str | None]) -> list[BoundSocket]:
+    def under(self, ids: Iterable[str]) -> list[BoundSocket]:
         """Return what has one of these ids and goes on, in no particular order."""
         found: dict[BoundSocket, None] = {}
         for each in ids:
-            found.update(self._sockets.get(each or "", {}))
+            found.update(self._sockets.get(each, {}))
         return [socket for socket in found if not socket.ended]
 
     def __len__(self) -> int:

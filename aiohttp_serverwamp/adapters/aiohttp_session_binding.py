@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -46,7 +46,7 @@ logger = logging.getLogger("aiohttp_serverwamp.adapters")
 
 Policy = Literal["close", "ignore"]
 
-_NOBODY: Final = Standing(None, None, None)
+_NOBODY: Final = Standing(None)
 
 #: What is kept in HTTP sessions beside the application's own.
 _OURS: Final = frozenset((BINDING, CSRF))
@@ -187,19 +187,19 @@ class HTTPSessionWatch:
         await self._save(request, ws, http_session, pending)
         standing = self._standing(request, http_session)
         side = HTTPSide(
-            {key: http_session[key] for key in http_session if key not in _OURS},
+            _theirs(http_session),
             csrf_token=csrf_token_in(http_session, standing.identity),
         )
         cookie = _cookie_after(request, ws)
         if standing.identity is None or not cookie:
             return side
         cookie_id = self._ids.of_cookie(cookie)
-        binding_id = standing.binding_id or cookie_id
-        socket = BoundSocket(self._host, frozenset((binding_id, cookie_id)), standing)
+        ids = standing.binding_ids | {cookie_id}
+        socket = BoundSocket(self._host, ids, standing)
         # Before anything is waited for: a logout that comes meanwhile must find it.
         self.sockets.add(socket)
         self._arm_expiry(socket, http_session)
-        if pending.ended or await self._is_revoked(binding_id):
+        if pending.ended or await self._is_revoked(standing.binding_ids or ids):
             self.unbind(socket)
             ws.cookies.pop(request[aiohttp_session.STORAGE_KEY].cookie_name, None)
             return await self.forget(request)
@@ -217,8 +217,8 @@ class HTTPSessionWatch:
         pending.standing = stored
         if seen is None or now.identity is None:
             return pending.ended
-        if now.binding_id is not None:
-            return pending.ended or now.binding_id != stored.kept_id
+        if now.binding_ids:
+            return pending.ended or not now.binding_ids <= stored.kept_ids
         written = _is_changed(seen) or seen.new
         return pending.ended or (not written and now != stored)
 
@@ -250,7 +250,7 @@ class HTTPSessionWatch:
 
     def connected(self, socket: BoundSocket, connection: Any) -> None:
         """Take note of the connection that a bound socket has become."""
-        socket.connection = connection
+        socket.connect(connection)
         revalidate = self._options.revalidate
         if revalidate is not None and not socket.ended:
             socket.revalidate(revalidate, self._options.revalidate_interval)
@@ -285,9 +285,10 @@ class HTTPSessionWatch:
         keys = {*self._identity_keys(request), *(() if own is None else (own,))}
         return self._ids.standing(http_session, keys)
 
-    async def _is_revoked(self, binding_id: str) -> bool:
+    async def _is_revoked(self, ids: Iterable[str]) -> bool:
+        revocations = self._options.revocations
         try:
-            return await self._options.revocations.is_revoked(binding_id)
+            return any([await revocations.is_revoked(each) for each in ids])
         except Exception:
             # Nobody is let in on a guess.
             logger.exception("the list of revoked HTTP sessions cannot be read")
@@ -325,7 +326,7 @@ class HTTPSessionWatch:
             return
         cookie_id = self._ids.of_cookie(cookie)
         before = await self._before(request)
-        found = self.sockets.under((cookie_id, before.kept_id, now.kept_id))
+        found = self.sockets.under({cookie_id} | before.kept_ids | now.kept_ids)
         sockets = [socket for socket in found if socket is not pending]
         goes_on = (
             not http_session.new
@@ -336,7 +337,7 @@ class HTTPSessionWatch:
         ended = self._follow(http_session, sockets, goes_on)
         if not goes_on and saved:
             # Whoever signs in again is not known by what has been revoked.
-            now = replace(now, binding_id=None)
+            now = replace(now, binding_ids=frozenset())
             await self._revoke(ended, before, cookie_id, storage.max_age)
         if saved:
             await self._complete(request, response, now, cookie_id if goes_on else None)
@@ -359,6 +360,7 @@ class HTTPSessionWatch:
         """End the sockets whose login does not go on, and return them."""
         if goes_on:
             for socket in sockets:
+                socket.show(_theirs(http_session))
                 self._arm_expiry(socket, http_session)
             return ()
         if self._options.on_invalidate == "close":
@@ -376,9 +378,8 @@ class HTTPSessionWatch:
         if self._options.on_invalidate == "ignore":
             return
         over = {each for socket in ended for each in socket.ids if each != cookie_id}
-        if before.kept_id is not None:
-            over.add(before.kept_id)
-        elif before.identity is not None:
+        over |= before.kept_ids
+        if not before.kept_ids and before.identity is not None:
             over.add(cookie_id)
         for binding_id in over:
             try:
@@ -395,18 +396,18 @@ class HTTPSessionWatch:
     ) -> None:
         """Keep what belongs to who is signed in now in an HTTP session just saved."""
         http_session: aiohttp_session.Session = request[aiohttp_session.SESSION_KEY]
-        token = csrf_token_in(http_session, now.identity)
-        outdated = [
-            key
-            for key, kept in ((CSRF, token), (BINDING, now.binding_id))
-            if key in http_session and kept is None
-        ]
-        for key in outdated:
-            del http_session[key]
-        unnamed = now.identity is not None and now.binding_id is None
-        if unnamed:
-            http_session[BINDING] = self._ids.mint(now, binding_id)
-        if outdated or unnamed:
+        changed = False
+        if CSRF in http_session and csrf_token_in(http_session, now.identity) is None:
+            del http_session[CSRF]
+            changed = True
+        entries = self._ids.entries(http_session, now, binding_id)
+        if entries != http_session.get(BINDING, {}):
+            changed = True
+            if entries:
+                http_session[BINDING] = entries
+            else:
+                del http_session[BINDING]
+        if changed:
             await _save_again(request, response, http_session)
 
 
@@ -427,6 +428,11 @@ async def _save_again(
     others = [cookie for cookie in written if not cookie.startswith(f"{name}=")]
     for cookie in (*others, response.cookies[name].output(header="").strip()):
         response.headers.add(hdrs.SET_COOKIE, cookie)
+
+
+def _theirs(http_session: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the application keeps in an HTTP session."""
+    return {key: http_session[key] for key in http_session if key not in _OURS}
 
 
 def _is_changed(http_session: aiohttp_session.Session) -> bool:

@@ -69,6 +69,21 @@ class Pause:
         await self.over.wait()
 
 
+class SlowList:
+    """Knows of no revocation, and takes its time to say so for the first time."""
+
+    def __init__(self, pause: Pause) -> None:
+        self._pause = pause
+
+    async def revoke(self, binding_id: str, seconds: float | None) -> None:
+        pass
+
+    async def is_revoked(self, binding_id: str) -> bool:
+        if not self._pause.reached.is_set():
+            await self._pause.wait()
+        return False
+
+
 def wamp_on(app: web.Application, *keys: str, **binding: Any) -> None:
     options = serverwamp.SessionBinding(**binding)
     wamp = serverwamp.setup_wamp(app, session_binding=options)
@@ -110,6 +125,11 @@ async def joins(http: aiohttp.ClientSession) -> bool:
         return False
 
 
+async def role_of(http: aiohttp.ClientSession) -> str:
+    async with connect(http, realm="members") as client:
+        return str(client.welcome["authrole"])
+
+
 async def goes_on(client: Any) -> bool:
     """Tell whether a client is still answered."""
     await client.send([48, 1, {}, "no.such"])
@@ -130,6 +150,61 @@ async def test_a_key_of_ones_own_is_watched_beside_those_of_the_realms(
     ):
         await ann.post("/invalidate")
         assert await client.close_code() == LOGGED_OUT
+
+
+async def test_two_applications_over_one_http_session_leave_each_others_users_alone(
+    storage: aiohttp_session.AbstractStorage,
+) -> None:
+    app, office = site(storage), web.Application()
+    office.router.add_post("/set_keys", set_keys)
+    wamp_on(office, "admin_id")
+    app.add_subapp("/office", office)
+    async with (
+        serving(app) as http,
+        browser(http, user_id="ann") as ann,
+        connect(ann, realm="members") as client,
+    ):
+        await ann.post("/office/set_keys", params={"admin_id": "root"})
+        async with connect(ann, "/office/ws", realm="members") as admin:
+            await ann.post("/set_keys", params={"theme": "dark"})
+            await ann.post("/office/set_keys", params={"theme": "light"})
+            assert await goes_on(client)
+            assert await goes_on(admin)
+            await ann.post("/office/set_keys", params={"admin_id": ""})
+            assert await admin.close_code() == LOGGED_OUT
+        assert await goes_on(client)
+        await ann.post("/set_keys", params={"user_id": ""})
+        assert await client.close_code() == LOGGED_OUT
+
+
+async def test_a_new_role_holds_for_the_next_session_on_an_open_socket(
+    storage: aiohttp_session.AbstractStorage,
+) -> None:
+    async with (
+        serving(site(storage)) as http,
+        browser(http, user_id="ann", role="admin") as ann,
+        connect(ann, realm="members") as client,
+    ):
+        assert client.welcome["authrole"] == "admin"
+        await ann.post("/set_keys", params={"role": "user"})
+        await client.send([6, {}, "wamp.close.close_realm"])
+        assert (await client.receive())[0] == 6
+        await client.send([1, "members", {"roles": {"caller": {}}}])
+        _, _, welcome = await client.receive()
+        assert welcome["authrole"] == "user"
+
+
+async def test_a_role_that_changes_during_an_upgrade_is_not_missed(
+    storage: aiohttp_session.AbstractStorage,
+) -> None:
+    pause = Pause()
+    app = site(storage, revocations=SlowList(pause))
+    async with serving(app) as http, browser(http, user_id="ann", role="admin") as ann:
+        joining = asyncio.create_task(role_of(ann))
+        await pause.reached.wait()
+        await ann.post("/set_keys", params={"role": "user"})
+        pause.over.set()
+        assert await joining == "user"
 
 
 # --- Signing out during an upgrade ----------------------------------------------------

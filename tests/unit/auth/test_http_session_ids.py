@@ -17,31 +17,34 @@ def standing(**http_session: Any) -> Standing:
 
 
 def signed_in(user: Any, *, under: str | None = None) -> dict[str, Any]:
-    return {"user_id": user, BINDING: IDS.mint(standing(user_id=user), under)}
+    entries = IDS.entries({}, standing(user_id=user), under)
+    return {"user_id": user, BINDING: entries}
 
 
 def test_a_minted_id_is_read_again() -> None:
     first, second = signed_in("ann"), signed_in("ann")
 
-    assert standing(**first).binding_id == standing(**first).kept_id
-    assert standing(**first).binding_id != standing(**second).binding_id
+    assert len(standing(**first).binding_ids) == 1
+    assert standing(**first).binding_ids == standing(**first).kept_ids
+    assert standing(**first).binding_ids != standing(**second).binding_ids
 
 
 def test_a_login_can_be_minted_under_the_id_it_is_known_by() -> None:
-    assert standing(**signed_in("ann", under="known")).binding_id == "known"
+    assert standing(**signed_in("ann", under="known")).binding_ids == {"known"}
 
 
 @pytest.mark.parametrize("user", ["bob", "", None, 7])
 def test_an_id_does_not_belong_to_anybody_else(user: Any) -> None:
     found = standing(**{**signed_in("ann"), "user_id": user})
 
-    assert found.binding_id is None
-    assert found.kept_id is not None
+    assert not found.binding_ids
+    assert found.kept_ids
 
 
 @pytest.mark.parametrize("kept", [None, 5, "", ".", "id", "id.", ".tag", "id.ü", b"x"])
 def test_what_is_no_id_of_ours_is_none(kept: Any) -> None:
-    assert standing(user_id="ann", **{BINDING: kept}).binding_id is None
+    for entries in (kept, {"user_id": kept}):
+        assert not standing(user_id="ann", **{BINDING: entries}).binding_ids
 
 
 def test_the_same_id_of_the_same_user_is_the_same_login() -> None:
@@ -78,7 +81,21 @@ def test_a_key_that_is_added_later_does_not_end_what_is_signed_in() -> None:
 
     found = IDS.standing(login, ("another_id", "user_id"))
 
-    assert found.binding_id == standing(**login).binding_id
+    assert found.binding_ids == standing(**login).binding_ids
+
+
+def test_ids_of_other_keys_are_left_alone() -> None:
+    login = {**signed_in("ann"), "admin_id": "root"}
+    before = standing(**login)
+    admin = IDS.standing(login, ("admin_id",))
+
+    login[BINDING] = IDS.entries(login, admin)
+
+    assert set(login[BINDING]) == {"user_id", "admin_id"}
+    assert standing(**login).goes_on_from(before)
+    del login["admin_id"]
+    signed_out = IDS.standing(login, ("admin_id",))
+    assert IDS.entries(login, signed_out) == {"user_id": login[BINDING]["user_id"]}
 
 
 def test_a_cookie_has_one_id_for_everybody_who_knows_the_secret() -> None:
