@@ -285,14 +285,14 @@ class HTTPSessionWatch:
         keys = {*self._identity_keys(request), *(() if own is None else (own,))}
         return self._ids.standing(http_session, keys)
 
-    async def _is_revoked(self, ids: Iterable[str]) -> bool:
+    async def _is_revoked(self, ids: Iterable[str], *, unknown: bool = True) -> bool:
         revocations = self._options.revocations
         try:
             return any([await revocations.is_revoked(each) for each in ids])
         except Exception:
             # Nobody is let in on a guess.
             logger.exception("the list of revoked HTTP sessions cannot be read")
-            return True
+            return unknown
 
     # --- HTTP sessions ------------------------------------------------------------
 
@@ -334,13 +334,43 @@ class HTTPSessionWatch:
             # What a server-side storage shows here may have been written just now.
             and all(socket.belongs_to(now) for socket in sockets)
         )
+        unnamed = goes_on and not now.binding_ids
+        known_by = now.binding_ids or ({cookie_id} if goes_on else ())
+        revoked = (
+            saved
+            and self._options.on_invalidate == "close"
+            and await self._is_revoked(known_by, unknown=False)
+        )
+        # A server-side storage shows what has just been written: a sign-in, maybe.
+        if revoked and not (unnamed and http_session.identity is not None):
+            await self._withdraw(request, response, known_by, sockets)
+            return
         ended = self._follow(http_session, sockets, goes_on)
         if not goes_on and saved:
             # Whoever signs in again is not known by what has been revoked.
             now = replace(now, binding_ids=frozenset())
             await self._revoke(ended, before, cookie_id, storage.max_age)
         if saved:
-            await self._complete(request, response, now, cookie_id if goes_on else None)
+            known = goes_on and not revoked
+            await self._complete(request, response, now, cookie_id if known else None)
+
+    async def _withdraw(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        known_by: Iterable[str],
+        sockets: Iterable[BoundSocket],
+    ) -> None:
+        """Let a login that is over not come back by a write to its HTTP session.
+
+        It is one with a stolen cookie, or one that began before the sign-out.
+        """
+        for socket in sockets:
+            socket.end(uris.LOGGED_OUT, "you have signed out")
+        await self._remember(known_by, request[aiohttp_session.STORAGE_KEY].max_age)
+        http_session: aiohttp_session.Session = request[aiohttp_session.SESSION_KEY]
+        http_session.invalidate()
+        await _save_again(request, response, http_session)
 
     async def _before(self, request: web.Request) -> Standing:
         """Return what the cookie stands for that the browser has sent."""
@@ -381,6 +411,9 @@ class HTTPSessionWatch:
         over |= before.kept_ids
         if not before.kept_ids and before.identity is not None:
             over.add(cookie_id)
+        await self._remember(over, max_age)
+
+    async def _remember(self, over: Iterable[str], max_age: int | None) -> None:
         for binding_id in over:
             try:
                 await self._options.revocations.revoke(binding_id, max_age)

@@ -11,6 +11,7 @@ import aiohttp
 import aiohttp_session
 import pytest
 from aiohttp import web
+from yarl import URL
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.testing import JoinRejected, another_browser, connect, serving
@@ -84,6 +85,16 @@ class SlowList:
         return False
 
 
+PAUSE = web.AppKey("pause", Pause)
+
+
+async def write_slowly(request: web.Request) -> web.Response:
+    http_session = await aiohttp_session.get_session(request)
+    await request.app[PAUSE].wait()
+    http_session["seen"] = "yes"
+    return web.Response()
+
+
 def wamp_on(app: web.Application, *keys: str, **binding: Any) -> None:
     options = serverwamp.SessionBinding(**binding)
     wamp = serverwamp.setup_wamp(app, session_binding=options)
@@ -100,8 +111,9 @@ def site(
 ) -> web.Application:
     """Make a site that knows its users by these keys, by `user_id` without any."""
     app = web.Application()
+    app[PAUSE] = Pause()
     aiohttp_session.setup(app, storage)
-    for handler in (set_keys, invalidate, sign_in_again):
+    for handler in (set_keys, invalidate, sign_in_again, write_slowly):
         app.router.add_post(f"/{handler.__name__}", handler)
     app.router.add_get("/show", show)
     wamp_on(app, *(keys or ("user_id",)), **binding)
@@ -115,6 +127,11 @@ async def browser(
     async with another_browser(http) as made:
         await made.post("/set_keys", params=keys)
         yield made
+
+
+async def shown_to(http: aiohttp.ClientSession) -> str:
+    async with http.get("/show") as answer:
+        return await answer.text()
 
 
 async def joins(http: aiohttp.ClientSession) -> bool:
@@ -260,8 +277,7 @@ async def test_signing_out_during_before_upgrade_is_not_missed(
         await ann.post("/invalidate")
         pause.over.set()
         assert not await joining
-        async with ann.get("/show") as shown:
-            assert await shown.text() == "nobody"
+        assert await shown_to(ann) == "nobody"
 
 
 async def test_writing_during_an_upgrade_disturbs_nobody(
@@ -289,3 +305,57 @@ async def test_signing_out_and_in_again_at_once_ends_what_was_open(
         await ann.post("/sign_in_again", params={"user_id": "ann"})
         assert await client.close_code() == LOGGED_OUT
         assert await joins(ann)
+
+
+# --- Writes that come too late --------------------------------------------------------
+
+
+async def test_writing_with_a_stolen_cookie_does_not_bring_its_login_back(
+    storage: aiohttp_session.AbstractStorage,
+) -> None:
+    async with (
+        serving(site(storage)) as http,
+        browser(http, user_id="ann") as ann,
+        another_browser(http) as thief,
+    ):
+        for cookie in ann.cookie_jar:
+            thief.cookie_jar.update_cookies(
+                {cookie.key: cookie.value}, URL("http://127.0.0.1")
+            )
+        await ann.post("/invalidate")
+        await thief.post("/set_keys", params={"theme": "dark"})
+        assert await shown_to(thief) == "nobody"
+        assert not await joins(thief)
+
+
+@pytest.mark.parametrize("then", ["ann", "bob"])
+async def test_a_write_that_began_before_the_sign_out_brings_no_login_back(
+    storage: aiohttp_session.AbstractStorage, then: str
+) -> None:
+    app = site(storage)
+    async with (
+        serving(app) as http,
+        browser(http, user_id="ann") as ann,
+        connect(ann, realm="members"),
+    ):
+        writing = asyncio.create_task(ann.post("/write_slowly"))
+        await app[PAUSE].reached.wait()
+        await ann.post("/invalidate")
+        app[PAUSE].over.set()
+        await writing
+        assert await shown_to(ann) == "nobody"
+        await ann.post("/set_keys", params={"user_id": then})
+        assert await joins(ann)
+
+
+async def test_a_write_that_began_under_another_user_does_not_become_them_again(
+    storage: aiohttp_session.AbstractStorage,
+) -> None:
+    app = site(storage)
+    async with serving(app) as http, browser(http, user_id="ann") as person:
+        writing = asyncio.create_task(person.post("/write_slowly"))
+        await app[PAUSE].reached.wait()
+        await person.post("/set_keys", params={"user_id": "bob"})
+        app[PAUSE].over.set()
+        await writing
+        assert await shown_to(person) != "ann"
