@@ -32,6 +32,10 @@ Revalidate = Callable[["Session"], Any]
 _JITTER: Final = 0.2
 
 
+#: Seconds after which the clock on the wall is looked at again, at the latest.
+_LOOK_AGAIN: Final = 60.0
+
+
 class SocketHost(Protocol):
     """What is asked of the application."""
 
@@ -57,6 +61,7 @@ class BoundSocket:
         "_task",
         "connection",
         "ended",
+        "expires_at",
         "ids",
         "standing",
     )
@@ -73,6 +78,8 @@ class BoundSocket:
         self.connection: AiohttpConnection | None = None
         #: Whether its HTTP session has ended.
         self.ended = False
+        #: When it expires by the wall clock, None if it does not.
+        self.expires_at: float | None = None
         self._host = host
         self._http_session: Mapping[str, Any] | None = None
         self._expiry: asyncio.TimerHandle | None = None
@@ -131,13 +138,19 @@ class BoundSocket:
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
+        self.expires_at = when
         if when is None or self.ended:
             return
-        loop = asyncio.get_running_loop()
-        self._expiry = loop.call_later(max(0.0, when - time.time()), self._expired)
+        # Timers stand still while the machine sleeps: look at the clock now and then.
+        left = min(max(0.0, when - time.time()), _LOOK_AGAIN)
+        self._expiry = asyncio.get_running_loop().call_later(left, self._look)
 
-    def _expired(self) -> None:
-        self.end(uris.EXPIRED, "your sign-in has expired")
+    def _look(self) -> None:
+        when = self.expires_at
+        if when is not None and when <= time.time():
+            self.end(uris.EXPIRED, "your sign-in has expired")
+        else:
+            self.expire_at(when)
 
     # --- Revalidation -------------------------------------------------------------
 
@@ -156,12 +169,14 @@ class BoundSocket:
             self._task = asyncio.create_task(self._ask(session, ask, interval))
 
     async def _ask(self, session: Session, ask: Revalidate, interval: float) -> None:
+        renewals = _renewals(session)
         try:
             async with asyncio.timeout(interval):
                 answer = ask(session)
                 if isawaitable(answer):
                     answer = await answer
-            good = await _apply(answer, session)
+            outdated = _renewals(session) != renewals
+            good = await _apply(answer, session, outdated=outdated)
         except Exception:
             logger.exception("session %s: revalidation failed", session.id)
             good = False
@@ -172,12 +187,22 @@ class BoundSocket:
             self.revalidate(ask, interval)
 
 
-async def _apply(answer: Any, session: Session) -> bool:
-    """Tell whether a session may go on; a new identity of the same user is taken on."""
+def _renewals(session: Session) -> int:
+    """Return how often a session has been given a new identity."""
+    count: int = getattr(session.peer, "renewals", 0)
+    return count
+
+
+async def _apply(answer: Any, session: Session, *, outdated: bool) -> bool:
+    """Tell whether a session may go on; a new identity of the same user is taken on.
+
+    An `outdated` one was asked for before the session got the one that it has.
+    """
     if isinstance(answer, Identity):
         if answer.authid != session.authid:
             return False
-        await session.renew(answer)
+        if not outdated:
+            await session.renew(answer)
         return True
     if isinstance(answer, bool):
         return answer
