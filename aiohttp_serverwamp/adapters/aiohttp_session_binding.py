@@ -199,7 +199,14 @@ class HTTPSessionWatch:
         # Before anything is waited for: a logout that comes meanwhile must find it.
         self.sockets.add(socket)
         self._arm_expiry(socket, http_session)
-        if pending.ended or await self._is_revoked(standing.binding_ids or ids):
+        try:
+            refused = pending.ended or await self._is_revoked(
+                standing.binding_ids or ids
+            )
+        except BaseException:  # cancelled, when the client has gone
+            self.unbind(socket)
+            raise
+        if refused:
             self.unbind(socket)
             ws.cookies.pop(request[aiohttp_session.STORAGE_KEY].cookie_name, None)
             return await self.forget(request)
@@ -326,7 +333,7 @@ class HTTPSessionWatch:
             return
         cookie_id = self._ids.of_cookie(cookie)
         before = await self._before(request)
-        found = self.sockets.under({cookie_id} | before.kept_ids | now.kept_ids)
+        found = self.sockets.under({cookie_id} | before.kept_ids)
         sockets = [socket for socket in found if socket is not pending]
         goes_on = (
             not http_session.new
@@ -344,6 +351,8 @@ class HTTPSessionWatch:
         # A server-side storage shows what has just been written: a sign-in, maybe.
         if revoked and not (unnamed and http_session.identity is not None):
             await self._withdraw(request, response, known_by, sockets)
+            return
+        if goes_on and not saved:
             return
         ended = self._follow(http_session, sockets, goes_on)
         if not goes_on and saved:

@@ -16,8 +16,10 @@ from yarl import URL
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.testing import JoinRejected, another_browser, connect, serving
 from tests.integration.http_storages import STORAGES, Servers, storage_of
+from tests.sites import until
 
 LOGGED_OUT = 4401
+LOCALHOST = URL("http://127.0.0.1")
 
 
 @pytest.fixture(params=STORAGES)
@@ -52,6 +54,11 @@ async def sign_in_again(request: web.Request) -> web.Response:
     http_session.invalidate()
     http_session["user_id"] = request.query["user_id"]
     return web.Response()
+
+
+async def fail(request: web.Request) -> web.Response:
+    (await aiohttp_session.get_session(request))["theme"] = "none"
+    raise RuntimeError("broken")
 
 
 async def show(request: web.Request) -> web.Response:
@@ -113,7 +120,7 @@ def site(
     app = web.Application()
     app[PAUSE] = Pause()
     aiohttp_session.setup(app, storage)
-    for handler in (set_keys, invalidate, sign_in_again, write_slowly):
+    for handler in (set_keys, invalidate, sign_in_again, write_slowly, fail):
         app.router.add_post(f"/{handler.__name__}", handler)
     app.router.add_get("/show", show)
     wamp_on(app, *(keys or ("user_id",)), **binding)
@@ -319,9 +326,7 @@ async def test_writing_with_a_stolen_cookie_does_not_bring_its_login_back(
         another_browser(http) as thief,
     ):
         for cookie in ann.cookie_jar:
-            thief.cookie_jar.update_cookies(
-                {cookie.key: cookie.value}, URL("http://127.0.0.1")
-            )
+            thief.cookie_jar.update_cookies({cookie.key: cookie.value}, LOCALHOST)
         await ann.post("/invalidate")
         await thief.post("/set_keys", params={"theme": "dark"})
         assert await shown_to(thief) == "nobody"
@@ -359,3 +364,78 @@ async def test_a_write_that_began_under_another_user_does_not_become_them_again(
         app[PAUSE].over.set()
         await writing
         assert await shown_to(person) != "ann"
+
+
+async def test_a_write_that_is_not_saved_puts_no_expiry_off(
+    allow_logged_errors: None,
+) -> None:
+    storage = aiohttp_session.SimpleCookieStorage(max_age=3600)
+    app = site(storage)
+    watch: Any = getattr(app.on_response_prepare[0], "__self__")  # noqa: B009
+    async with (
+        serving(app) as http,
+        browser(http, user_id="ann") as ann,
+        connect(ann, realm="members"),
+    ):
+        (cookie_id, *_) = watch.sockets._sockets
+        (socket,) = watch.sockets.under([cookie_id])
+        before = socket.expires_at
+        assert before is not None
+        await asyncio.sleep(1.1)  # HTTP sessions count in whole seconds
+        assert (await ann.post("/fail")).status == 500
+        assert socket.expires_at == before
+        await ann.post("/set_keys", params={"theme": "dark"})
+        assert socket.expires_at > before
+
+
+@pytest.mark.parametrize("kind", [name for name, inside in STORAGES.items() if inside])
+async def test_a_cookie_without_an_id_is_worth_nothing_after_the_sign_out(
+    kind: str, storage_servers: Servers
+) -> None:
+    """It was made before this server knew of ids, or where nobody watches."""
+    elsewhere = web.Application()
+    async with storage_of(kind, storage_servers, max_age=3600) as storage:
+        aiohttp_session.setup(elsewhere, storage)
+        elsewhere.router.add_post("/set_keys", set_keys)
+        async with (
+            serving(elsewhere) as before,
+            serving(site(storage)) as http,
+            another_browser(http) as ann,
+            another_browser(http) as thief,
+        ):
+            answer = await before.post("/set_keys", params={"user_id": "ann"})
+            for each in (ann, thief):
+                each.cookie_jar.update_cookies(answer.cookies, LOCALHOST)
+            await ann.post("/invalidate")
+            assert not await joins(thief)
+            await thief.post("/set_keys", params={"theme": "dark"})
+            assert not await joins(thief)
+
+
+# --- What is left behind --------------------------------------------------------------
+
+
+async def test_an_upgrade_that_is_cancelled_leaves_nothing_bound() -> None:
+    pause = Pause()
+    app = site(aiohttp_session.SimpleCookieStorage(), revocations=SlowList(pause))
+    watch: Any = getattr(app.on_response_prepare[0], "__self__")  # noqa: B009
+    handlers = list[asyncio.Task[Any]]()
+
+    @web.middleware
+    async def note(request: web.Request, handler: Any) -> web.StreamResponse:
+        if request.path == "/ws":
+            task = asyncio.current_task()
+            assert task is not None
+            handlers.append(task)
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    app.middlewares.append(note)
+    async with serving(app) as http, browser(http, user_id="ann") as ann:
+        upgrading = asyncio.create_task(joins(ann))
+        await pause.reached.wait()
+        assert len(watch.sockets) > 0
+        handlers[0].cancel()
+        # Clients differ in whether they try once more.
+        await asyncio.gather(upgrading, return_exceptions=True)
+        await until(lambda: len(watch.sockets) == 0)
