@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,8 +18,8 @@ from typing import Any, Final
 
 __all__ = ["BINDING", "BindingIds", "SignedIn", "Standing", "kept_for", "tied"]
 
-#: Who is signed in: the keys that name the user, and what the HTTP session holds there.
-SignedIn = tuple[tuple[str, Any], ...]
+#: Who is signed in: the keys that name the user, and what is held there, as JSON.
+SignedIn = tuple[tuple[str, str], ...]
 
 #: The key in the HTTP session that holds ids and their tags, by the key of the user.
 BINDING: Final = "_wamp_binding"
@@ -73,7 +74,7 @@ class BindingIds:
         """
         asked = frozenset(keys)
         found = ((key, http_session.get(key)) for key in sorted(asked))
-        identity = tuple(pair for pair in found if pair[1]) or None
+        identity = tuple((key, _canonical(user)) for key, user in found if user) or None
         entries = _entries(http_session)
         parts = ((key, _parts(entries.get(key))[0]) for key in asked)
         ours = (kept_for(entries.get(pair[0]), pair) for pair in identity or ())
@@ -114,6 +115,14 @@ def kept_for(text: object, identity: object) -> str | None:
     kept, tag = _parts(text)
     # Nothing to be found out by timing: the tag is no secret.
     return kept if kept is not None and tag == _tag(kept, identity) else None
+
+
+def _canonical(user: object) -> str:
+    """Return the same text for what a handler writes and for what is read again."""
+    try:
+        return json.dumps(user, sort_keys=True, default=str)
+    except (TypeError, ValueError):  # a storage may know more than JSON
+        return repr(user)
 
 
 def _entries(http_session: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -31,6 +34,26 @@ def test_a_minted_id_is_read_again() -> None:
 
 def test_a_login_can_be_minted_under_the_id_it_is_known_by() -> None:
     assert standing(**signed_in("ann", under="known")).binding_ids == {"known"}
+
+
+class Person(StrEnum):
+    ANN = "ann"
+
+
+@pytest.mark.parametrize(
+    "user", [Person.ANN, ("ann", 7), {"b": 1, "a": (2,)}, {7: "ann"}, UUID(int=7)]
+)
+def test_an_id_belongs_to_who_comes_back_from_the_storage(user: Any) -> None:
+    login = signed_in(user)
+    text = json.dumps(login, default=str)
+
+    assert standing(**json.loads(text)).goes_on_from(standing(**login))
+
+
+def test_an_id_belongs_to_what_is_no_json() -> None:
+    login = signed_in({1: "ann", "b": 2})
+
+    assert standing(**login).binding_ids
 
 
 @pytest.mark.parametrize("user", ["bob", "", None, 7])
