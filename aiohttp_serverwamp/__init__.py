@@ -9,7 +9,7 @@ from aiohttp_serverwamp.adapters.aiohttp_security import (
     security_authenticator,
     security_authorizer,
 )
-from aiohttp_serverwamp.adapters.aiohttp_session_binding import SessionBinding
+from aiohttp_serverwamp.adapters.aiohttp_session_options import SessionBinding
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.auth.certificate import (
     PeerCertificate,

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import aiohttp_session
 from aiohttp import web
 
-from aiohttp_serverwamp.adapters.aiohttp_session_binding import (
-    HTTPSessionWatch,
-    SessionBinding,
-)
+from aiohttp_serverwamp.adapters.aiohttp_session_binding import HTTPSessionWatch
+from aiohttp_serverwamp.adapters.aiohttp_session_options import SessionBinding
 from aiohttp_serverwamp.adapters.aiohttp_upgrade import (
     NO_HTTP_SESSION,
     AiohttpHandler,

@@ -14,11 +14,10 @@ has sent, and the one that is kept in the HTTP session (see `BindingIds`).
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp_session
 from aiohttp import hdrs, web
@@ -28,23 +27,24 @@ from aiohttp_serverwamp.adapters.aiohttp_bound_sockets import (
     BoundSocket,
     BoundSockets,
     HTTPSide,
-    Revalidate,
     SocketHost,
 )
 from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
 from aiohttp_serverwamp.auth.csrf import CSRF, csrf_token_in, new_csrf_token
-from aiohttp_serverwamp.auth.http_session_ids import BINDING, BindingIds, Standing
-from aiohttp_serverwamp.auth.revocations import MemoryRevocationList
+from aiohttp_serverwamp.auth.http_session_ids import (
+    BINDING,
+    BindingIds,
+    Standing,
+    kept_for,
+)
 from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.interfaces import RevocationList
+    from aiohttp_serverwamp.adapters.aiohttp_session_options import SessionBinding
 
-__all__ = ["HTTPSessionWatch", "SessionBinding"]
+__all__ = ["HTTPSessionWatch"]
 
 logger = logging.getLogger("aiohttp_serverwamp.adapters")
-
-Policy = Literal["close", "ignore"]
 
 _NOBODY: Final = Standing(None)
 
@@ -55,82 +55,6 @@ NO_HTTP_SESSION_FOR_CSRF: Final = (
     "csrf_token() keeps the token in the HTTP session, but aiohttp-session is not set "
     "up: call aiohttp_session.setup(app, storage) where you call setup_wamp(app)"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionBinding:
-    """How sockets follow the HTTP session, for `setup_wamp`.
-
-    `identity_key` is a key of the HTTP session that names the user, beside those that
-    the realms' `session_authenticator` read. `on_invalidate` and `on_expiry` say
-    whether a socket is closed ("close") or left alone ("ignore") when its HTTP session
-    ends, and when it is older than the storage's ``max_age``.
-
-    ``revalidate(session)``, sync or async, is asked about every joined session of a
-    signed-in browser, each `revalidate_interval` seconds or so. It returns True, an
-    `Identity` of the same user, which the session takes on, or what is false: the
-    session ends, as it does when the function raises or takes longer than the interval.
-
-    `revocations` remembers the HTTP sessions that have ended, whose cookies could be
-    replayed; give one that all processes share if there are several, together with a
-    `secret` that they share. `apps` are further aiohttp applications in which people
-    sign in or out, such as the parent of a sub-application.
-
-    ``before_upgrade(request)``, sync or async, is called before a WebSocket is
-    accepted. What it writes into the HTTP session is saved, and the cookie is set with
-    the upgrade; an `aiohttp.web.HTTPException` that it raises refuses the client.
-
-    Raises `ConfigurationError` for options that make no sense.
-    """
-
-    identity_key: str | None = None
-    on_invalidate: Policy = "close"
-    on_expiry: Policy = "close"
-    revalidate: Revalidate | None = None
-    revalidate_interval: float = 60.0
-    revocations: RevocationList = field(default_factory=MemoryRevocationList)
-    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
-    apps: Sequence[web.Application] = ()
-    before_upgrade: Callable[[web.Request], Any] | None = None
-
-    def __post_init__(self) -> None:
-        key = self.identity_key
-        if key is not None and (not isinstance(key, str) or not key):
-            raise ConfigurationError(
-                f"SessionBinding(identity_key={key!r}): give the HTTP session's key "
-                'that names the user, as "user_id"'
-            )
-        for name in ("on_invalidate", "on_expiry"):
-            if getattr(self, name) not in get_args(Policy):
-                raise ConfigurationError(
-                    f"SessionBinding({name}={getattr(self, name)!r}): give 'close' or "
-                    "'ignore'"
-                )
-        if self.revalidate is not None and not callable(self.revalidate):
-            raise ConfigurationError(
-                "SessionBinding(revalidate=...): give a function of one argument, the "
-                "session, that returns True, an Identity or False"
-            )
-        if self.before_upgrade is not None and not callable(self.before_upgrade):
-            raise ConfigurationError(
-                "SessionBinding(before_upgrade=...): give a function of one argument, "
-                "the request"
-            )
-        interval = self.revalidate_interval
-        if type(interval) not in (int, float) or not 0 < interval < float("inf"):
-            raise ConfigurationError(
-                f"SessionBinding(revalidate_interval={interval!r}): give seconds; "
-                "without revalidate= nothing is asked"
-            )
-        if not isinstance(self.secret, bytes) or len(self.secret) < 16:
-            raise ConfigurationError(
-                "SessionBinding(secret=...): give 16 random bytes or more, the same in "
-                "each process"
-            )
-        if not all(isinstance(app, web.Application) for app in self.apps):
-            raise ConfigurationError(
-                "SessionBinding(apps=...): give a list of aiohttp.web.Application"
-            )
 
 
 class HTTPSessionWatch:
@@ -188,7 +112,7 @@ class HTTPSessionWatch:
         standing = self._standing(request, http_session)
         side = HTTPSide(
             _theirs(http_session),
-            csrf_token=csrf_token_in(http_session, standing.identity),
+            csrf_token=csrf_token_in(http_session, standing),
         )
         cookie = _cookie_after(request, ws)
         if standing.identity is None or not cookie:
@@ -273,15 +197,15 @@ class HTTPSessionWatch:
             socket.expire_at(http_session.created + max_age)
 
     async def csrf_token(self, request: web.Request) -> str:
-        """Return the token of the request's HTTP session, and keep it there."""
+        """Return the token of the request's HTTP session."""
         if aiohttp_session.STORAGE_KEY not in request:
             raise ConfigurationError(NO_HTTP_SESSION_FOR_CSRF)
         http_session = await aiohttp_session.get_session(request)
-        identity = self._standing(request, http_session).identity
-        token = csrf_token_in(http_session, identity)
+        standing = self._standing(request, http_session)
+        token = csrf_token_in(http_session, standing)
         if token is None:
-            http_session[CSRF] = new_csrf_token(identity)
-            token = csrf_token_in(http_session, identity)
+            http_session[CSRF] = new_csrf_token(standing.identity)
+            token = csrf_token_in(http_session, standing)
         assert token is not None, "it was made for who is signed in"
         return token
 
@@ -439,7 +363,8 @@ class HTTPSessionWatch:
         """Keep what belongs to who is signed in now in an HTTP session just saved."""
         http_session: aiohttp_session.Session = request[aiohttp_session.SESSION_KEY]
         changed = False
-        if CSRF in http_session and csrf_token_in(http_session, now.identity) is None:
+        token = http_session.get(CSRF)
+        if binding_id is None and token and kept_for(token, now.identity) is None:
             del http_session[CSRF]
             changed = True
         entries = self._ids.entries(http_session, now, binding_id)

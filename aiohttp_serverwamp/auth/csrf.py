@@ -1,17 +1,25 @@
 """CSRF tokens: that a socket was opened by a page of the site, not just by its browser.
 
-The token is kept in the HTTP session and given to the pages. It belongs to who was
-signed in when it was made: for anybody else, and after a sign-out, it is none.
+The token is given to the pages. It follows from the id of the login, so that pages that
+are opened at once get the same; where there is no such id yet, it is kept in the HTTP
+session. It belongs to who was signed in when it was made: for anybody else, and after a
+sign-out, it is none.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp_serverwamp import uris
-from aiohttp_serverwamp.auth.http_session_ids import SignedIn, kept_for, tied
+from aiohttp_serverwamp.auth.http_session_ids import (
+    SignedIn,
+    Standing,
+    kept_for,
+    tied,
+)
 from aiohttp_serverwamp.errors import SessionRejected
 
 __all__ = ["CSRF", "CSRF_TOKEN", "check_csrf_token", "csrf_token_in", "new_csrf_token"]
@@ -28,11 +36,14 @@ def new_csrf_token(identity: SignedIn | None) -> str:
     return tied(identity)
 
 
-def csrf_token_in(
-    http_session: Mapping[str, Any], identity: SignedIn | None
-) -> str | None:
+def csrf_token_in(http_session: Mapping[str, Any], standing: Standing) -> str | None:
     """Return the token of an HTTP session; None without one, or if it is another's."""
-    return kept_for(http_session.get(CSRF), identity)
+    kept = kept_for(http_session.get(CSRF), standing.identity)
+    if kept is not None or not standing.binding_ids:
+        return kept
+    # The ids are random and shown to nobody, and so is what follows from them.
+    text = " ".join(("csrf", *sorted(standing.binding_ids)))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def check_csrf_token(session: Any) -> None:

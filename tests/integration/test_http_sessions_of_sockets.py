@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator
@@ -245,6 +246,16 @@ async def test_a_token_survives_writes_and_dies_with_the_sign_out(storage: Any) 
         anew = await text_of(http, "/page")
         assert anew != token
         assert await joins(http, anew)
+
+
+async def test_pages_that_are_opened_at_once_have_the_same_token(storage: Any) -> None:
+    async with site(storage, csrf=True) as (http, _):
+        await http.post("/login", params={"user": "ann"})
+        pages = [text_of(http, "/page") for _ in range(5)]
+
+        (token,) = set(await asyncio.gather(*pages))
+
+        assert await joins(http, token)
 
 
 @pytest.mark.parametrize("way", ["/invalidate", "/logout"])
