@@ -133,4 +133,4 @@ async def test_a_tab_that_joins_while_its_member_is_signed_out_does_not_stay(
         proceed.set()
 
         await grace.close_code()
-        assert grace.ended == "wamp.close.killed"
+        assert grace.ended == "board.close.signed_out_by_administrator"
