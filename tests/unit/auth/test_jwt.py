@@ -136,22 +136,24 @@ def _coded(part: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
+# Made when they are wanted: a token that is a minute old is refused for its age.
 @pytest.mark.parametrize(
-    "bad",
+    "make",
     [
-        "",
-        "a.b.c",
-        "ä.ö.ü",
-        "x" * 10_000,
-        unsigned(),
-        signed_with_the_public_key(),
-        token(private_pem("ES"), "ES256"),
-        token(private_pem("RS"), "RS512"),
+        pytest.param(lambda: "", id="nothing"),
+        pytest.param(lambda: "a.b.c", id="no JSON"),
+        pytest.param(lambda: "ä.ö.ü", id="no ASCII"),
+        pytest.param(lambda: "x" * 10_000, id="long"),
+        pytest.param(unsigned, id="unsigned"),
+        pytest.param(signed_with_the_public_key, id="signed with the public key"),
+        pytest.param(lambda: token(private_pem("ES"), "ES256"), id="ES256"),
+        pytest.param(lambda: token(private_pem("RS"), "RS512"), id="RS512"),
     ],
 )
 async def test_the_application_says_how_tokens_are_signed_and_not_the_token(
-    bad: str,
+    make: Callable[[], str],
 ) -> None:
+    bad = make()
     tokens = jwt_authenticator(public_pem("RS"), algorithms=["RS256"])
 
     assert await refusal(tokens, bad) == "the token is not valid"
@@ -167,7 +169,7 @@ async def test_the_application_says_how_tokens_are_signed_and_not_the_token(
         {"exp": "soon"},
         {"exp": float("inf")},
         {"exp": 10**400},
-        {"nbf": time.time() + 600},
+        {"nbf": 2**40},
         {"aud": "another shop"},
         {"aud": None},
         {"iss": "https://e.vil"},
