@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp import messages
     from aiohttp_serverwamp.hosting.local_session import LocalSession
     from aiohttp_serverwamp.hosting.session import Session
-    from aiohttp_serverwamp.router.dealer import PendingCall
+    from aiohttp_serverwamp.router.pending_call import PendingCall
 
 __all__ = [
     "Invocation",

@@ -30,7 +30,7 @@ from aiohttp_serverwamp.uris import shown
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.local_session import LocalSession
     from aiohttp_serverwamp.interfaces import TaskHandle
-    from aiohttp_serverwamp.router.dealer import PendingCall
+    from aiohttp_serverwamp.router.pending_call import PendingCall
 
 __all__ = ["HostedProcedures"]
 

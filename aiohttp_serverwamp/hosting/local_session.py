@@ -40,6 +40,7 @@ from aiohttp_serverwamp.messages import (
     Result,
 )
 from aiohttp_serverwamp.messages import Invocation as InvocationMessage
+from aiohttp_serverwamp.router.cancelling import cancel
 from aiohttp_serverwamp.router.peer import Peer
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ class LocalSession(Peer):
                 return await self._result(waiter, timeout)
             finally:
                 self._calls.pop(request, None)
-                self.router.run(self.router.dealer.cancel, self, Cancel(request, {}))
+                self.router.run(cancel, self, Cancel(request, {}))
 
     async def _result(self, waiter: Waiter[RPCResult], timeout: float) -> Any:
         outcome: list[RPCResult] = []

@@ -1,4 +1,4 @@
-"""The dealer: REGISTER, UNREGISTER, CALL, CANCEL, YIELD and ERROR (specification, 5).
+"""The dealer: REGISTER, UNREGISTER, CALL, YIELD and ERROR (specification, 5).
 
 Every method commits its state before it sends, raises `ApplicationError` for a request
 that fails and `ProtocolViolation` for a peer that broke the protocol; whoever called it
@@ -7,31 +7,26 @@ answers.
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import (
-    ApplicationError,
-    Canceled,
     EncodingError,
     FeatureNotSupported,
     NoSuchProcedure,
     ProtocolViolation,
-    TimedOut,
     Unavailable,
 )
 from aiohttp_serverwamp.messages import (
     Call,
-    Cancel,
-    CancelMode,
     Error,
-    Interrupt,
     Invocation,
     InvokePolicy,
     Register,
     Result,
     Yield,
 )
+from aiohttp_serverwamp.router.cancelling import leave_calls
+from aiohttp_serverwamp.router.pending_call import PendingCall
 from aiohttp_serverwamp.router.registrations import (
     Callee,
     Choose,
@@ -45,58 +40,11 @@ if TYPE_CHECKING:
 
     from aiohttp_serverwamp.interfaces import TaskRunner
     from aiohttp_serverwamp.limits import Limits
-    from aiohttp_serverwamp.router.deadlines import Deadline
     from aiohttp_serverwamp.router.disclosure import Disclosure
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.uri_checks import URIChecks
 
-__all__ = ["Dealer", "PendingCall"]
-
-logger = logging.getLogger("aiohttp_serverwamp.router")
-
-#: Milliseconds; an integer may be of any size, and a float is made of it.
-_LONGEST_TIMEOUT: Final = 2**53
-
-
-class PendingCall:
-    """One call between CALL and its final answer."""
-
-    __slots__ = (
-        "callee",
-        "caller",
-        "deadline",
-        "disclosed",
-        "invocation",
-        "killed",
-        "procedure",
-        "receive_progress",
-        "request",
-        "tasks",
-        "timeout",
-    )
-
-    def __init__(self, caller: Peer, call: Call, callee: Peer) -> None:
-        self.caller = caller
-        self.request = call.request
-        self.procedure = call.procedure
-        self.callee = callee
-        #: The id in the callee's sequence; 0 until the invocation is sent.
-        self.invocation = 0
-        self.receive_progress = False
-        #: Seconds until the first answer, and between progressive ones; 0: no limit.
-        self.timeout = 0.0
-        options = call.options
-        if options:
-            self.receive_progress = options.get("receive_progress", False)
-            self.timeout = min(options.get("timeout", 0), _LONGEST_TIMEOUT) / 1000
-        self.deadline: Deadline | None = None
-        #: Whether the caller's identity is made known to the callee.
-        self.disclosed = False
-        #: Whether CANCEL with mode "kill" was passed on; the callee's answer is
-        #: awaited.
-        self.killed = False
-        #: Owner of the task that hosted code runs for this call.
-        self.tasks: TaskRunner | None = caller.tasks
+__all__ = ["Dealer"]
 
 
 class Dealer:
@@ -224,7 +172,7 @@ class Dealer:
         if tasks is not None:
             pending.tasks = tasks
         details = self._details(pending, registration, callee)
-        self._start(pending)
+        pending.start()
         try:
             callee.peer.send(
                 Invocation(
@@ -236,9 +184,7 @@ class Dealer:
                 )
             )
         except EncodingError:
-            self._finish(pending)
-            # The callee never saw the id, and its sequence has no gaps (REQ-ID-005).
-            callee.peer.dealing.invocation_ids.last = pending.invocation - 1
+            pending.take_back()
             raise
 
     def _discloses(self, caller: Peer, call: Call, callee: Callee) -> bool:
@@ -263,25 +209,8 @@ class Dealer:
             ):
                 details["timeout"] = round(pending.timeout * 1000)
             else:
-                self._arm(pending)
+                pending.arm(self._now())
         return details
-
-    def _arm(self, pending: PendingCall) -> None:
-        pending.deadline = pending.caller.deadlines.add(
-            self._now() + pending.timeout, lambda: self._time_out(pending)
-        )
-
-    def _start(self, pending: PendingCall) -> None:
-        callee = pending.callee.dealing
-        pending.invocation = callee.invocation_ids.next()
-        callee.invocations[pending.invocation] = pending
-        pending.caller.dealing.calls[pending.request] = pending
-
-    def _finish(self, pending: PendingCall) -> None:
-        del pending.callee.dealing.invocations[pending.invocation]
-        del pending.caller.dealing.calls[pending.request]
-        if pending.deadline is not None:
-            pending.caller.deadlines.cancel(pending.deadline)
 
     # --- Answering ----------------------------------------------------------------
 
@@ -294,15 +223,13 @@ class Dealer:
         options = message.options
         if options:
             if options.get("ppt_scheme"):
-                self._fail(
-                    pending, FeatureNotSupported("payload passthru is not offered")
-                )
+                pending.fail(FeatureNotSupported("payload passthru is not offered"))
                 return
             if options.get("progress"):
                 self._progress(pending, message)
                 return
-        self._finish(pending)
-        self._answer(pending, Result(pending.request, {}, message.args, message.kwargs))
+        pending.finish()
+        pending.answer(Result(pending.request, {}, message.args, message.kwargs))
 
     def error(self, callee: Peer, message: Error) -> None:
         """Pass a callee's error on to the caller (REQ-RPC-013)."""
@@ -310,9 +237,8 @@ class Dealer:
             raise ProtocolViolation("ERROR.error is not a URI")
         pending = self._pending(callee, message.request)
         if pending is not None:
-            self._finish(pending)
-            self._answer(
-                pending,
+            pending.finish()
+            pending.answer(
                 Error(
                     Call.CODE,
                     pending.request,
@@ -331,96 +257,15 @@ class Dealer:
         return pending
 
     def _progress(self, pending: PendingCall, message: Yield) -> None:
-        if not pending.receive_progress:
-            return
-        if pending.deadline is not None:
-            # The timeout measures the gap between answers (REQ-RPC-043).
-            pending.caller.deadlines.cancel(pending.deadline)
-            self._arm(pending)
-        result = Result(
-            pending.request, {"progress": True}, message.args, message.kwargs
-        )
-        try:
-            pending.caller.send(result)
-        except EncodingError as error:
-            self._log_lost(pending, error)
-            self._fail(pending, error, interrupt=True)
-
-    def _answer(self, pending: PendingCall, answer: Result | Error) -> None:
-        try:
-            pending.caller.send(answer)
-        except EncodingError as error:
-            self._log_lost(pending, error)
-            pending.caller.send(
-                Error(Call.CODE, pending.request, {}, error.uri, list(error.args))
-            )
-
-    def _log_lost(self, pending: PendingCall, error: EncodingError) -> None:
-        logger.error(
-            "session %s: the answer to its call %s cannot be sent: %s",
-            pending.caller.id,
-            pending.request,
-            str(error),
-        )
-
-    def _fail(
-        self, pending: PendingCall, error: ApplicationError, *, interrupt: bool = False
-    ) -> None:
-        """End a call for the caller; with `interrupt`, tell the callee to stop."""
-        self._finish(pending)
-        if interrupt:
-            self._interrupt(pending, CancelMode.KILLNOWAIT)
-        pending.caller.send(
-            Error(Call.CODE, pending.request, {}, error.uri, list(error.args))
-        )
-
-    # --- Cancelling ---------------------------------------------------------------
-
-    def cancel(self, caller: Peer, message: Cancel) -> None:
-        """Cancel a call by the mode table of 5.4 (REQ-RPC-067 to 084)."""
-        pending = caller.dealing.calls.get(message.request)
-        if pending is None:
-            return
-        mode = message.options.get("mode", CancelMode.KILLNOWAIT)
-        if not self._can_interrupt(pending.callee):
-            mode = CancelMode.SKIP
-        if mode is CancelMode.KILL:
-            if not pending.killed:
-                pending.killed = True
-                self._interrupt(pending, mode)
-            return
-        interrupt = mode is CancelMode.KILLNOWAIT and not pending.killed
-        self._fail(pending, Canceled("the caller cancelled"), interrupt=interrupt)
-
-    def cancel_all(self, caller: Peer) -> None:
-        """Cancel every call of a caller, which is told (the server stops)."""
-        for pending in list(caller.dealing.calls.values()):
-            self._fail(
-                pending, Canceled("the server shuts down"), interrupt=not pending.killed
-            )
-
-    def _time_out(self, pending: PendingCall) -> None:
-        self._fail(pending, TimedOut("the call took too long"), interrupt=True)
-
-    def _interrupt(self, pending: PendingCall, mode: CancelMode) -> None:
-        if self._can_interrupt(pending.callee):
-            pending.callee.send(Interrupt(pending.invocation, {"mode": mode.value}))
-
-    @staticmethod
-    def _can_interrupt(callee: Peer) -> bool:
-        # To autobahn-js and wampy, which announce nothing, INTERRUPT is fatal (PIT-13).
-        return callee.supports("callee", "call_canceling")
+        if pending.receive_progress:
+            details = {"progress": True}
+            result = Result(pending.request, details, message.args, message.kwargs)
+            pending.report(result, self._now)
 
     # --- Leaving ------------------------------------------------------------------
 
     def leave(self, peer: Peer) -> None:
         """Remove a peer: its registrations, its calls, the invocations it owes."""
-        dealing = peer.dealing
-        for registration_id in list(dealing.registrations):
+        for registration_id in list(peer.dealing.registrations):
             self.registrations.remove(peer, registration_id)
-        for pending in list(dealing.calls.values()):
-            self._finish(pending)
-            if not pending.killed and pending.callee is not peer:
-                self._interrupt(pending, CancelMode.KILLNOWAIT)
-        for pending in list(dealing.invocations.values()):
-            self._fail(pending, Canceled("the callee left"))
+        leave_calls(peer)

@@ -30,8 +30,8 @@ DEALER_FEATURES: Final = {
     "pattern_based_registration": "router.dealer",
     "shared_registration": "router.dealer",
     "progressive_call_results": "router.dealer",
-    "call_canceling": "router.dealer",
-    "call_timeout": "router.dealer",
+    "call_canceling": "router.cancelling",
+    "call_timeout": "router.pending_call",
     "registration_revocation": "router.role_change",
 }
 

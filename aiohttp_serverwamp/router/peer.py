@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import TaskRunner
     from aiohttp_serverwamp.messages import Message
     from aiohttp_serverwamp.router.broker import Subscription
-    from aiohttp_serverwamp.router.dealer import PendingCall
+    from aiohttp_serverwamp.router.pending_call import PendingCall
     from aiohttp_serverwamp.router.registrations import Registration
     from aiohttp_serverwamp.serializers.frame import Frame
 

@@ -39,6 +39,7 @@ from aiohttp_serverwamp.messages import (
     Unsubscribed,
     Yield,
 )
+from aiohttp_serverwamp.router import cancelling
 from aiohttp_serverwamp.router.authorization import Verdict
 from aiohttp_serverwamp.router.decisions import Decision, decision_from
 from aiohttp_serverwamp.router.permission_rules import Action
@@ -200,7 +201,7 @@ def _check_fallback(session: RouterSession, procedure: str) -> None:
 def cancel(session: RouterSession, message: Cancel) -> None:
     """CANCEL → INTERRUPT, ERROR, both or neither, by its mode."""
     if not session.requests.cancel(message.request):
-        session.router.dealer.cancel(session, message)
+        cancelling.cancel(session, message)
 
 
 def yield_(session: RouterSession, message: Yield) -> None:

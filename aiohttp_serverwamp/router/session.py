@@ -45,6 +45,7 @@ from aiohttp_serverwamp.messages import (
     parse,
 )
 from aiohttp_serverwamp.router import expiry
+from aiohttp_serverwamp.router.cancelling import cancel_all
 from aiohttp_serverwamp.router.companions import Companions
 from aiohttp_serverwamp.router.error_uris import answerable_uri
 from aiohttp_serverwamp.router.handshake import Handshake
@@ -460,7 +461,7 @@ class RouterSession(Peer):
     def shut_down(self) -> None:
         """End the session because the server stops: GOODBYE, then close at once."""
         if self.state is State.ESTABLISHED:
-            self.router.run(self.router.dealer.cancel_all, self)
+            self.router.run(cancel_all, self)
             self._say_goodbye(uris.SYSTEM_SHUTDOWN, "")
         if self.state is State.SHUTTING_DOWN:
             self._end(GOING_AWAY, "server shutdown")

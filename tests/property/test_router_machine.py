@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from aiohttp_serverwamp import OPEN, Decision, Realm
-from aiohttp_serverwamp.router.dealer import PendingCall
+from aiohttp_serverwamp.router.pending_call import PendingCall
 from tests.conformance.harness import Client, Gate, World
 from tests.leaks import LoggedErrors
 

@@ -1,0 +1,157 @@
+"""One call between CALL and its final answer, and every way for it to end."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from aiohttp_serverwamp.errors import ApplicationError, EncodingError, TimedOut
+from aiohttp_serverwamp.messages import Call, CancelMode, Error, Interrupt, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp_serverwamp.interfaces import TaskRunner
+    from aiohttp_serverwamp.router.deadlines import Deadline
+    from aiohttp_serverwamp.router.peer import Peer
+
+__all__ = ["PendingCall"]
+
+logger = logging.getLogger("aiohttp_serverwamp.router")
+
+#: Milliseconds; an integer may be of any size, and a float is made of it.
+_LONGEST_TIMEOUT: Final = 2**53
+
+
+class PendingCall:
+    """One call between CALL and its final answer.
+
+    From `start` to `finish` both its caller and its callee know of it. Whatever ends it
+    finishes it first and tells them then.
+    """
+
+    __slots__ = (
+        "callee",
+        "caller",
+        "deadline",
+        "disclosed",
+        "invocation",
+        "killed",
+        "procedure",
+        "receive_progress",
+        "request",
+        "tasks",
+        "timeout",
+    )
+
+    def __init__(self, caller: Peer, call: Call, callee: Peer) -> None:
+        self.caller = caller
+        self.request = call.request
+        self.procedure = call.procedure
+        self.callee = callee
+        #: The id in the callee's sequence; 0 until the invocation is sent.
+        self.invocation = 0
+        self.receive_progress = False
+        #: Seconds until the first answer, and between progressive ones; 0: no limit.
+        self.timeout = 0.0
+        options = call.options
+        if options:
+            self.receive_progress = options.get("receive_progress", False)
+            self.timeout = min(options.get("timeout", 0), _LONGEST_TIMEOUT) / 1000
+        self.deadline: Deadline | None = None
+        #: Whether the caller's identity is made known to the callee.
+        self.disclosed = False
+        #: Whether CANCEL with mode "kill" was passed on; the callee's answer is
+        #: awaited.
+        self.killed = False
+        #: Owner of the task that hosted code runs for this call.
+        self.tasks: TaskRunner | None = caller.tasks
+
+    def start(self) -> None:
+        """Take the next id in the callee's sequence, and be known to both ends."""
+        # Hot path.
+        callee = self.callee.dealing
+        self.invocation = callee.invocation_ids.next()
+        callee.invocations[self.invocation] = self
+        self.caller.dealing.calls[self.request] = self
+
+    def take_back(self) -> None:
+        """Finish what was just started, and whose INVOCATION cannot be encoded.
+
+        The callee never saw the id, and its sequence has no gaps (REQ-ID-005).
+        """
+        self.finish()
+        self.callee.dealing.invocation_ids.last = self.invocation - 1
+
+    def finish(self) -> None:
+        """Be known to neither end any more; what comes from them is late then."""
+        # Hot path.
+        del self.callee.dealing.invocations[self.invocation]
+        del self.caller.dealing.calls[self.request]
+        if self.deadline is not None:
+            self.caller.deadlines.cancel(self.deadline)
+
+    def arm(self, now: float) -> None:
+        """End the call by `timeout`, counted from `now`."""
+        self.deadline = self.caller.deadlines.add(now + self.timeout, self._time_out)
+
+    def _time_out(self) -> None:
+        self.fail(TimedOut("the call took too long"), interrupt=True)
+
+    # --- Telling the caller -------------------------------------------------------
+
+    def answer(self, message: Result | Error) -> None:
+        """Give the caller its final answer, after `finish`."""
+        # Hot path.
+        try:
+            self.caller.send(message)
+        except EncodingError as error:
+            self._log_lost(error)
+            self._refuse(error)
+
+    def report(self, result: Result, now: Callable[[], float]) -> None:
+        """Give the caller a progressive result; the time for the next one begins."""
+        if self.deadline is not None:
+            # The timeout measures the gap between answers (REQ-RPC-043).
+            self.caller.deadlines.cancel(self.deadline)
+            self.arm(now())
+        try:
+            self.caller.send(result)
+        except EncodingError as error:
+            self._log_lost(error)
+            self.fail(error, interrupt=True)
+
+    def fail(self, error: ApplicationError, *, interrupt: bool = False) -> None:
+        """End the call for the caller; with `interrupt`, tell the callee to stop."""
+        self.finish()
+        if interrupt:
+            self.interrupt(CancelMode.KILLNOWAIT)
+        self._refuse(error)
+
+    def _refuse(self, error: ApplicationError) -> None:
+        self.caller.send(
+            Error(Call.CODE, self.request, {}, error.uri, list(error.args))
+        )
+
+    def _log_lost(self, error: EncodingError) -> None:
+        logger.error(
+            "session %s: the answer to its call %s cannot be sent: %s",
+            self.caller.id,
+            self.request,
+            str(error),
+        )
+
+    # --- Telling the callee -------------------------------------------------------
+
+    @property
+    def can_interrupt(self) -> bool:
+        """Whether the callee can be told to stop (REQ-RPC-026, 075).
+
+        To autobahn-js and wampy, which announce nothing, INTERRUPT is fatal (PIT-13).
+        """
+        return self.callee.supports("callee", "call_canceling")
+
+    def interrupt(self, mode: CancelMode) -> None:
+        """Tell the callee to stop, if it can be told."""
+        if self.can_interrupt:
+            self.callee.send(Interrupt(self.invocation, {"mode": mode.value}))
