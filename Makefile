@@ -17,16 +17,17 @@ METADATA := setup.cfg setup.py pyproject.toml
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and \
 	print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo test lint bench docs picture clean python-is-new-enough
+.PHONY: help demo test lint conformance bench docs picture clean python-is-new-enough
 
 help:
-	@echo "make demo     serve the example on http://localhost:$(PORT)"
-	@echo "make test     check everything: ruff, mypy, pytest with real clients and a browser"
-	@echo "make lint     ruff and mypy only"
-	@echo "make bench    compare the server with bare aiohttp and other libraries"
-	@echo "make docs     build the documentation into docs/_build/html"
-	@echo "make picture  take the picture of the example in docs/images anew"
-	@echo "make clean    remove everything that make made"
+	@echo "make demo         serve the example on http://localhost:$(PORT)"
+	@echo "make test         check everything: ruff, mypy, pytest with real clients and a browser"
+	@echo "make lint         ruff and mypy only"
+	@echo "make conformance  tell which statements of the specification are tested"
+	@echo "make bench        compare the server with bare aiohttp and other libraries"
+	@echo "make docs         build the documentation into docs/_build/html"
+	@echo "make picture      take the picture of the example in docs/images anew"
+	@echo "make clean        remove everything that make made"
 
 python-is-new-enough:
 ifeq ($(PYTHON_VERSION),)
@@ -77,6 +78,10 @@ test: $(VENV)/.test lint
 			ALLOW_MISSING_PROXY=1 ALLOW_MISSING_STORES=1; \
 	fi; \
 	NOT_INSTALLED=$(VENV)/.not-installed $(RUN) -m pytest $(PYTEST_ARGS)
+
+# The names of the statements are read from the tests, which need not run for that.
+conformance: $(VENV)/.demo
+	$(RUN) -m tests.conformance.report
 
 # With the aiohttp that ours is measured with. Without a package index the benchmark goes
 # on, says who is missing, and the next run tries again.

@@ -66,7 +66,7 @@ def test_a_rule_covers_a_pattern_only_if_it_matches_each_of_its_uris(
 def test_a_pattern_opens_nothing_that_its_uris_do_not(
     statements: list[tuple[Key, Flag, list[str] | None]], pattern: Key, default: Verdict
 ) -> None:
-    """REQ-AUTZ-012: and what is only private for one URI is only private for all."""
+    """And what is only private for one URI is only private for all."""
     rules = Permissions(default=default)
     for (uri, match), flag, names in statements:
         rules.permit(uri, match, register=flag, roles=names if flag else None)

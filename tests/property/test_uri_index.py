@@ -35,7 +35,7 @@ def matching(key: Key, uri: str) -> bool:
 
 
 def literal_runs(pattern: str) -> list[int]:
-    """Return the lengths of the runs of literals, in order (REQ-RPC-113)."""
+    """Return the lengths of the runs of literals, in order."""
     runs = [0]
     for component in pattern.split("."):
         if component:
@@ -46,7 +46,7 @@ def literal_runs(pattern: str) -> list[int]:
 
 
 def compare(one: Key, other: Key) -> int:
-    """Order two keys that match the same URI (REQ-RPC-110 to 113): the better first."""
+    """Order two keys that match the same URI: the better first."""
     policies = list(Match)
     if one[1] is not other[1]:
         return policies.index(one[1]) - policies.index(other[1])

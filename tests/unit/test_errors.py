@@ -33,7 +33,7 @@ PREDEFINED = {
 
 
 def test_each_predefined_uri_has_exactly_one_class() -> None:
-    """REQ-ERR-001, REQ-ERR-002: the literal spelling, one l in "canceled"."""
+    """The literal spelling, one l in "canceled"."""
     assert dict(errors.ERRORS_BY_URI) == PREDEFINED
 
 
@@ -169,7 +169,7 @@ def test_a_rejected_session_prints_its_reason_and_text() -> None:
 
 
 def test_the_branches_of_the_tree_say_whose_fault_it_is() -> None:
-    """REQ-ERR-003: a violation ends the session, an application error never does."""
+    """A violation ends the session, an application error never does."""
     assert issubclass(errors.InvalidPayload, errors.ProtocolViolation)
     assert issubclass(errors.SubscribeError, errors.ApplicationError)
     branches = (

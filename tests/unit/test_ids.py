@@ -10,7 +10,6 @@ from aiohttp_serverwamp.ids import MAX_ID, Counter, random_id
 
 
 def test_the_greatest_id_is_two_to_the_53rd() -> None:
-    """REQ-ID-001."""
     assert MAX_ID == 9_007_199_254_740_992
 
 
@@ -18,7 +17,7 @@ def test_the_greatest_id_is_two_to_the_53rd() -> None:
 def test_random_ids_cover_the_range_with_both_ends(
     drawn: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """REQ-ID-001, REQ-ID-002: uniform, from the operating system's generator."""
+    """Uniform, from the operating system's generator."""
     bounds = []
 
     def randbelow(bound: int) -> int:
@@ -32,7 +31,7 @@ def test_random_ids_cover_the_range_with_both_ends(
 
 
 def test_random_ids_differ_and_use_the_whole_range() -> None:
-    """REQ-ID-002: 64 draws that all miss the upper half happen once in 2^64 runs."""
+    """64 draws that all miss the upper half happen once in 2^64 runs."""
     drawn = [random_id() for _ in range(64)]
 
     assert len(set(drawn)) == len(drawn)
@@ -40,21 +39,18 @@ def test_random_ids_differ_and_use_the_whole_range() -> None:
 
 
 def test_a_counter_starts_at_one_and_goes_by_one() -> None:
-    """REQ-ID-003."""
     counter = Counter()
 
     assert [counter.next() for _ in range(3)] == [1, 2, 3]
 
 
 def test_a_counter_wraps_from_the_greatest_id_to_one() -> None:
-    """REQ-ID-003."""
     counter = Counter(MAX_ID - 1)
 
     assert [counter.next() for _ in range(3)] == [MAX_ID, 1, 2]
 
 
 def test_counters_are_independent() -> None:
-    """REQ-ID-005."""
     first, second = Counter(), Counter()
     first.next()
 

@@ -48,7 +48,6 @@ STRICT = {
 @pytest.mark.parametrize("match", Match)
 @pytest.mark.parametrize("uri", LOOSE)
 def test_the_loose_rule_depends_on_the_match_policy(uri: str, match: Match) -> None:
-    """REQ-URI-001, 004, 005, 006."""
     assert is_valid_uri(uri, match) is (match in LOOSE[uri])
 
 
@@ -57,12 +56,10 @@ def test_the_loose_rule_depends_on_the_match_policy(uri: str, match: Match) -> N
 def test_the_strict_rule_admits_lower_case_digits_and_underscore(
     uri: str, match: Match
 ) -> None:
-    """REQ-URI-003, 004, 006."""
     assert is_valid_uri(uri, match, strict=True) is (match in STRICT[uri])
 
 
 def test_the_rule_is_loose_and_exact_unless_said_otherwise() -> None:
-    """REQ-URI-003."""
     assert is_valid_uri("Com.Shop")
     assert not is_valid_uri("com.")
 
@@ -91,5 +88,4 @@ def test_a_long_bad_uri_is_refused_without_backtracking(uri: str, match: Match) 
     ],
 )
 def test_the_first_component_wamp_is_reserved(uri: str, reserved: bool) -> None:
-    """REQ-URI-010, REQ-URI-014."""
     assert is_reserved(uri) is reserved

@@ -165,7 +165,6 @@ def test_pydantic_models_become_plain_data() -> None:
 def test_a_foreign_object_is_named_by_its_type_only(
     value: Any, named: str, wrap: Any
 ) -> None:
-    """REQ-TYP-005."""
     with pytest.raises(EncodingError) as caught:
         to_plain(wrap(value))
     assert named in caught.value.args[0]
@@ -203,7 +202,6 @@ def test_cyclic_data_are_an_encoding_error(make: Any) -> None:
 
 
 def test_copies_share_nothing_that_can_change() -> None:
-    """REQ-EMB-014."""
     value: dict[str, Any] = {"a": [1, {"b": [2]}], "c": ({"d": []},), "e": bytearray(2)}
     first, second = to_plain(value), to_plain(value)
 
@@ -216,7 +214,6 @@ def test_copies_share_nothing_that_can_change() -> None:
 
 
 def test_one_object_in_two_places_becomes_two() -> None:
-    """REQ-EMB-014."""
     shared: list[int] = []
     first, second = to_plain([shared, shared])
     assert first is not second

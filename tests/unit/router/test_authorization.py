@@ -24,7 +24,6 @@ def rules() -> Permissions:
 
 
 def test_what_no_rule_speaks_about_is_unsaid(rules: Permissions) -> None:
-    """REQ-AUTZ-006."""
     rules.permit("a.b", call=True)
 
     assert rules.decide("user", CALL, "a.b") is ALLOWED
@@ -45,7 +44,7 @@ def test_a_rule_for_chat_does_not_open_chat_admin(rules: Permissions) -> None:
 def test_the_most_specific_rule_decides_alone_in_the_order_of_the_index(
     rules: Permissions,
 ) -> None:
-    """REQ-AUTZ-007: each rule, once it is there, beats those before it."""
+    """Each rule, once it is there, beats those before it."""
     for uri, match, allowed in [
         ("..", WILDCARD, True),
         ("..c", WILDCARD, False),
@@ -203,7 +202,6 @@ def test_no_route_opens_what_another_one_restricts_in_any_order(
 def test_a_rule_that_covers_a_pattern_wholly_decides_on_it(
     rules: Permissions, rule: tuple[str, Match], pattern: tuple[str, Match]
 ) -> None:
-    """REQ-AUTZ-012."""
     rules.permit(*rule, subscribe=True)
 
     assert rules.decide("user", SUBSCRIBE, *pattern) is ALLOWED
@@ -226,7 +224,7 @@ def test_a_rule_that_covers_a_pattern_wholly_decides_on_it(
 def test_a_rule_that_covers_a_pattern_in_part_grants_nothing_on_it(
     rules: Permissions, rule: tuple[str, Match], pattern: tuple[str, Match]
 ) -> None:
-    """REQ-AUTZ-012: a grant for a URI is none for the patterns that cover it."""
+    """A grant for a URI is none for the patterns that cover it."""
     rules.permit(*rule, subscribe=True)
 
     assert rules.decide("user", SUBSCRIBE, *pattern) is UNSAID
@@ -378,7 +376,6 @@ def test_a_rule_that_makes_no_sense_is_refused_with_advice(
 def test_an_authorizer_answers_with_a_bool_a_decision_or_a_mapping(
     result: object, decision: Decision
 ) -> None:
-    """REQ-AUTZ-008."""
     assert decision_from(result) == decision
 
 
@@ -397,7 +394,6 @@ def test_an_authorizer_answers_with_a_bool_a_decision_or_a_mapping(
     ],
 )
 def test_any_other_answer_is_a_failure_and_no_grant(result: object) -> None:
-    """REQ-AUTZ-009."""
     with pytest.raises(TypeError):
         decision_from(result)
 
@@ -423,7 +419,7 @@ def test_a_decision_is_kept_only_if_it_says_so() -> None:
 
 
 def test_a_decision_is_kept_for_its_session_action_uri_and_match_only() -> None:
-    """REQ-AUTZ-010, and by session: an authorizer may look at the authid."""
+    """By session, too: an authorizer may look at the authid."""
     cache = DecisionCache()
     cache.of("session").put(SUBSCRIBE, "a", PREFIX, KEEP)
 

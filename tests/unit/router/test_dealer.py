@@ -54,7 +54,7 @@ def test_each_session_may_offer_a_procedure_to_the_application() -> None:
 
 
 def test_what_a_session_offers_to_the_application_others_cannot_see() -> None:
-    """REQ-ERR-005: not even where they may call everything beneath."""
+    """Not even where they may call everything beneath."""
     world = World(realm_with_own(call=True))
     one, other = world.join(), world.join()
     one.register("browser.confirm")
@@ -149,7 +149,6 @@ def time_out(client: Client) -> None:
 def test_a_hosted_procedure_is_cancelled_with_its_call(
     stop: Callable[[Client], None], uri: str
 ) -> None:
-    """REQ-RPC-085; REQ-EMB-011, 012."""
     gate, log = Gate(), list[str]()
     client = hosted(gate, log).join()
     client.send([48, 1, {"timeout": 500}, "com.wait"])
@@ -163,7 +162,6 @@ def test_a_hosted_procedure_is_cancelled_with_its_call(
 
 
 def test_hosted_registrations_block_those_of_clients() -> None:
-    """REQ-EMB-001, 004."""
     client = hosted(Gate(), []).join()
 
     for number, options in enumerate([{}, {"invoke": "roundrobin"}], 1):

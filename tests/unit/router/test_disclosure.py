@@ -32,7 +32,6 @@ def test_the_policy_and_the_wish_decide(
 
 
 def test_denying_forbids_to_ask_but_not_to_the_application() -> None:
-    """REQ-RPC-100; REQ-EMB-013."""
     with pytest.raises(DisclosureNotAllowed):
         Disclosure.DENY.applies(Peer(), asked=True)
 

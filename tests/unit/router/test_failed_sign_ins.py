@@ -32,7 +32,7 @@ def failures(clock: Clock, **limits: Any) -> FailedSignIns:
 
 
 def test_a_name_at_an_address_has_to_wait_after_too_many(clock: Clock) -> None:
-    """REQ-AUTH-014: others there, and the same name elsewhere, do not."""
+    """Others there, and the same name elsewhere, do not."""
     failed = failures(clock)
     for _ in range(2):
         failed.add(HERE, "ann")

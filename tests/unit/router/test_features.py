@@ -1,4 +1,4 @@
-"""What WELCOME announces names the module that honours it (REQ-SES-027)."""
+"""What WELCOME announces names the module that honours it."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_an_authenticator_rejects_with_a_uri_or_fails(
 
 
 def test_a_challenge_gives_the_client_its_own_time() -> None:
-    """REQ-SES-011: however long HELLO took to be looked at."""
+    """However long HELLO took to be looked at."""
     gate = Gate()
 
     async def slow(session: Any) -> Any:
@@ -164,7 +164,6 @@ def test_the_time_to_authenticate_can_be_unlimited(off: int | None) -> None:
 
 
 def test_only_features_that_matter_and_are_true_are_kept() -> None:
-    """REQ-SES-021, 024."""
     client = World().connect()
     features = {"call_canceling": True, "call_timeout": False, "teleport": True}
 

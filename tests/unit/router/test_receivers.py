@@ -37,7 +37,6 @@ def test_the_common_case_needs_no_test_for_each_peer(options: dict[str, Any]) ->
 def test_every_condition_has_to_hold(
     options: dict[str, Any], receivers: list[int]
 ) -> None:
-    """REQ-PUB-021 to 023, 026, 029, 030."""
     peers = [peer(1), peer(2), peer(3, "ann", "admin")]
 
     receives = receiver_filter(peers[0], options)

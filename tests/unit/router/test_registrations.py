@@ -49,7 +49,7 @@ def test_a_random_choice_is_left_to_whoever_was_given() -> None:
 
 @pytest.mark.parametrize("seed", range(50))
 def test_round_robin_is_fair_whoever_comes_and_goes(seed: int) -> None:
-    """REQ-RPC-127: nobody is asked twice before all that stay were asked once."""
+    """Nobody is asked twice before all that stay were asked once."""
     chance = random.Random(seed)
     registrations, registration = shared(
         InvokePolicy.ROUNDROBIN, *(Peer() for _ in range(5))
@@ -108,7 +108,6 @@ def test_the_application_is_not_limited() -> None:
 
 
 def test_nobody_ends_what_is_not_theirs() -> None:
-    """REQ-RPC-006."""
     registrations, registration = shared(InvokePolicy.SINGLE, Peer())
 
     with pytest.raises(NoSuchRegistration):
@@ -128,7 +127,6 @@ def test_fallbacks_match_the_whole_uri_in_the_order_added() -> None:
 
 
 def test_of_the_routers_own_uris_only_trusted_patterns_take_calls() -> None:
-    """REQ-URI-012."""
     registrations = Registrations(None)
     client, application = Callee(Peer()), Callee(Trusted())
     registrations.add(client, "wamp.s", Match.PREFIX, InvokePolicy.SINGLE)

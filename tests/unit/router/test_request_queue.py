@@ -84,7 +84,7 @@ def test_a_bug_in_what_follows_a_decision_is_answered() -> None:
 
 
 def test_a_violation_that_was_queued_ends_the_session_after_a_cancel() -> None:
-    """REQ-ID-008: what a CANCEL sets free is held to the rules like anything else."""
+    """What a CANCEL sets free is held to the rules like anything else."""
     gate = Gate()
 
     async def authorizer(session: Any, action: str, uri: str, options: Any) -> Any:

@@ -32,7 +32,6 @@ def test_a_limit_can_be_switched_off(off: int | None) -> None:
 
 @pytest.mark.parametrize("uri", ["Com.a", "com.a-b", "com.é"])
 def test_strict_rules_admit_fewer_characters(uri: str) -> None:
-    """REQ-URI-003."""
     URIChecks(Limits()).check(uri)
 
     with pytest.raises(InvalidURI, match="malformed"):
@@ -55,7 +54,6 @@ def test_strict_rules_admit_fewer_characters(uri: str) -> None:
 def test_the_routers_own_uris_are_no_clients(
     uri: str, match: Match, reserved: bool
 ) -> None:
-    """REQ-URI-010."""
     rules = URIChecks(Limits())
     rules.check(uri, match)
 

@@ -53,7 +53,6 @@ def operations_of(index: UriIndex[Any], uri: str) -> tuple[int, int]:
 
 
 def test_policies_of_the_same_string_are_different_keys() -> None:
-    """REQ-PUB-043."""
     index = index_of(("a.b", EXACT), ("a.b", PREFIX), ("a.b", WILDCARD))
 
     assert len(index) == 3
@@ -101,7 +100,6 @@ def test_removing_an_absent_key_is_a_key_error_and_changes_nothing(
 def test_a_prefix_is_a_string_prefix_not_bounded_by_components(
     uri: str, matched: bool
 ) -> None:
-    """REQ-RPC-107, REQ-PUB-037."""
     index = index_of(("com.myapp.myobject1", PREFIX))
 
     assert (index.best(uri) is not None) is matched
@@ -121,7 +119,6 @@ def test_a_prefix_is_a_string_prefix_not_bounded_by_components(
 def test_an_empty_component_stands_for_one_whole_component(
     uri: str, matched: bool
 ) -> None:
-    """REQ-RPC-108, REQ-PUB-037."""
     index = index_of(("com.myapp..p1", WILDCARD))
 
     assert (index.best(uri) is not None) is matched
@@ -169,7 +166,7 @@ REGISTRATIONS = [
 def test_priority_vectors_of_the_specification(
     uri: str, number: int | None, order: int
 ) -> None:
-    """REQ-RPC-114, whatever the order of registration."""
+    """Section 5.8, whatever the order of registration."""
     index = index_of(*REGISTRATIONS[::order])
 
     expected = None if number is None else REGISTRATIONS[number - 1]
@@ -178,10 +175,10 @@ def test_priority_vectors_of_the_specification(
 
 
 def test_the_vector_that_overlooks_a_string_prefix_holds_without_that_prefix() -> None:
-    """REQ-RPC-114 expects 5, for which prefix 2 must not match: it does (REQ-RPC-107).
+    """Section 5.8 expects 5, for which prefix 2 must not match: it does.
 
     The specification's example and its rules contradict each other here; the rules, by
-    which every matching prefix beats every wildcard (REQ-RPC-111), are followed.
+    which every matching prefix beats every wildcard, are followed.
     """
     index = index_of(*REGISTRATIONS)
 
@@ -192,7 +189,7 @@ def test_the_vector_that_overlooks_a_string_prefix_holds_without_that_prefix() -
 
 
 def test_matches_come_exact_first_then_longest_prefix_then_best_wildcard() -> None:
-    """REQ-RPC-110 to 113, PIT-27: the shortest prefix beats every wildcard."""
+    """The shortest prefix beats every wildcard."""
     in_order = [
         ("a.b.c", EXACT),
         ("a.b", PREFIX),
