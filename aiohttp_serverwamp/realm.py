@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.host import TransportAuthenticator
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.session import RouterSession
+    from aiohttp_serverwamp.router.trust import TrustLevels
 
 __all__ = ["Realm"]
 
@@ -93,6 +94,8 @@ class Realm(RealmMethods):
         self.default_args: dict[str, DefaultArg] = {}
         #: Who is asked what clients may do, once the rules have said yes.
         self.authorizer: Authorizer | None = None
+        #: Who says how far calls and publications are trusted.
+        self.trust_levels: TrustLevels | None = None
         self._subscriptions: list[HostedSubscription] = []
         #: Lifespan handlers with whether they wait for the client to be authenticated.
         self._life_functions: list[tuple[Callable[..., Any], bool]] = []
@@ -200,6 +203,12 @@ class Realm(RealmMethods):
             self._router.authorizer = authorizer
             self._router.decisions.drop()
 
+    def install_trust_levels(self, levels: TrustLevels | None) -> None:
+        """Set who says how far calls and publications are trusted."""
+        self.trust_levels = levels
+        if self._router is not None:
+            self._router.trust.levels = levels
+
     # --- Running ------------------------------------------------------------------
 
     def start(self, runtime: Runtime, limits: Limits) -> None:
@@ -218,6 +227,7 @@ class Realm(RealmMethods):
             strict_uris=self._strict_uris,
         )
         self._router.authorizer = self.authorizer
+        self._router.trust.levels = self.trust_levels
         self._router.hosted_topics = topics = HostedTopics(runtime)
         self._local = LocalSession(self._router, runtime, self.view)
         self._installation = Installation(

@@ -17,6 +17,7 @@ from aiohttp_serverwamp.auth.wampcra import (
 )
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.hosting.default_args import DefaultArg
+from aiohttp_serverwamp.hosting.handlers import is_async
 from aiohttp_serverwamp.hosting.lifespans import check_life_handler
 from aiohttp_serverwamp.hosting.route import (
     ProcedureRoute,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.decisions import Authorizer
     from aiohttp_serverwamp.router.host import TransportAuthenticator
     from aiohttp_serverwamp.router.permission_rules import Flag
+    from aiohttp_serverwamp.router.trust import TrustLevels
 
 __all__ = ["RealmMethods"]
 
@@ -306,6 +308,22 @@ class RealmMethods(Advising):
         """Forget the authorizer's remembered decisions: of one session, or all."""
         router = self._target().router
         router.decisions.drop(None if session is None else session.peer)
+
+    def set_trust_levels(self, levels: TrustLevels | None) -> None:
+        """Let ``levels(session, action, uri)`` say how far calls, events are trusted.
+
+        It returns an int from 0, the lowest level, on, or None to say nothing; `action`
+        is "call" or "publish". Callees and subscribers see it as ``trustlevel``
+        (specification, 5.7 and 6.6). If it fails, that is logged, and the level is 0.
+        It is asked for every call and publication, and has to be a plain function. None
+        takes it back.
+        """
+        if levels is not None and (not callable(levels) or is_async(levels)):
+            raise ConfigurationError(
+                f"set_trust_levels({levels!r}): give a plain function of three "
+                "arguments, the session, the action and the URI"
+            )
+        self._target().install_trust_levels(levels)
 
     def subscribe(
         self,

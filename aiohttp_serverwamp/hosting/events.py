@@ -59,6 +59,11 @@ class Event:
         """The publisher's role, if it is disclosed."""
         return self.details.get("publisher_authrole")
 
+    @property
+    def trust_level(self) -> int | None:
+        """How far the publication is trusted; see `Realm.set_trust_levels` (6.6)."""
+        return self.details.get("trustlevel")
+
 
 class EventHandler:
     """One handler with its compiled parameters.

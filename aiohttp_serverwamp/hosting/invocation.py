@@ -134,6 +134,11 @@ class Invocation(Advising):
         return self._pending.caller.id
 
     @property
+    def trust_level(self) -> int | None:
+        """How far the call is trusted; see `Realm.set_trust_levels` (5.7)."""
+        return self._message.details.get("trustlevel")
+
+    @property
     def timeout(self) -> float:
         """Seconds the caller waits for an answer, and for the next one; 0: for ever.
 

@@ -18,6 +18,7 @@ from aiohttp_serverwamp.errors import (
 )
 from aiohttp_serverwamp.ids import Counter
 from aiohttp_serverwamp.messages import Event, Publish
+from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.router.receivers import receiver_filter
 from aiohttp_serverwamp.router.uri_index import UriIndex
 from aiohttp_serverwamp.serializers.frame import Frame
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.disclosure import Disclosure
     from aiohttp_serverwamp.router.peer import Peer
+    from aiohttp_serverwamp.router.trust import Trust
     from aiohttp_serverwamp.router.uri_checks import URIChecks
 
 __all__ = ["Broker", "Subscription"]
@@ -58,6 +60,7 @@ class Broker:
         limits: Limits,
         uri_checks: URIChecks,
         disclosure: Disclosure,
+        trust: Trust,
         *,
         new_id: Callable[[], int],
     ) -> None:
@@ -65,6 +68,7 @@ class Broker:
         self._ids = Counter()
         self._uri_rules = uri_checks
         self._disclosure = disclosure
+        self._trust = trust
         self._new_id = new_id
         self._max_subscriptions = limits.max_subscriptions or float("inf")
 
@@ -154,6 +158,8 @@ class Broker:
         details: dict[str, Any] = {}
         if disclosed:
             self._disclosure.disclose(details, "publisher", publisher)
+        if self._trust.levels is not None:
+            self._trust.mark(details, publisher, Action.PUBLISH, message.topic)
         for subscription in self.subscriptions.matches(message.topic):
             frame = self._frame(subscription, publication, message, details)
             for peer in [*subscription.subscribers]:

@@ -27,6 +27,7 @@ from aiohttp_serverwamp.messages import (
 )
 from aiohttp_serverwamp.router.cancelling import leave_calls
 from aiohttp_serverwamp.router.pending_call import PendingCall
+from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.router.registrations import (
     Callee,
     Choose,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.disclosure import Disclosure
     from aiohttp_serverwamp.router.peer import Peer
+    from aiohttp_serverwamp.router.trust import Trust
     from aiohttp_serverwamp.router.uri_checks import URIChecks
 
 __all__ = ["Dealer"]
@@ -55,6 +57,7 @@ class Dealer:
         limits: Limits,
         uri_checks: URIChecks,
         disclosure: Disclosure,
+        trust: Trust,
         *,
         now: Callable[[], float],
         choose: Choose,
@@ -62,6 +65,7 @@ class Dealer:
         self.registrations = Registrations(limits.max_registrations)
         self._uri_rules = uri_checks
         self._disclosure = disclosure
+        self._trust = trust
         self._now = now
         self._choose = choose
         self._max_pending = limits.max_pending_calls or float("inf")
@@ -199,6 +203,8 @@ class Dealer:
             details["procedure"] = pending.procedure
         if pending.disclosed:
             self._disclosure.disclose(details, "caller", pending.caller)
+        if self._trust.levels is not None:
+            self._trust.mark(details, pending.caller, Action.CALL, pending.procedure)
         if pending.receive_progress:
             # Sent whatever the callee announced: wampy announces nothing and yields
             # progressively all the same (PIT-26).

@@ -22,6 +22,7 @@ BROKER_FEATURES: Final = {
     "subscriber_blackwhite_listing": "router.broker",
     "pattern_based_subscription": "router.broker",
     "subscription_revocation": "router.role_change",
+    "publication_trustlevels": "router.trust",
 }
 
 #: Feature of the dealer role → module that honours it.
@@ -33,6 +34,7 @@ DEALER_FEATURES: Final = {
     "call_canceling": "router.cancelling",
     "call_timeout": "router.pending_call",
     "registration_revocation": "router.role_change",
+    "call_trustlevels": "router.trust",
 }
 
 #: What a client may announce that changes what the router does, by role.

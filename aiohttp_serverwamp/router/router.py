@@ -19,6 +19,7 @@ from aiohttp_serverwamp.router.dealer import Dealer
 from aiohttp_serverwamp.router.decisions import DecisionCache
 from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.joining import Joining
+from aiohttp_serverwamp.router.trust import Trust
 from aiohttp_serverwamp.router.uri_checks import URIChecks
 
 if TYPE_CHECKING:
@@ -58,8 +59,11 @@ class Router:
         self.authorizer: Authorizer | None = None
         self.decisions = DecisionCache()
         uri_checks = URIChecks(limits, strict=strict_uris)
-        self.broker = Broker(limits, uri_checks, disclosure, new_id=new_id)
-        self.dealer = Dealer(limits, uri_checks, disclosure, now=now, choose=choose)
+        self.trust = Trust()
+        self.broker = Broker(limits, uri_checks, disclosure, self.trust, new_id=new_id)
+        self.dealer = Dealer(
+            limits, uri_checks, disclosure, self.trust, now=now, choose=choose
+        )
         #: Hosted code that takes part in clients' subscriptions.
         self.hosted_topics: HostedTopics | None = None
         self.joining = Joining()

@@ -50,6 +50,7 @@ def test_welcome_announces_both_roles_with_boolean_features() -> None:
                 "subscriber_blackwhite_listing": True,
                 "pattern_based_subscription": True,
                 "subscription_revocation": True,
+                "publication_trustlevels": True,
             }
         },
         "dealer": {
@@ -61,6 +62,7 @@ def test_welcome_announces_both_roles_with_boolean_features() -> None:
                 "call_canceling": True,
                 "call_timeout": True,
                 "registration_revocation": True,
+                "call_trustlevels": True,
             }
         },
     }

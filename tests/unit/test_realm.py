@@ -297,6 +297,37 @@ def test_an_authorizer_is_a_function(authorizer: Any) -> None:
     realm.set_authorizer(None)
 
 
+async def asynchronous(session: Any, action: str, uri: str) -> int:
+    return 1
+
+
+@pytest.mark.parametrize("levels", [3, asynchronous])
+def test_trust_levels_come_from_a_plain_function(levels: Any) -> None:
+    realm = serverwamp.Realm("r")
+    with pytest.raises(ConfigurationError, match="plain function of three"):
+        realm.set_trust_levels(levels)
+    realm.set_trust_levels(None)
+
+
+async def test_handlers_see_how_far_their_callers_and_publishers_are_trusted() -> None:
+    seen: list[int | None] = []
+
+    async def call(invocation: serverwamp.Invocation) -> int | None:
+        return invocation.trust_level
+
+    async with running(rpc("call", call)) as realm:
+        realm.subscribe("t", lambda event: seen.append(event.trust_level))
+        options = serverwamp.PublishOptions(exclude_me=False)
+        realm.publish("t", options=options)
+        assert await realm.call("call") is None
+
+        realm.set_trust_levels(lambda session, action, uri: len(action))
+
+        assert await realm.call("call") == 4
+        realm.publish("t", options=options)
+        assert seen == [None, 7]
+
+
 @pytest.mark.parametrize(
     "name",
     [

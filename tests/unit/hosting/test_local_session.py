@@ -29,6 +29,7 @@ from aiohttp_serverwamp.errors import (
     TimedOut,
 )
 from aiohttp_serverwamp.messages import Event, Message
+from aiohttp_serverwamp.router import cancelling
 from aiohttp_serverwamp.router.peer import Peer
 from aiohttp_serverwamp.serializers.frame import Frame
 from tests.sites import running, until
@@ -375,7 +376,7 @@ async def test_a_call_cancelled_before_its_task_began_is_answered(uri: str) -> N
         caller = Caller(realm)
         caller.call(uri)
         cancel = serverwamp.messages.Cancel(1, {"mode": "kill"})
-        realm.router.run(realm.router.dealer.cancel, caller, cancel)
+        realm.router.run(cancelling.cancel, caller, cancel)
 
         await asyncio.sleep(0.01)
         (answer,) = caller.received

@@ -9,6 +9,7 @@ from aiohttp_serverwamp.messages import Publish
 from aiohttp_serverwamp.router.broker import Broker
 from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.peer import Peer
+from aiohttp_serverwamp.router.trust import Trust
 from aiohttp_serverwamp.router.uri_checks import URIChecks
 from aiohttp_serverwamp.serializers.frame import Frame
 from aiohttp_serverwamp.uris import Match
@@ -26,7 +27,9 @@ class Subscriber(Peer):
 def broker() -> Broker:
     limits = Limits()
     ids = iter(range(100, 200))
-    return Broker(limits, URIChecks(limits), Disclosure.ALLOW, new_id=lambda: next(ids))
+    return Broker(
+        limits, URIChecks(limits), Disclosure.ALLOW, Trust(), new_id=lambda: next(ids)
+    )
 
 
 def test_subscribers_of_one_subscription_share_one_frame() -> None:
