@@ -27,6 +27,7 @@ from aiohttp_serverwamp.hosting.session_selection import ANY, AnyValue
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.realm import Realm
 from aiohttp_serverwamp.realm_methods import RealmMethods
+from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.failed_sign_ins import FailedSignIns
 from aiohttp_serverwamp.serializers import serializers
 from aiohttp_serverwamp.uris import shown
@@ -353,7 +354,7 @@ class Application(RealmMethods):
         """
         self._stopping = True
         for session in [*self._open.values()]:
-            session.shut_down()
+            endings.shut_down(session)
         if not self._open:
             return
         all_closed = self.support.waiter()
@@ -465,7 +466,7 @@ class Application(RealmMethods):
         session = self._open.get(connection)
         if session is None:
             return False
-        session.goodbye(reason, message)
+        endings.goodbye(session, reason, message)
         return True
 
     # --- As the host of its sessions (`router.host.RouterHost`) -------------------
@@ -530,7 +531,7 @@ class Application(RealmMethods):
         self._joining.add(session)
         if self._stopping:
             # It was admitted just before and took its time to be upgraded.
-            session.shut_down()
+            endings.shut_down(session)
 
     def joined(self, session: RouterSession) -> None:
         """Take note of a session that was welcomed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.session import RouterSession
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ async def serve(
 
         def let_go(old: RouterSession) -> None:
             old.deadlines.on_earlier = None
-            old.connection_lost()
+            endings.connection_lost(old)
 
         def next_after(left: RouterSession) -> RouterSession:
             # Before the other is closed: the host always knows of the connection.

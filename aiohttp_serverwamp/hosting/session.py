@@ -28,6 +28,7 @@ from aiohttp_serverwamp.hosting.serverwamp_names import Advising
 from aiohttp_serverwamp.hosting.session_renewal import renew_session
 from aiohttp_serverwamp.hosting.spawned_task import SpawnedTask
 from aiohttp_serverwamp.messages import parse
+from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.router.states import State
 
@@ -227,7 +228,7 @@ class Session(Advising, MutableMapping[str, Any]):
         rejection = SessionRejected(reason, message)
         if peer.state is not State.ENDED:
             self._check_thread("session.abort()")
-            peer.abort(rejection)
+            endings.abort(peer, rejection)
 
     async def spawn_task(
         self, function: Callable[..., Awaitable[Any]], /, *args: Any, **kwargs: Any
@@ -295,7 +296,7 @@ class Session(Advising, MutableMapping[str, Any]):
         peer = self._wire("cannot be closed")
         if peer.state is not State.ENDED:
             self._check_thread("session.close()")
-            peer.goodbye(reason, message)
+            endings.goodbye(peer, reason, message)
 
     def _check_thread(self, call: str) -> None:
         self._realm.local.runtime.check_thread(call)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.router import endings
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.router.session import RouterSession
@@ -50,6 +51,6 @@ def _seconds_left(session: RouterSession) -> float | None:
 def _due(session: RouterSession) -> None:
     session.expiry = None
     if has_expired(session):
-        session.goodbye(uris.EXPIRED, MESSAGE)
+        endings.goodbye(session, uris.EXPIRED, MESSAGE)
     else:
         follow_identity(session)

@@ -21,6 +21,7 @@ from aiohttp_serverwamp.errors import (
     SessionRejected,
 )
 from aiohttp_serverwamp.messages import Authenticate, Challenge, Hello
+from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.failed_sign_ins import network_of
 from aiohttp_serverwamp.router.features import announced
 from aiohttp_serverwamp.router.member import Member, welcome
@@ -383,7 +384,7 @@ class Handshake:
         if kick is None:
             session.welcome(welcome(session, realm_uri))
         else:
-            session.goodbye(kick.reason, kick.message)
+            endings.goodbye(session, kick.reason, kick.message)
 
     def _assigned_realm(self, assigned: str | None) -> str:
         """Have the client join the realm that its identity names (REQ-AUTH-015)."""
@@ -406,6 +407,7 @@ class Handshake:
             )
 
     def _too_late(self) -> None:
-        self._session.reject(
-            SessionRejected(uris.AUTHENTICATION_FAILED, "authentication took too long")
+        endings.reject(
+            self._session,
+            SessionRejected(uris.AUTHENTICATION_FAILED, "authentication took too long"),
         )

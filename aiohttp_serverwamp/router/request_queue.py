@@ -23,6 +23,7 @@ from aiohttp_serverwamp.errors import (
     Unavailable,
 )
 from aiohttp_serverwamp.messages import Call, Error, Message, Result
+from aiohttp_serverwamp.router import endings
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import TaskHandle
@@ -183,7 +184,7 @@ class RequestQueue:
             else:
                 deferral.resume(value, error)
         except Exception as failure:
-            session.fail(failure)
+            endings.fail(session, failure)
 
     def _resume(self, deferral: _Deferral, value: Any, error: Exception | None) -> None:
         try:
@@ -214,7 +215,7 @@ class RequestQueue:
                 self._bytes -= size
                 session.router.run(session.perform, message)
         except (ProtocolViolation, SessionRejected) as failure:
-            session.fail(failure)
+            endings.fail(session, failure)
         finally:
             self._working_off = False
 
@@ -224,7 +225,7 @@ class RequestQueue:
 
         def done(value: Any, error: Exception | None) -> None:
             if isinstance(error, ProtocolViolation | SessionRejected):
-                session.fail(error)
+                endings.fail(session, error)
             elif error is not None:
                 name = type(message).__name__.upper()
                 logger.error("session %s: %s failed", session.id, name, exc_info=error)

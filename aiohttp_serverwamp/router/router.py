@@ -115,7 +115,7 @@ class Router:
         self.joining.drop(peer)
         self.sessions[peer.id] = peer
 
-    def leave(self, peer: RouterSession) -> None:
+    def leave(self, peer: RouterSession, *, silently: bool = False) -> None:
         """Remove a session with all that it holds (REQ-SES-041 to 046)."""
         self.joining.drop(peer)
         if self.sessions.pop(peer.id, None) is None:

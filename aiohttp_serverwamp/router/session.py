@@ -2,8 +2,8 @@
 
 A `RouterSession` is sans-I/O. Whoever serves a connection must: call `receive` with
 each message from it, in order; call `deadlines.expire` when `deadlines.next` has come;
-close the connection when `on_closing` asks for it; and call `connection_lost` once,
-whatever ended it. None of these waits.
+close the connection when `on_closing` asks for it; and call `endings.connection_lost`
+once, whatever ended it. None of these waits.
 
 A client that says GOODBYE may say HELLO again on the same connection (specification,
 2.1). So when `left` is true after `receive`, the session is over and its connection is
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp import uris
@@ -44,8 +45,7 @@ from aiohttp_serverwamp.messages import (
     marshal,
     parse,
 )
-from aiohttp_serverwamp.router import expiry
-from aiohttp_serverwamp.router.cancelling import cancel_all
+from aiohttp_serverwamp.router import endings, expiry
 from aiohttp_serverwamp.router.companions import Companions
 from aiohttp_serverwamp.router.error_uris import answerable_uri
 from aiohttp_serverwamp.router.handshake import Handshake
@@ -54,7 +54,6 @@ from aiohttp_serverwamp.router.peer import Peer
 from aiohttp_serverwamp.router.request_queue import RequestQueue
 from aiohttp_serverwamp.router.requests import ANSWERS, REQUESTS
 from aiohttp_serverwamp.router.states import State
-from aiohttp_serverwamp.uris import is_valid_uri, shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Codec, Connection, TaskRunner
@@ -75,25 +74,12 @@ logger = logging.getLogger("aiohttp_serverwamp.router")
 #: client may be anybody; nginx admits 8 KiB for all headers of a request.
 MAX_JOINING_SIZE: Final = 64 * 2**10
 
-NORMAL_CLOSURE: Final = 1000
-GOING_AWAY: Final = 1001
-PROTOCOL_ERROR: Final = 1002
-INTERNAL_ERROR: Final = 1011
-
-#: By which a client, or a log of its connections, can tell why it was sent away.
-CLOSE_CODES: Final = {
-    uris.LOGGED_OUT: 4401,
-    uris.KILLED: 4403,
-    uris.EXPIRED: 4408,
-}
-
 
 class RouterSession(Peer):
     """One client's wire peer, from the opening of its connection to its end."""
 
     __slots__ = (
         "_codec",
-        "_farewell",
         "_handshake",
         "_held_events",
         "_request_ids",
@@ -102,6 +88,7 @@ class RouterSession(Peer):
         "companions",
         "connection",
         "expiry",
+        "farewell",
         "host",
         "identity",
         "left",
@@ -134,8 +121,8 @@ class RouterSession(Peer):
         self.state = State.BETWEEN if again else State.CLOSED
         #: Whether the client has said GOODBYE, and may join again on its connection.
         self.left = False
-        # What its client was told in a GOODBYE of this side.
-        self._farewell = uris.GOODBYE_AND_OUT
+        #: The close code and the reason of the GOODBYE that was said last.
+        self.farewell = (endings.NORMAL_CLOSURE, uris.GOODBYE_AND_OUT)
         self.realm: JoinableRealm | None = None
         self.identity: Any = None
         #: How often it has got another since it joined; who has looked one up for it
@@ -157,7 +144,9 @@ class RouterSession(Peer):
         self._request_ids = Counter()
         hello_timeout = host.limits.hello_timeout
         if hello_timeout:
-            self.deadlines.add(host.now() + hello_timeout, self._no_hello)
+            self.deadlines.add(
+                host.now() + hello_timeout, partial(endings.no_hello, self)
+            )
 
     def __repr__(self) -> str:
         return f"<RouterSession {self.id} {self.state.value}>"
@@ -189,17 +178,7 @@ class RouterSession(Peer):
                 raise InvalidPayload("a message too large for a client that is joining")
             self._dispatch(parse(self._serializer.decode(data)), size)
         except Exception as error:
-            self.fail(error)
-
-    def fail(self, error: Exception) -> None:
-        """End the session: for its client's fault, a refusal, or our own fault."""
-        if isinstance(error, ProtocolViolation):
-            self._violated(error)
-        elif isinstance(error, SessionRejected):
-            self.reject(error)
-        else:
-            logger.error("session %s: failed", self.id, exc_info=error)
-            self._abort(uris.RUNTIME_ERROR, "", INTERNAL_ERROR)
+            endings.fail(self, error)
 
     def _dispatch(self, message: Message, size: int) -> None:
         # Hot path.
@@ -416,133 +395,22 @@ class RouterSession(Peer):
     def _settle_session(self, error: Exception | None) -> None:
         if error is not None:
             # The application relies on what its handler sets up: no session without it.
-            self.goodbye(uris.RUNTIME_ERROR)
+            endings.goodbye(self, uris.RUNTIME_ERROR)
 
-    # --- Ending -------------------------------------------------------------------
+    # --- Leaving ------------------------------------------------------------------
 
-    def on_goodbye(self, message: Goodbye) -> None:
-        """Reply and leave; the connection is free for a new session (REQ-SES-013)."""
-        if not is_valid_uri(message.reason):
-            raise ProtocolViolation("GOODBYE.reason is not a URI")
-        self.send(Goodbye({}, uris.GOODBYE_AND_OUT))
-        self.state = State.ENDED
-        self.left = True
-        self._leave()
+    def leave(self, *, silently: bool = False) -> None:
+        """Say nothing more, leave the realm, and let go of everything that waits.
 
-    def on_goodbye_reply(self, message: Goodbye) -> None:
-        """End what `goodbye` began; a crossing GOODBYE is a reply (REQ-SES-008)."""
-        self._end_farewell()
-
-    def on_abort(self, message: Abort) -> None:
-        """Leave without a reply (REQ-SES-007)."""
-        self._end(NORMAL_CLOSURE, "aborted")
-
-    def goodbye(self, reason: str, message: str = "") -> None:
-        """End the session from this side, by ABORT before it has joined (2.4).
-
-        The session leaves its realm at once. Its connection closes when the client has
-        replied, at the latest after half of `Limits.close_timeout`; with a code of its
-        own for some reasons, see `CLOSE_CODES`.
+        For `endings`, which says what the client is told before.
         """
-        if self.state is not State.ESTABLISHED:
-            code = CLOSE_CODES.get(reason, GOING_AWAY)
-            self._turn_away(reason, message, code)
-            return
-        self._say_goodbye(reason, message)
-        grace = self.host.limits.close_timeout / 2
-
-        def unanswered() -> None:
-            self._end_farewell()
-            # Of the time to close, half is gone.
-            self.deadlines.add(self.host.now() + grace, self.connection.abort)
-
-        self.deadlines.add(self.host.now() + grace, unanswered)
-
-    def shut_down(self) -> None:
-        """End the session because the server stops: GOODBYE, then close at once."""
-        if self.state is State.ESTABLISHED:
-            self.router.run(cancel_all, self)
-            self._say_goodbye(uris.SYSTEM_SHUTDOWN, "")
-        if self.state is State.SHUTTING_DOWN:
-            self._end(GOING_AWAY, "server shutdown")
-        elif self.state is not State.ENDED:
-            self._turn_away(uris.SYSTEM_SHUTDOWN, "the server shuts down", GOING_AWAY)
-
-    def reject(self, rejection: SessionRejected) -> None:
-        """Refuse a joining client (REQ-ERR-003)."""
-        logger.info("session %s: rejected: %s", self.id, shown(rejection.reason))
-        reason = answerable_uri(
-            rejection.reason,
-            uris.AUTHENTICATION_FAILED,
-            session=self.id,
-            what="SessionRejected",
-        )
-        self._abort(reason, rejection.message, NORMAL_CLOSURE)
-
-    def abort(self, rejection: SessionRejected) -> None:
-        """End the session by ABORT, for hosted code that goes on after this."""
-        self.requests.spare()
-        self.reject(rejection)
-
-    def connection_lost(self) -> None:
-        """Leave without a word: the connection has gone, or belongs to a successor."""
-        self._end(NORMAL_CLOSURE, "")
-        # The two refer to each other: without this only the garbage collector frees
-        # them.
-        self.view = None
-
-    def _no_hello(self) -> None:
-        if self.state is State.BETWEEN:
-            self._end_farewell()  # it has taken its leave, and that is all
-        elif self.state is State.CLOSED:
-            self._abort(
-                uris.PROTOCOL_VIOLATION, "HELLO did not come in time", NORMAL_CLOSURE
-            )
-
-    def _turn_away(self, reason: str, message: str, code: int) -> None:
-        """End what has not become a session, by ABORT where one was expected."""
-        if self.state is State.BETWEEN:
-            self._end(code, reason)  # the client has taken its leave (REQ-SES-014)
-        else:
-            self._abort(reason, message, code)
-
-    def _violated(self, error: ProtocolViolation) -> None:
-        if self.state in (State.SHUTTING_DOWN, State.ENDED):
-            return
-        logger.info("session %s: protocol violation: %s", self.id, error)
-        self._abort(uris.PROTOCOL_VIOLATION, str(error), PROTOCOL_ERROR)
-
-    def _abort(self, reason: str, message: str, code: int) -> None:
-        if self.state in (State.SHUTTING_DOWN, State.ENDED):
-            return
-        self.send(Abort({"message": message} if message else {}, reason))
-        self._end(code, reason)
-
-    def _say_goodbye(self, reason: str, message: str) -> None:
-        self.send(Goodbye({"message": message} if message else {}, reason))
-        self.state = State.SHUTTING_DOWN
-        self._farewell = reason
-        self._leave()
-
-    def _end_farewell(self) -> None:
-        self._end(CLOSE_CODES.get(self._farewell, NORMAL_CLOSURE), self._farewell)
-
-    def _end(self, code: int, reason: str) -> None:
-        if self.state is State.ENDED:
-            return
-        self.state = State.ENDED
-        self._leave()
-        self.on_closing(code, reason)
-
-    def _leave(self) -> None:
-        """Say nothing more, leave the realm, and let go of everything that waits."""
         self._write = _discard
         self.deadlines.clear()
         self.requests.drop()
         self._held_events.clear()
         self._handshake = None
         if self.realm is not None:
-            self.router.run(self.router.leave, self)
+            self.router.run(self.router.leave, self, silently=silently)
         self.companions.end_all()
         self.host.ended(self)
 
@@ -559,26 +427,26 @@ HANDLERS: Final[
 ] = {
     State.CLOSED: {
         Hello: RouterSession.on_hello,
-        Abort: RouterSession.on_abort,
+        Abort: endings.on_abort,
     },
     State.BETWEEN: {
         Hello: RouterSession.on_hello,
-        Abort: RouterSession.on_abort,
+        Abort: endings.on_abort,
     },
-    State.ESTABLISHING: {Abort: RouterSession.on_abort},
+    State.ESTABLISHING: {Abort: endings.on_abort},
     State.AUTHENTICATING: {
         Authenticate: RouterSession.on_authenticate,
-        Abort: RouterSession.on_abort,
+        Abort: endings.on_abort,
     },
     State.ESTABLISHED: {
         **REQUESTS,
         **ANSWERS,
-        Goodbye: RouterSession.on_goodbye,
-        Abort: RouterSession.on_abort,
+        Goodbye: endings.on_goodbye,
+        Abort: endings.on_abort,
     },
     State.SHUTTING_DOWN: {
-        Goodbye: RouterSession.on_goodbye_reply,
-        Abort: RouterSession.on_abort,
+        Goodbye: endings.on_goodbye_reply,
+        Abort: endings.on_abort,
     },
     State.ENDED: {},
 }

@@ -18,6 +18,7 @@ from aiohttp_serverwamp.messages import (
     Message,
     Welcome,
 )
+from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.session import HANDLERS
 from aiohttp_serverwamp.router.states import State
 from state_picture import (
@@ -98,7 +99,7 @@ class Stage:
         if message is Abort:
             self.client.send([999])
         elif message is Goodbye:
-            self.client.session.goodbye("wamp.close.killed")
+            endings.goodbye(self.client.session, "wamp.close.killed")
         else:
             # Whom nobody knows by the transport is asked for its ticket.
             self.known.open(Identity("x") if message is Welcome else None)

@@ -21,6 +21,7 @@ from aiohttp_serverwamp.hosting.runtime import Runtime
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.interfaces import TaskHandle, TaskRunner
 from aiohttp_serverwamp.messages import Message
+from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.failed_sign_ins import FailedSignIns
 from aiohttp_serverwamp.router.host import RequestHandler
 from aiohttp_serverwamp.router.session import RouterSession
@@ -233,7 +234,7 @@ class Client:
             self.session = RouterSession(
                 self.world, self.wire, self.tasks, self._on_closing, again=True
             )
-            left.connection_lost()
+            endings.connection_lost(left)
             self.farewells += 1
 
     def received(self) -> list[Any]:
@@ -269,7 +270,7 @@ class Client:
 
     def lose(self) -> None:
         """Drop the connection."""
-        self.session.connection_lost()
+        endings.connection_lost(self.session)
 
     def end(self, how: str) -> None:
         """End the session in one of `ENDINGS`, and forget what it is told about it."""
@@ -282,7 +283,7 @@ class Client:
         elif how == "protocol violation":
             self.send([999])
         else:
-            self.session.goodbye("wamp.close.killed")
+            endings.goodbye(self.session, "wamp.close.killed")
         self.received()
 
     # What most tests need before they come to the point.

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from aiohttp_serverwamp import OPEN, Identity, Realm
+from aiohttp_serverwamp.router import endings
 from tests.conformance.harness import (
     Client,
     Gate,
@@ -153,7 +154,7 @@ class Situation:
 
     def _shutting_down(self, client: Client) -> None:
         self._established(client)
-        client.session.goodbye("wamp.close.killed")
+        endings.goodbye(client.session, "wamp.close.killed")
         closing = client.received()
         assert closing == [[6, {}, "wamp.close.killed"]]
 

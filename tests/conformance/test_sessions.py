@@ -16,6 +16,7 @@ from aiohttp_serverwamp import (
     SessionRejected,
 )
 from aiohttp_serverwamp.ids import MAX_ID
+from aiohttp_serverwamp.router import endings
 from tests.conformance.harness import Client, Gate, World, is_error, is_violation
 
 ROLES: dict[str, Any] = {"caller": {}}
@@ -525,7 +526,7 @@ def test_who_has_left_is_not_told_that_the_server_stops() -> None:
     client.send([6, {}, "wamp.close.close_realm"])
     client.received()
 
-    client.session.shut_down()
+    endings.shut_down(client.session)
 
     assert client.received() == []
     assert client.closed == 1001
@@ -546,7 +547,7 @@ def test_a_malformed_goodbye_is_a_violation(message: list[Any]) -> None:
 def test_goodbyes_that_cross_are_each_others_reply() -> None:
     """REQ-SES-008."""
     client = World().join()
-    client.session.goodbye("wamp.close.killed", "enough")
+    endings.goodbye(client.session, "wamp.close.killed", "enough")
     client.send([6, {}, "wamp.close.close_realm"])
 
     assert client.received() == [[6, {"message": "enough"}, "wamp.close.killed"]]
@@ -560,7 +561,7 @@ def test_a_client_that_is_sent_away_leaves_at_once_and_is_waited_for() -> None:
     client.register("com.p")
     client.subscribe("com.t")
 
-    client.session.goodbye("wamp.close.killed")
+    endings.goodbye(client.session, "wamp.close.killed")
 
     assert world.realm.sessions() == [other.session.public()]
     answer = other.request([48, 1, {}, "com.p"])
@@ -587,7 +588,7 @@ def test_the_close_code_tells_why_a_client_was_sent_away(
 ) -> None:
     client = World().join()
 
-    client.session.goodbye(reason)
+    endings.goodbye(client.session, reason)
     if answered:
         client.send([6, {}, "wamp.close.goodbye_and_out"])
     else:
@@ -600,7 +601,7 @@ def test_the_close_code_tells_why_a_client_was_sent_away(
 def test_who_is_sent_away_while_joining_gets_abort_and_the_same_code() -> None:
     joining = World().connect()
 
-    joining.session.goodbye("wamp.close.logout", "you have signed out")
+    endings.goodbye(joining.session, "wamp.close.logout", "you have signed out")
 
     [abort] = joining.received()
     assert abort == [3, {"message": "you have signed out"}, "wamp.close.logout"]
@@ -617,7 +618,7 @@ def test_the_server_stops_with_a_word_for_everybody() -> None:
     callee.received()
 
     for client in world.clients:
-        client.session.shut_down()
+        endings.shut_down(client.session)
 
     canceled, goodbye = caller.received()
     assert is_error(canceled, 48, 1, "wamp.error.canceled")

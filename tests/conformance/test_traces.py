@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from aiohttp_serverwamp import OPEN, Identity, Realm
+from aiohttp_serverwamp.router import endings
 from tests.conformance.harness import Client, World, is_violation
 from tests.conformance.traces import Trace
 
@@ -125,7 +126,7 @@ def test_trc_04_protocol_violations(message: list[Any]) -> None:
 def test_trc_05_router_initiated_close_ignores_the_crossing_call() -> None:
     """REQ-SES-006, 014."""
     client = World().join()
-    client.session.goodbye("wamp.close.system_shutdown")
+    endings.goodbye(client.session, "wamp.close.system_shutdown")
 
     Trace(C=client).play("""
         C< [6,{},"wamp.close.system_shutdown"]

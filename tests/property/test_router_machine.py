@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from aiohttp_serverwamp import OPEN, Decision, Realm
+from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.pending_call import PendingCall
 from tests.conformance.harness import Client, Gate, World
 from tests.leaks import LoggedErrors
@@ -215,7 +216,7 @@ class Sessions(RuleBasedStateMachine):
         elif how == "violation":
             client.send([1, "realm1", {"roles": {"caller": {}}}])
         elif how == "killed":
-            client.session.goodbye("wamp.close.killed")
+            endings.goodbye(client.session, "wamp.close.killed")
         elif how == "duplicate" and actor.calls:
             # Whether or not the call is in flight, waits, or was answered meanwhile.
             client.send([48, next(iter(actor.calls)), {}, "a"])
