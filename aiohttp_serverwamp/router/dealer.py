@@ -135,6 +135,11 @@ class Dealer:
             self._uri_rules.check(uri)
         return registration or self.registrations.fallback(uri)
 
+    def find_fallback(self, uri: str) -> Registration | None:
+        """Return the fallback that a call of `uri` is routed to, if it is one."""
+        registration = self.find(uri)
+        return registration if self.registrations.best(uri) is None else None
+
     def find_at(self, peer: Peer, uri: str) -> Registration | None:
         """Return what `peer` itself offers under `uri`, privately or to everybody."""
         own = peer.dealing.own.get(uri)

@@ -11,7 +11,7 @@ from aiohttp_serverwamp.errors import (
     ProcedureAlreadyExists,
     Unavailable,
 )
-from aiohttp_serverwamp.ids import Counter
+from aiohttp_serverwamp.ids import MAX_ID, Counter
 from aiohttp_serverwamp.messages import InvokePolicy
 from aiohttp_serverwamp.router.uri_index import UriIndex
 from aiohttp_serverwamp.uris import Match, is_reserved
@@ -88,11 +88,13 @@ class Registration:
 class Registrations:
     """Every registration of one realm: shared, private to a session, and fallbacks."""
 
-    __slots__ = ("_fallbacks", "_ids", "_index", "_limit")
+    __slots__ = ("_fallbacks", "_ids", "_index", "_limit", "_reserved_ids")
 
     def __init__(self, limit: int | None) -> None:
         self._index: UriIndex[Registration] = UriIndex()
         self._ids = Counter()
+        # Far from the others: these count from 1 whatever the router itself offers.
+        self._reserved_ids = Counter(MAX_ID // 2)
         self._limit = limit or float("inf")
         self._fallbacks: list[tuple[Pattern[str], Registration]] = []
 
@@ -107,7 +109,8 @@ class Registrations:
         self._check_room(peer)
         registration = self._index.get(uri, match)
         if registration is None:
-            registration = Registration(self._ids.next(), uri, match, policy)
+            ids = self._reserved_ids if is_reserved(uri) else self._ids
+            registration = Registration(ids.next(), uri, match, policy)
             self._index.set(uri, match, registration)
         elif (
             policy is InvokePolicy.SINGLE

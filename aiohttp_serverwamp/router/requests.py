@@ -188,8 +188,8 @@ def _check_fallback(session: RouterSession, procedure: str) -> None:
 
     What the session may not call looks like what does not exist (REQ-ERR-005).
     """
-    registration = session.router.dealer.find(procedure)
-    if registration is None or not registration.trusted:
+    registration = session.router.dealer.find_fallback(procedure)
+    if registration is None:
         raise NoSuchProcedure(f"no procedure {procedure} is registered")
     if registration.roles is not None and session.authrole not in registration.roles:
         raise _not_authorized(session, Action.CALL, procedure)

@@ -19,6 +19,7 @@ from aiohttp_serverwamp.router.dealer import Dealer
 from aiohttp_serverwamp.router.decisions import DecisionCache
 from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.joining import Joining
+from aiohttp_serverwamp.router.meta import MetaAPI
 from aiohttp_serverwamp.router.trust import Trust
 from aiohttp_serverwamp.router.uri_checks import URIChecks
 
@@ -71,6 +72,7 @@ class Router:
         self.sessions: dict[int, RouterSession] = {}
         self._run_queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._running = False
+        self.meta = MetaAPI(self, new_id())
 
     def run(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do one router operation, then deliver what it sent to hosted code.

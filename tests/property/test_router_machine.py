@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from aiohttp_serverwamp import OPEN, Decision, Realm
 from aiohttp_serverwamp.router import endings
+from aiohttp_serverwamp.router.meta import PROCEDURES
 from aiohttp_serverwamp.router.pending_call import PendingCall
 from tests.conformance.harness import Client, Gate, World
 from tests.leaks import LoggedErrors
@@ -308,7 +309,8 @@ class Sessions(RuleBasedStateMachine):
         self.the_departed_hear_nothing()
         assert router.sessions == {}
         assert len(router.broker.subscriptions) == 0
-        assert [*router.dealer.registrations] == []
+        offered = [each.uri for each in router.dealer.registrations]
+        assert offered == [*PROCEDURES]
         assert router.decisions._sessions == {}
         assert not router._run_queue
         assert not router._running

@@ -1,0 +1,80 @@
+"""The meta API: what clients may learn of their realm, and do to it (6.12 to 6.17).
+
+A peer like any other. Its procedures are registered in the dealer, so permissions are
+asked, answers routed and calls cancelled as they always are; who offers another one
+adds a row to `PROCEDURES`. Closed realms permit none of them until they say so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp_serverwamp.errors import ApplicationError, RuntimeFailure
+from aiohttp_serverwamp.messages import Error, Invocation, Message, Register, Yield
+from aiohttp_serverwamp.router import meta_sessions
+from aiohttp_serverwamp.router.meta_call import MetaCall
+from aiohttp_serverwamp.router.peer import Peer
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.router.router import Router
+
+__all__ = ["PROCEDURES", "MetaAPI"]
+
+logger = logging.getLogger("aiohttp_serverwamp.router")
+
+#: URI → what does it, and returns the arguments of RESULT; none for an empty one. It
+#: raises `ApplicationError` for what is answered with ERROR.
+PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Sequence[Any]]]] = {
+    **meta_sessions.PROCEDURES,
+}
+
+
+class MetaAPI(Peer):
+    """The callee of the meta procedures of one realm."""
+
+    __slots__ = ("_procedures", "_router")
+
+    trusted = True
+
+    def __init__(self, router: Router, session_id: int) -> None:
+        super().__init__()
+        self.id = session_id
+        self.authid = self.authrole = "trusted"
+        self.authmethod = self.authprovider = "local"
+        self._router = router
+        self._procedures = {
+            router.dealer.register(self, Register(1, {}, uri)).id: procedure
+            for uri, procedure in PROCEDURES.items()
+        }
+
+    def send(self, message: Message) -> None:
+        """Take an INVOCATION; it is answered once the running operation is over."""
+        if isinstance(message, Invocation):
+            self._router.later(self._answer, message)
+
+    def _answer(self, invocation: Invocation) -> None:
+        pending = self.dealing.invocations.get(invocation.request)
+        if pending is None:
+            return  # the caller has gone meanwhile
+        call = MetaCall(
+            self._router,
+            pending.caller,
+            invocation.args or (),
+            invocation.kwargs or {},
+        )
+        dealer, request = self._router.dealer, invocation.request
+        try:
+            results = self._procedures[invocation.registration](call)
+        except ApplicationError as error:
+            dealer.error(self, _error(request, error))
+        except Exception:
+            logger.exception("%s failed", pending.procedure)
+            dealer.error(self, _error(request, RuntimeFailure()))
+        else:
+            dealer.yield_(self, Yield(request, {}, [*results] or None))
+
+
+def _error(request: int, error: ApplicationError) -> Error:
+    return Error(Invocation.CODE, request, {}, error.uri, [*error.args] or None)
