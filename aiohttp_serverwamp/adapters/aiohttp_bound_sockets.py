@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
 import time
-from collections.abc import Callable, Iterable, Mapping
-from inspect import isawaitable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from aiohttp_serverwamp import uris
-from aiohttp_serverwamp.auth.identity import Identity
-from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
+    from aiohttp_serverwamp.adapters.aiohttp_revalidation import (
+        Revalidation,
+        Revalidator,
+    )
     from aiohttp_serverwamp.auth.http_session_ids import Standing
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import Connection
 
-__all__ = ["BoundSocket", "BoundSockets", "HTTPSide", "Revalidate", "SocketHost"]
-
-logger = logging.getLogger("aiohttp_serverwamp.adapters")
-
-#: ``fn(session)``, sync or async: True, an `Identity`, or what is false.
-Revalidate = Callable[["Session"], Any]
-
-#: How far the pauses between two revalidations stray, so that clients that came
-#: together are not looked at together.
-_JITTER: Final = 0.2
-
+__all__ = ["BoundSocket", "BoundSockets", "HTTPSide", "SocketHost"]
 
 #: Seconds after which the clock on the wall is looked at again, at the latest.
 _LOOK_AGAIN: Final = 60.0
@@ -57,12 +46,11 @@ class BoundSocket:
         "_expiry",
         "_host",
         "_http_session",
-        "_revalidation",
-        "_task",
         "connection",
         "ended",
         "expires_at",
         "ids",
+        "revalidation",
         "standing",
     )
 
@@ -83,8 +71,8 @@ class BoundSocket:
         self._host = host
         self._http_session: Mapping[str, Any] | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._revalidation: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
+        #: The questions whether who is on it may go on, if any are asked.
+        self.revalidation: Revalidation | None = None
 
     def belongs_to(self, now: Standing) -> bool:
         """Tell whether it was opened under the login that an HTTP session shows."""
@@ -124,12 +112,24 @@ class BoundSocket:
 
     def release(self) -> None:
         """Let go of timers and tasks."""
-        for timer in (self._expiry, self._revalidation):
-            if timer is not None:
-                timer.cancel()
-        self._expiry = self._revalidation = None
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if self.revalidation is not None:
+            self.revalidation.stop()
+
+    # --- Who is on it -------------------------------------------------------------
+
+    def session(self) -> Session | None:
+        """Return the session that is joined on it now, if there is one."""
+        if self.connection is None:
+            return None
+        return self._host.session_on(self.connection)
+
+    def revalidate(self, revalidator: Revalidator) -> None:
+        """Have it asked about until it ends, once it is connected."""
+        if not self.ended:
+            self.revalidation = revalidator.watch(self)
 
     # --- Expiry -------------------------------------------------------------------
 
@@ -151,67 +151,6 @@ class BoundSocket:
             self.end(uris.EXPIRED, "your sign-in has expired")
         else:
             self.expire_at(when)
-
-    # --- Revalidation -------------------------------------------------------------
-
-    def revalidate(self, ask: Revalidate, interval: float) -> None:
-        """Ask now and then whether the joined session may go on."""
-        pause = interval * random.uniform(1 - _JITTER, 1 + _JITTER)
-        loop = asyncio.get_running_loop()
-        self._revalidation = loop.call_later(pause, self._due, ask, interval)
-
-    def _due(self, ask: Revalidate, interval: float) -> None:
-        assert self.connection is not None, "only what was upgraded is revalidated"
-        session = self._host.session_on(self.connection)
-        if session is None:
-            self.revalidate(ask, interval)
-        else:
-            self._task = asyncio.create_task(self._ask(session, ask, interval))
-
-    async def _ask(self, session: Session, ask: Revalidate, interval: float) -> None:
-        renewals = _renewals(session)
-        try:
-            async with asyncio.timeout(interval):
-                answer = ask(session)
-                if isawaitable(answer):
-                    answer = await answer
-            outdated = _renewals(session) != renewals
-            good = await _apply(answer, session, outdated=outdated)
-        except Exception:
-            logger.exception("session %s: revalidation failed", session.id)
-            good = False
-        self._task = None
-        if not good and session.is_open:
-            self.end(uris.KILLED, "your sign-in is no longer valid")
-        elif not self.ended:
-            self.revalidate(ask, interval)
-
-
-def _renewals(session: Session) -> int:
-    """Return how often a session has been given a new identity."""
-    count: int = getattr(session.peer, "renewals", 0)
-    return count
-
-
-async def _apply(answer: Any, session: Session, *, outdated: bool) -> bool:
-    """Tell whether a session may go on; a new identity of the same user is taken on.
-
-    An `outdated` one was asked for before the session got the one that it has.
-    """
-    if isinstance(answer, Identity):
-        if answer.authid != session.authid:
-            return False
-        if not outdated:
-            await session.renew(answer)
-        return True
-    if isinstance(answer, bool):
-        return answer
-    # Nothing that is merely true: a forgotten comparison would let everybody go on.
-    if answer is None:
-        return False
-    raise ConfigurationError(
-        f"revalidate returns a bool or an Identity, not {type(answer).__name__}"
-    )
 
 
 class HTTPSide(NamedTuple):

@@ -29,6 +29,7 @@ from aiohttp_serverwamp.adapters.aiohttp_bound_sockets import (
     HTTPSide,
     SocketHost,
 )
+from aiohttp_serverwamp.adapters.aiohttp_revalidation import Revalidator
 from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
 from aiohttp_serverwamp.auth.csrf import CSRF, csrf_token_in, new_csrf_token
 from aiohttp_serverwamp.auth.http_session_ids import (
@@ -70,6 +71,11 @@ class HTTPSessionWatch:
         self._host = host
         self._identity_keys = identity_keys
         self._ids = BindingIds(options.secret)
+        self._revalidator = (
+            None
+            if options.revalidate is None
+            else Revalidator(options.revalidate, options.revalidate_interval)
+        )
         self.sockets = BoundSockets()
 
     def attach(self, app: web.Application) -> None:
@@ -182,9 +188,8 @@ class HTTPSessionWatch:
     def connected(self, socket: BoundSocket, connection: Any) -> None:
         """Take note of the connection that a bound socket has become."""
         socket.connect(connection)
-        revalidate = self._options.revalidate
-        if revalidate is not None and not socket.ended:
-            socket.revalidate(revalidate, self._options.revalidate_interval)
+        if self._revalidator is not None:
+            socket.revalidate(self._revalidator)
 
     def unbind(self, socket: BoundSocket) -> None:
         """Let a socket go that is closed, or was never opened."""

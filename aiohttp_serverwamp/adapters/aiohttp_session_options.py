@@ -13,7 +13,7 @@ from aiohttp_serverwamp.auth.revocations import MemoryRevocationList
 from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.adapters.aiohttp_bound_sockets import Revalidate
+    from aiohttp_serverwamp.adapters.aiohttp_revalidation import Revalidate
     from aiohttp_serverwamp.interfaces import RevocationList
 
 __all__ = ["SessionBinding"]
@@ -33,7 +33,8 @@ class SessionBinding:
     ``revalidate(session)``, sync or async, is asked about every joined session of a
     signed-in browser, each `revalidate_interval` seconds or so. It returns True, an
     `Identity` of the same user, which the session takes on, or what is false: the
-    session ends, as it does when the function raises or takes longer than the interval.
+    socket ends, as it does when the function raises or takes longer than the interval.
+    Who comes back after that is asked about at once.
 
     `revocations` remembers the HTTP sessions that have ended, whose cookies could be
     replayed; give one that all processes share if there are several, together with a

@@ -765,6 +765,89 @@ async def test_whatever_is_not_a_clear_yes_ends_the_session(
         assert await ended(client) == KILLED
 
 
+async def test_who_leaves_and_joins_again_does_not_escape_a_no(
+    storage: aiohttp_session.AbstractStorage,
+) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def ask(session: serverwamp.Session) -> bool:
+        asked.set()
+        await answered.wait()
+        return False
+
+    async with (
+        site(storage, revalidate=ask, revalidate_interval=10) as board,
+        board.browser("ann") as ann,
+        connect(ann, realm="members") as client,
+    ):
+        (bound,) = board.bound()
+        bound.revalidation.ask_now()
+        await asked.wait()
+        await client.send([6, {}, "wamp.close.close_realm"])
+        assert (await client.receive())[0] == 6
+        await client.send([1, "members", {"roles": {"caller": {}}}])
+        assert (await client.receive())[0] == 2
+        answered.set()
+        assert await ended(client) == KILLED
+
+
+async def test_who_leaves_during_a_good_answer_may_join_again(
+    storage: aiohttp_session.AbstractStorage,
+) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def ask(session: serverwamp.Session) -> serverwamp.Identity:
+        asked.set()
+        await answered.wait()
+        return serverwamp.Identity(session.authid, "admin")
+
+    async with (
+        site(storage, revalidate=ask, revalidate_interval=10) as board,
+        board.browser("ann") as ann,
+        connect(ann, realm="members") as client,
+    ):
+        (bound,) = board.bound()
+        bound.revalidation.ask_now()
+        await asked.wait()
+        await client.send([6, {}, "wamp.close.close_realm"])
+        assert (await client.receive())[0] == 6
+        answered.set()
+        await until(lambda: bound.revalidation.due)
+        await client.send([1, "members", {"roles": {"caller": {}}}])
+        assert (await client.receive())[0] == 2
+        assert (await client.call("whoami"))[0] == "ann"
+
+
+async def test_who_was_told_no_and_comes_back_is_asked_about_at_once(
+    storage: aiohttp_session.AbstractStorage,
+) -> None:
+    welcome = set[str]()
+
+    def ask(session: serverwamp.Session) -> bool:
+        return session.authid in welcome
+
+    async with (
+        site(storage, revalidate=ask, revalidate_interval=1000) as board,
+        board.browser("ann") as ann,
+    ):
+        async with connect(ann, realm="members") as client:
+            assert await goes_on(client)
+            (bound,) = board.bound()
+            bound.revalidation.ask_now()
+            assert await ended(client) == KILLED
+        async with connect(ann, realm="members") as client:
+            assert await ended(client) == KILLED
+        welcome.add("ann")
+        async with connect(ann, realm="members") as client:
+            (bound,) = board.bound()
+            await until(lambda: (bound.revalidation.due or 0) > loop_time() + 100)
+            assert await goes_on(client)
+
+
+def loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
 @pytest.mark.usefixtures("allow_logged_errors")
 async def test_a_revalidation_that_hangs_ends_the_session(
     storage: aiohttp_session.AbstractStorage,
@@ -800,7 +883,7 @@ async def test_a_revalidation_ends_with_its_socket(
     ):
         async with connect(ann, realm="members") as client:
             (bound,) = board.bound()
-            bound._due(hang, 10)
+            bound.revalidation.ask_now()
             await asked.wait()
             await client.leave()
         await cancelled.wait()

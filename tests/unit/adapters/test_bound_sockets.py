@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from aiohttp_serverwamp.adapters import aiohttp_bound_sockets
+from aiohttp_serverwamp.adapters import aiohttp_bound_sockets, aiohttp_revalidation
 from aiohttp_serverwamp.adapters.aiohttp_bound_sockets import BoundSocket
+from aiohttp_serverwamp.adapters.aiohttp_revalidation import Revalidation, Revalidator
 from aiohttp_serverwamp.auth.identity import Identity
 from tests.sites import until
 
@@ -99,10 +100,17 @@ async def test_sockets_that_came_together_are_not_asked_about_together(
     sockets: list[BoundSocket],
 ) -> None:
     for _ in range(30):
-        socket_on(Host(), sockets).revalidate(lambda session: True, 1000)
+        asked(socket_on(Host(), sockets), lambda session: True, 1000)
 
-    due = [socket._revalidation.when() for socket in sockets if socket._revalidation]
+    due = [socket.revalidation.due or 0 for socket in sockets if socket.revalidation]
+    assert len(due) == 30
     assert max(due) - min(due) > 100
+
+
+def asked(socket: BoundSocket, ask: Any, interval: float = 10) -> Revalidation:
+    socket.revalidate(Revalidator(ask, interval))
+    assert socket.revalidation is not None
+    return socket.revalidation
 
 
 async def test_an_answer_that_is_older_than_the_identity_is_not_taken_on(
@@ -117,10 +125,44 @@ async def test_an_answer_that_is_older_than_the_identity_is_not_taken_on(
             return Identity("ann", "admin")
         return Identity("ann", "guest")
 
-    socket._due(ask, 10)
-    await until(lambda: socket._task is None)
+    revalidation = asked(socket, ask)
+    revalidation.ask_now()
+    await until(lambda: revalidation.due)
     assert session.roles == ["user"]
 
-    socket._due(ask, 10)
-    await until(lambda: socket._task is None)
+    revalidation.ask_now()
+    await until(lambda: revalidation.due)
     assert session.roles == ["user", "guest"]
+
+
+async def test_who_is_not_there_just_now_is_asked_about_in_a_moment(
+    sockets: list[BoundSocket],
+) -> None:
+    """Who leaves and joins again all the time is not met by chance only."""
+    revalidation = asked(socket_on(Host(), sockets), lambda session: True, 1000)
+
+    revalidation.ask_now()
+
+    due, now = revalidation.due, asyncio.get_running_loop().time()
+    assert due is not None
+    assert due - now < 1
+
+
+async def test_no_more_than_so_many_are_remembered_who_were_told_no(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aiohttp_revalidation, "_MAX_DOUBTED", 2)
+    revalidator = Revalidator(lambda session: False, 1000)
+    told = [BoundSocket(Host(), frozenset({name})) for name in "abc"]
+
+    for socket in told:
+        revalidator.note(socket, good=False)
+    revalidator.note(told[1], good=True)
+
+    now = asyncio.get_running_loop().time()
+    for socket, at_once in zip(told, (False, False, True), strict=True):
+        socket.revalidate(revalidator)
+        assert socket.revalidation is not None
+        due = socket.revalidation.due or 0.0
+        socket.release()
+        assert (due - now < 1) is at_once
