@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from aiohttp_serverwamp.auth.credentials import Credential, CryptosignCredential
 from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.auth.made_up import credential_of_nobody
 from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -65,20 +66,30 @@ class Lookup(Generic[C]):
         self._kind = kind
         self._identify = identify
         self._masking_key = masking_key or secrets.token_bytes(32)
-        #: What is made up for unknown names looks like this one, ever after: a name
-        #: whose challenges change shape is none.
-        self.typical: C | None = None
+        # What is made up for unknown names looks like this one, ever after: a name
+        # whose challenges change shape is none.
+        self._typical: C | None = None
+
+    async def expected(self, session: Any, authid: str) -> tuple[C, bool]:
+        """Return what a client has to prove that claims to be somebody.
+
+        And whether there is such a name: if not, nobody can prove it.
+        """
+        found = await self.find(session, authid)
+        # Made for known users as well: both are the same work.
+        unknown = credential_of_nobody(self._kind, self._typical, self._mask(authid))
+        return (unknown, False) if found is None else (found, True)
 
     async def find(self, session: Any, authid: str) -> C | None:
         """Return the credential of a name, or None."""
         method = self._kind.authmethod
         example = getattr(self._store, "example", None)
-        if self.typical is None and example is not None:
-            self.typical = self._checked(await self._ask(session, example, method))
+        if self._typical is None and example is not None:
+            self._typical = self._checked(await self._ask(session, example, method))
         found = self._checked(
             await self._ask(session, self._store.find, method, authid)
         )
-        self.typical = self.typical or found
+        self._typical = self._typical or found
         return found
 
     def _checked(self, found: Any) -> C | None:
@@ -112,15 +123,10 @@ class Lookup(Generic[C]):
             f"{self._kind.authmethod}, not {type(found).__name__}"
         )
 
-    def mask(self, authid: str) -> bytes:
+    def _mask(self, authid: str) -> bytes:
         """Return 32 bytes that belong to a name, and tell nothing about it."""
         name = f"{self._kind.authmethod}\0{authid}".encode(errors="surrogatepass")
         return hmac.digest(self._masking_key, name, "sha256")
-
-    def salt(self, authid: str, length: int) -> bytes:
-        """Return the salt that a name without a credential has."""
-        mask = self.mask(authid)
-        return (mask * (length // len(mask) + 1))[:length]
 
     def identity_of(self, credential: Credential) -> Identity:
         """Return who is let in by a credential."""

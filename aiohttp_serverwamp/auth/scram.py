@@ -22,12 +22,11 @@ from aiohttp_serverwamp.auth.channel_binding import (
     check_channel_id,
 )
 from aiohttp_serverwamp.auth.credentials import (
-    SALT_BYTES,
     AutobahnSCRAMCredential,
     SCRAMCredential,
 )
 from aiohttp_serverwamp.auth.identity import Identity
-from aiohttp_serverwamp.auth.kdf import ARGON2ID, ARGON2ID_DEFAULT
+from aiohttp_serverwamp.auth.kdf import ARGON2ID
 from aiohttp_serverwamp.auth.lookup import Identify, Lookup
 from aiohttp_serverwamp.auth.saslprep import saslprep
 from aiohttp_serverwamp.errors import SessionRejected
@@ -46,9 +45,6 @@ __all__ = [
 ]
 
 _NONCE_BYTES: Final = 18
-#: The hash of nothing: nobody can prove to know what it comes from.
-_NO_KEY: Final = bytes(32)
-_NOBODY: Final = Identity("nobody")
 
 
 # --- The arithmetic -------------------------------------------------------------------
@@ -214,8 +210,8 @@ class SCRAMAttempt:
     ) -> None:
         self._method = method
         self._session = session
-        self._found: SCRAMCredential | None = None
         self._expected: SCRAMCredential | None = None
+        self._known = False
         self.name = name
         self.client_nonce = client_nonce
         #: The kind of channel binding, and the channel's id.
@@ -229,10 +225,8 @@ class SCRAMAttempt:
     async def challenge(self) -> Mapping[str, Any]:
         """Return the user's salt and cost with a nonce of both sides."""
         lookup = self._method.lookup
-        self._found = await lookup.find(self._session, self.name)
-        # Made for known users as well: both are the same work.
-        made_up = self._made_up()
-        self._expected = expected = self._found or made_up
+        expected, self._known = await lookup.expected(self._session, self.name)
+        self._expected = expected
         self.sent = {
             "nonce": self.client_nonce + self._method.nonce(),
             "salt": base64.b64encode(expected.salt).decode(),
@@ -242,13 +236,6 @@ class SCRAMAttempt:
         }
         return self.sent
 
-    def _made_up(self) -> SCRAMCredential:
-        lookup, typical = self._method.lookup, self._method.lookup.typical
-        kdf = ARGON2ID_DEFAULT if typical is None else typical.kdf
-        length = SALT_BYTES if typical is None else len(typical.salt)
-        salt = lookup.salt(self.name, length)
-        return SCRAMCredential(_NOBODY, kdf, salt, _NO_KEY, _NO_KEY)
-
     def verify(self, signature: str, extra: Mapping[str, Any]) -> Any:
         """Return who has proved to know the password, or None."""
         assert self._expected is not None, "verified after it was challenged"
@@ -256,11 +243,11 @@ class SCRAMAttempt:
         proof = _decoded(signature) or b""
         proved = is_proof(proof, self._expected.stored_key, message)
         agreed = self._method.agrees(self, extra)
-        if not (proved and agreed) or self._found is None:
+        if not (proved and agreed and self._known):
             return None
         signed = server_signature(self._expected.server_key, message)
         self.authextra = {self._method.verifier: signed}
-        self.identity = self._method.lookup.identity_of(self._found)
+        self.identity = self._method.lookup.identity_of(self._expected)
         return self._method.lookup.identified(self._session, self.identity)
 
 

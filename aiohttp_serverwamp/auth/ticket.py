@@ -7,13 +7,8 @@ from collections.abc import Callable, Mapping
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from aiohttp_serverwamp.auth.credentials import (
-    SALT_BYTES,
-    TicketCredential,
-    password_bytes,
-)
+from aiohttp_serverwamp.auth.credentials import TicketCredential, password_bytes
 from aiohttp_serverwamp.auth.identity import Identity
-from aiohttp_serverwamp.auth.kdf import ARGON2ID_DEFAULT
 from aiohttp_serverwamp.auth.lookup import Identify, Lookup
 from aiohttp_serverwamp.errors import ConfigurationError
 
@@ -25,8 +20,6 @@ __all__ = ["Ticket", "TicketVerifier"]
 
 #: ``fn(session, ticket) -> Identity | truthy | None``, or an awaitable of it.
 TicketVerifier = Callable[[Any, str], Any]
-
-_NOBODY = Identity("nobody")
 
 
 class Ticket:
@@ -109,22 +102,12 @@ class _StoredTicketAttempt:
         return {}
 
     async def verify(self, signature: str, extra: Mapping[str, Any]) -> Any:
-        found = await self._lookup.find(self._session, self._authid)
-        # Made for known users as well: both are the same work.
-        made_up = self._made_up()
-        expected = found or made_up
+        expected, known = await self._lookup.expected(self._session, self._authid)
         key = await self._session.realm.run_in_thread(
             expected.kdf.derive, password_bytes(signature), expected.salt
         )
-        if not hmac.compare_digest(key, expected.hash) or found is None:
+        if not hmac.compare_digest(key, expected.hash) or not known:
             return None
-        self.identity = self._lookup.identity_of(found)
+        self.identity = self._lookup.identity_of(expected)
         answer = self._lookup.identified(self._session, self.identity)
         return await answer if isawaitable(answer) else answer
-
-    def _made_up(self) -> TicketCredential:
-        lookup, typical = self._lookup, self._lookup.typical
-        kdf = ARGON2ID_DEFAULT if typical is None else typical.kdf
-        length = SALT_BYTES if typical is None else len(typical.salt)
-        salt = lookup.salt(self._authid, length)
-        return TicketCredential(_NOBODY, kdf, salt, bytes(32))

@@ -22,6 +22,7 @@ from aiohttp_serverwamp.auth.credentials import CRACredential, salt_text
 from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.auth.kdf import is_at_least
 from aiohttp_serverwamp.auth.lookup import Identify, Lookup
+from aiohttp_serverwamp.auth.made_up import made_up_text
 from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _MIN_KEYLEN = 16
 _NONCE_BYTES = 24
 _NO_SALT = ("salt", None)
 _NOBODYS = b"nobody's"
+#: What a salt looks like is kept as the one that follows from this.
+_NO_SEED = bytes(32)
 #: Sorts of challenges that unknown users are given.
 _MAX_SHAPES = 16
 
@@ -180,16 +183,18 @@ class WAMPCRA:
 
     async def _proof_of(self, session: Any) -> _Proof:
         lookup = self._lookup
-        found = await lookup.find(session, session.authid)
-        # Made for known users as well: both are the same work.
-        mask = lookup.mask(session.authid)
-        like = _SALTED if lookup.typical is None else _requirement(lookup.typical)
-        unknown = _made_up(like, mask)
-        if found is None:
-            return _Proof(unknown, Identity(session.authid), lambda: None)
-        identity = lookup.identity_of(found)
+        expected, known = await lookup.expected(session, session.authid)
+        requirement = CRAAuthRequirement(
+            expected.key,
+            salt=expected.salt,
+            iterations=expected.iterations,
+            keylen=expected.keylen,
+        )
+        if not known:
+            return _Proof(requirement, Identity(session.authid), lambda: None)
+        identity = lookup.identity_of(expected)
         return _Proof(
-            _requirement(found), identity, lambda: lookup.identified(session, identity)
+            requirement, identity, lambda: lookup.identified(session, identity)
         )
 
 
@@ -213,7 +218,7 @@ class _Shapes:
         if requirement.salt is not None:
             shape = CRAAuthRequirement(
                 _NOBODYS,
-                salt="s" * len(requirement.salt),
+                salt=made_up_text(_NO_SEED, like=requirement.salt),
                 iterations=requirement.iterations,
                 keylen=requirement.keylen,
             )
@@ -235,15 +240,6 @@ class _Shapes:
         return self._shapes[max(self._shapes, key=rank)]
 
 
-def _requirement(credential: CRACredential) -> CRAAuthRequirement:
-    return CRAAuthRequirement(
-        credential.key,
-        salt=credential.salt,
-        iterations=credential.iterations,
-        keylen=credential.keylen,
-    )
-
-
 def _name(authid: str) -> bytes:
     return authid.encode(errors="surrogatepass")
 
@@ -252,9 +248,7 @@ def _made_up(typical: CRAAuthRequirement, digest: bytes) -> CRAAuthRequirement:
     """Return what nobody can prove, with the salt that belongs to `digest`."""
     salt = typical.salt
     if salt is not None:
-        # The same for the same name each time, as a real one would be.
-        text = salt_text(digest)
-        salt = (text * (len(salt) // len(text) + 1))[: len(salt)]
+        salt = made_up_text(digest, like=salt)
     return replace(typical, secret=secrets.token_bytes(32), salt=salt)
 
 
