@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -130,8 +129,9 @@ class JWTAuthenticator:
         try:
             kid = jwt.get_unverified_header(token).get("kid")
             if self._keys.must_wait(kid):
-                await self._fetched(session.realm, kid)
-            key = self._keys.at_hand(kid) or self._keys.fetch(kid)
+                await self._fetched(session.realm)
+            # Not fetched here, whatever time it is by now: this is the loop's thread.
+            key = self._keys.found(kid)
             if key is None:
                 raise jwt.InvalidTokenError
             claims: dict[str, Any] = jwt.decode(token, key, **self._checks)
@@ -148,7 +148,7 @@ class JWTAuthenticator:
             ) from None
         return claims
 
-    async def _fetched(self, realm: Any, kid: str) -> None:
+    async def _fetched(self, realm: Any) -> None:
         """Wait until the keys were fetched, once for all who wait.
 
         Each in a thread of its own would leave none to the rest of the application. The
@@ -161,13 +161,12 @@ class JWTAuthenticator:
             waiting.append(waiter)
         else:
             self._waiting[runtime] = [waiter]
-            runtime.tasks.start(self._fetch, realm, kid)
+            runtime.tasks.start(self._fetch, realm)
         await waiter.wait()
 
-    async def _fetch(self, realm: Any, kid: str) -> None:
+    async def _fetch(self, realm: Any) -> None:
         try:
-            with suppress(KeysUnavailable):
-                await realm.run_in_thread(self._keys.fetch, kid)
+            await realm.run_in_thread(self._keys.fetch)
         finally:
             for waiter in self._waiting.pop(realm.local.runtime):
                 waiter.set_result(None)

@@ -69,14 +69,14 @@ class KeysUnavailable(Exception):
 class Keys(Protocol):
     """Where the key of a token is found, by the ``kid`` in its header."""
 
-    def at_hand(self, kid: str | None) -> Any | None:
-        """Return the key if nothing has to be waited for, else None."""
-
     def must_wait(self, kid: str | None) -> bool:
-        """Tell whether `fetch` would have to wait for an answer."""
+        """Tell whether it is time to `fetch` before this one is looked up."""
 
-    def fetch(self, kid: str | None) -> Any | None:
-        """Return the key, None if there is none; blocks, so call it in a thread.
+    def fetch(self) -> None:
+        """Get the keys if it is time to; blocks, so call it in a thread."""
+
+    def found(self, kid: str | None) -> Any | None:
+        """Return the key, None if there is none; without waiting for anything.
 
         Raises `KeysUnavailable` when nobody can tell.
         """
@@ -150,15 +150,16 @@ class FixedKey:
                 f"give one of {_MIN_RSA_BITS} bits or more"
             )
 
-    def at_hand(self, kid: str | None) -> Any:
-        """Return the key, whatever the token calls it."""
-        return self._key
-
     def must_wait(self, kid: str | None) -> bool:
         """Return False: the key is here."""
         return False
 
-    fetch = at_hand
+    def fetch(self) -> None:
+        """Do nothing: the key is here."""
+
+    def found(self, kid: str | None) -> Any:
+        """Return the key, whatever the token calls it."""
+        return self._key
 
 
 def _wrong_sort(name: str) -> ConfigurationError:
@@ -212,29 +213,29 @@ class FetchedKeys:
         self._keys: dict[str, Any] = {}
         self._good_until = self._next_fetch = float("-inf")
 
-    def at_hand(self, kid: str | None) -> Any | None:
-        """Return a key that was fetched lately."""
-        keys = self._keys if self._now() < self._good_until else {}
-        return keys.get(kid or "")
-
     def must_wait(self, kid: str | None) -> bool:
-        """Tell whether `fetch` would fetch them all."""
-        if kid is None or self.at_hand(kid) is not None:
+        """Tell whether a key is missing, and they may be fetched now."""
+        if kid is None or self._at_hand(kid) is not None:
             return False
         return self._now() >= self._next_fetch
 
-    def fetch(self, kid: str | None) -> Any | None:
-        """Return a key, after fetching them all if it is time to."""
+    def fetch(self) -> None:
+        """Fetch them all, unless that was done a moment ago."""
+        with self._lock:
+            if self._now() >= self._next_fetch:
+                self._fetch_all()
+
+    def found(self, kid: str | None) -> Any | None:
+        """Return a key that was fetched lately."""
         if kid is None:
             return None
-        with self._lock:
-            key = self.at_hand(kid)
-            if key is None and self._now() >= self._next_fetch:
-                self._fetch_all()
-                key = self.at_hand(kid)
-            if key is None and self._now() >= self._good_until:
-                raise KeysUnavailable
-            return key
+        key = self._at_hand(kid)
+        if key is None and self._now() >= self._good_until:
+            raise KeysUnavailable
+        return key
+
+    def _at_hand(self, kid: str) -> Any | None:
+        return self._keys.get(kid) if self._now() < self._good_until else None
 
     def _fetch_all(self) -> None:
         try:

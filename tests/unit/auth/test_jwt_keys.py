@@ -73,7 +73,9 @@ def test_a_key_of_the_right_sort_is_taken_whatever_it_is_called(
 ) -> None:
     keys = FixedKey(key, [algorithm])
 
-    assert keys.at_hand("any") is keys.fetch(None) is not None
+    assert not keys.must_wait("any")
+    keys.fetch()
+    assert keys.found("any") is keys.found(None) is not None
 
 
 @pytest.mark.parametrize(
@@ -107,20 +109,27 @@ def test_a_key_of_the_wrong_sort_is_refused_and_not_shown(
 # --- Keys that are fetched ------------------------------------------------------------
 
 
+def after_fetching(keys: FetchedKeys, kid: str | None) -> Any | None:
+    """Look a key up as a sign-in does."""
+    if keys.must_wait(kid):
+        keys.fetch()
+    return keys.found(kid)
+
+
 def test_keys_are_fetched_once_while_they_are_good() -> None:
     clock = Clock()
     with jwks_server(one="RS", other="RS") as server:
         keys = FetchedKeys(server.url, ["RS256"], now=clock)
-        assert keys.at_hand("one") is None
+        assert keys.must_wait("one")
 
-        assert keys.fetch("one") is not None
-        assert keys.at_hand("one") is keys.fetch("one")
-        assert keys.fetch("other") is not None
+        assert after_fetching(keys, "one") is not None
+        assert keys.found("one") is after_fetching(keys, "one")
+        assert after_fetching(keys, "other") is not None
         assert server.requests == 1
 
         clock.time += 301
-        assert keys.at_hand("one") is None
-        assert keys.fetch("one") is not None
+        assert keys.must_wait("one")
+        assert after_fetching(keys, "one") is not None
         assert server.requests == 2
 
 
@@ -128,7 +137,7 @@ def test_keys_of_another_sort_or_too_weak_are_left_aside() -> None:
     with jwks_server(one="RS", other="ES", weak="weak RS") as server:
         keys = FetchedKeys(server.url, ["PS256"])
 
-        found = {kid for kid in server.kinds if keys.fetch(kid) is not None}
+        found = {kid for kid in server.kinds if after_fetching(keys, kid)}
 
     assert found == {"one"}
 
@@ -137,16 +146,16 @@ def test_a_new_key_is_found_and_made_up_ones_do_not_keep_it_fetching() -> None:
     clock = Clock()
     with jwks_server(one="RS") as server:
         keys = FetchedKeys(server.url, ["RS256"], now=clock)
-        keys.fetch("one")
+        after_fetching(keys, "one")
 
         for number in range(100):
-            assert keys.fetch(f"made up {number}") is None
-        assert keys.fetch(None) is None
+            assert after_fetching(keys, f"made up {number}") is None
+        assert after_fetching(keys, None) is None
         assert server.requests == 1
 
         server.kinds["two"] = "RS"
         clock.time += 10
-        assert keys.fetch("two") is not None
+        assert after_fetching(keys, "two") is not None
         assert server.requests == 2
 
 
@@ -154,11 +163,27 @@ def test_a_key_that_is_withdrawn_is_forgotten() -> None:
     clock = Clock()
     with jwks_server(one="RS", two="RS") as server:
         keys = FetchedKeys(server.url, ["RS256"], now=clock)
-        keys.fetch("one")
+        after_fetching(keys, "one")
         del server.kinds["one"]
         clock.time += 301
 
-        assert keys.fetch("one") is None
+        assert after_fetching(keys, "one") is None
+
+
+def test_looking_a_key_up_never_fetches_whatever_time_it_has_become() -> None:
+    """It is done on the thread of the event loop."""
+    clock = Clock()
+    with jwks_server(one="RS") as server:
+        keys = FetchedKeys(server.url, ["RS256"], now=clock)
+        keys.fetch()
+        assert not keys.must_wait("made up")
+        clock.time += 10
+
+        assert keys.found("made up") is None
+        clock.time += 300
+        with pytest.raises(KeysUnavailable):
+            keys.found("one")
+        assert server.requests == 1
 
 
 @pytest.mark.parametrize("kinds", [{}, {"one": "RS"}])
@@ -174,14 +199,14 @@ def test_a_server_that_fails_is_not_asked_again_at_once(
 
         for _ in range(20):
             with pytest.raises(KeysUnavailable):
-                keys.fetch("one")
+                after_fetching(keys, "one")
         assert server.requests == 1
         assert "127.0.0.1" in caplog.text
         assert "hidden" not in caplog.text
 
         server.kinds["one"], server.status = "RS", 200
         clock.time += 10
-        assert keys.fetch("one") is not None
+        assert after_fetching(keys, "one") is not None
 
 
 @pytest.mark.parametrize(
@@ -204,7 +229,7 @@ def test_keys_come_over_tls_or_from_this_machine(url: Any) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]"])
 def test_this_machine_needs_no_tls(host: str) -> None:
-    assert FetchedKeys(f"http://{host}/keys", ["RS256"]).at_hand("one") is None
+    assert FetchedKeys(f"http://{host}/keys", ["RS256"]).must_wait("one")
 
 
 def test_a_secret_is_never_published() -> None:
