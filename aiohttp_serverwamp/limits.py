@@ -49,6 +49,11 @@ class Limits:
     max_subscriptions: int | None = 1_000
     #: Registrations of one session.
     max_registrations: int | None = 1_000
+    #: Topics of which a realm keeps retained events (REQ-PUB-066); beyond, those whose
+    #: events are oldest are forgotten.
+    max_retained_topics: int | None = 10_000
+    #: Bytes of memory that the retained events of a realm may take, roughly.
+    max_retained_bytes: int | None = 64 * 2**20
     #: Characters of a URI.
     max_uri_length: int | None = 1_024
     #: Components of a URI.

@@ -169,6 +169,7 @@ class Realm(RealmMethods):
                 route.match,
                 subscribe=True,
                 publish=route.publish,
+                retain=route.retain,
                 roles=route.roles,
             )
         else:

@@ -23,25 +23,21 @@ from aiohttp_serverwamp.hosting.route import (
     ProcedureRoute,
     TopicRoute,
     checked_handler,
-    event_route,
     warn_of_pattern,
 )
 from aiohttp_serverwamp.hosting.serverwamp_names import Advising
+from aiohttp_serverwamp.realm_events import RealmEvents
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.authenticator import Authenticator
-    from aiohttp_serverwamp.hosting.events import HostedSubscription
     from aiohttp_serverwamp.hosting.invocation import Invocation
     from aiohttp_serverwamp.hosting.publication import (
         CallOptions,
-        Publication,
-        PublishOptions,
     )
     from aiohttp_serverwamp.hosting.route import Route
     from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
     from aiohttp_serverwamp.hosting.session import Session
-    from aiohttp_serverwamp.realm import Realm
     from aiohttp_serverwamp.router.decisions import Authorizer
     from aiohttp_serverwamp.router.host import TransportAuthenticator
     from aiohttp_serverwamp.router.permission_rules import Flag
@@ -63,12 +59,8 @@ def _check_made(given: object, method: str) -> None:
         )
 
 
-class RealmMethods(Advising):
+class RealmMethods(RealmEvents, Advising):
     """What can be done with a realm; an `Application` does it with its default."""
-
-    def _target(self) -> Realm:
-        """Return the realm that is meant."""
-        raise NotImplementedError
 
     # --- What it offers -----------------------------------------------------------
 
@@ -268,6 +260,7 @@ class RealmMethods(Advising):
         register: Flag | None = None,
         publish: bool | None = None,
         subscribe: bool | None = None,
+        retain: bool | None = None,
         roles: Iterable[str] | None = None,
     ) -> None:
         """Say what clients may do with a URI, or with all that match; None: not said.
@@ -275,7 +268,8 @@ class RealmMethods(Advising):
         The most specific rule that says something about an action decides alone: exact,
         then the longest prefix, then the best wildcard. `roles` names who is granted
         what is True. ``register="own"`` lets each session register the URI for
-        ``session.call`` only.
+        ``session.call`` only; ``retain=True`` has those events retained that who may
+        publish asks to be (specification, 6.10), which are only published otherwise.
 
         Raises `ConfigurationError` for what makes no rule.
         """
@@ -286,6 +280,7 @@ class RealmMethods(Advising):
             register=register,
             publish=publish,
             subscribe=subscribe,
+            retain=retain,
             roles=roles,
         )
         warn_of_pattern(uri)
@@ -325,42 +320,7 @@ class RealmMethods(Advising):
             )
         self._target().install_trust_levels(levels)
 
-    def subscribe(
-        self,
-        uri: str,
-        handler: Callable[..., Any],
-        *,
-        match: Match | str = Match.EXACT,
-        thread: bool = False,
-    ) -> HostedSubscription:
-        """Receive the events of a topic as the application; see `TopicRouteSet.on`.
-
-        Returns a subscription to call `unsubscribe` on. Raises `ConfigurationError` for
-        a malformed URI and a handler that cannot receive events.
-        """
-        route = event_route(uri, handler, match=match, thread=thread)
-        return self._target().install_subscription(route)
-
-    # --- Publishing and calling ---------------------------------------------------
-
-    def publish(
-        self,
-        topic: str,
-        /,
-        *args: Any,
-        options: PublishOptions | None = None,
-        **kwargs: Any,
-    ) -> Publication:
-        """Publish an event to everybody who is subscribed.
-
-        Acts at once and never waits; the result may be awaited all the same. From
-        another thread the work is handed to the loop.
-
-        Raises `EncodingError` for what is not plain data, whether or not anybody
-        listens, `InvalidURI`, and `ConfigurationError` while no application runs the
-        realm.
-        """
-        return self._target().local.publish(topic, args, kwargs, options=options)
+    # --- Calling ------------------------------------------------------------------
 
     async def call(
         self,

@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.binding import Binding
     from aiohttp_serverwamp.hosting.route import EventRoute
     from aiohttp_serverwamp.hosting.runtime import Runtime
+    from aiohttp_serverwamp.router.retention import RetainedEvent
 
-__all__ = ["Event", "EventHandler", "HostedSubscription", "HostedSubscriptions"]
+__all__ = [
+    "Event",
+    "EventHandler",
+    "HostedSubscription",
+    "HostedSubscriptions",
+    "event_of",
+]
 
 logger = logging.getLogger("aiohttp_serverwamp.hosting")
 
@@ -45,6 +52,11 @@ class Event:
     details: Mapping[str, Any]
 
     @property
+    def retained(self) -> bool:
+        """Whether it was published, and retained, before the subscription."""
+        return self.details.get("retained") is True
+
+    @property
     def publisher(self) -> int | None:
         """The publisher's session id, if it is disclosed."""
         return self.details.get("publisher")
@@ -63,6 +75,17 @@ class Event:
     def trust_level(self) -> int | None:
         """How far the publication is trusted; see `Realm.set_trust_levels` (6.6)."""
         return self.details.get("trustlevel")
+
+
+def event_of(topic: str, message: messages.Event | RetainedEvent) -> Event:
+    """Return an event that shares nothing with the message."""
+    return Event(
+        topic,
+        message.publication,
+        plain_args(message.args) or (),
+        plain_kwargs(message.kwargs) or {},
+        dict(message.details),
+    )
 
 
 class EventHandler:
@@ -140,14 +163,13 @@ class HostedSubscriptions:
             if handler not in handlers:
                 continue  # unsubscribed by one before it
             # A copy for each: what one of them changes is no affair of the others.
-            event = Event(
-                topic,
-                message.publication,
-                plain_args(message.args) or (),
-                plain_kwargs(message.kwargs) or {},
-                dict(message.details),
-            )
-            self._run(handler, event)
+            self._run(handler, event_of(topic, message))
+
+    def deliver_retained(self, handler: EventHandler, message: messages.Event) -> None:
+        """Run one handler with what was retained when it was added."""
+        if handler in self._handlers.get(message.subscription, ()):
+            topic = message.details.get("topic") or self._topics[message.subscription]
+            self._run(handler, event_of(topic, message))
 
     def _run(self, handler: EventHandler, event: Event) -> None:
         if handler.kind is not HandlerKind.PLAIN or handler.binding.needs_task:

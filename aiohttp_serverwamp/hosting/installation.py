@@ -141,6 +141,8 @@ class Installation:
 
         def act() -> None:
             subscription.live = (self._local.subscribe(route, handler), handler)
+            if route.get_retained:
+                self._local.send_retained(*subscription.live)
 
         return act
 

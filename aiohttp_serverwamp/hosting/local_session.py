@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from aiohttp_serverwamp.errors import (
     ApplicationError,
     TimedOut,
 )
-from aiohttp_serverwamp.hosting.events import HostedSubscriptions
+from aiohttp_serverwamp.hosting.events import HostedSubscriptions, event_of
 from aiohttp_serverwamp.hosting.invocation import RPCResult
 from aiohttp_serverwamp.hosting.invocation_runs import HostedProcedures
 from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
@@ -44,6 +45,7 @@ from aiohttp_serverwamp.router.cancelling import cancel
 from aiohttp_serverwamp.router.peer import Peer
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.events import Event as HostedEvent
     from aiohttp_serverwamp.hosting.events import EventHandler
     from aiohttp_serverwamp.hosting.route import EventRoute
     from aiohttp_serverwamp.hosting.runtime import Runtime
@@ -106,6 +108,22 @@ class LocalSession(Peer):
         subscription = broker.subscribe(self, route.uri, route.match)
         self.subscriptions.add(subscription.id, route.uri, handler)
         return subscription.id
+
+    def send_retained(self, subscription: int, handler: EventHandler) -> None:
+        """Let a handler, and no other one, receive what is retained."""
+        held = self.brokering.subscriptions[subscription]
+        for frame in self.router.broker.retained(self, held):
+            self.router.later(
+                self.subscriptions.deliver_retained, handler, frame.message
+            )
+
+    def retained(self, topic: str) -> HostedEvent | None:
+        """Return the retained event of a topic; see `Realm.retained`."""
+        kept = self.router.broker.retention.last(topic)
+        if kept is None:
+            return None
+        event = event_of(topic, kept)
+        return replace(event, details={**event.details, "retained": True})
 
     def unsubscribe(self, subscription: int, handler: EventHandler) -> None:
         """Take a handler's subscription back."""

@@ -44,7 +44,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishOptions:
-    """``PUBLISH.Options``; None leaves an option out (specification, 6.3 to 6.5).
+    """``PUBLISH.Options``; None leaves an option out (specification, 6.2 to 6.10).
 
     Whitelists and blacklists hold for every subscriber; all that are given must be met.
     Raises `ConfigurationError` for a value of the wrong type.
@@ -66,6 +66,11 @@ class PublishOptions:
     eligible_authid: Sequence[str] | None = None
     #: The same by role.
     eligible_authrole: Sequence[str] | None = None
+
+    #: Keep the event as the topic's retained one, for those who subscribe later.
+    retain: bool | None = None
+    #: Taken and without effect: publishing returns the id, or raises.
+    acknowledge: bool | None = None
 
     def __post_init__(self) -> None:
         options_dict(Publish, self)

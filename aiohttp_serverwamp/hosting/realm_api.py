@@ -10,7 +10,7 @@ from aiohttp_serverwamp.hosting.session_selection import ANY, AnyValue
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.hosting.events import HostedSubscription
+    from aiohttp_serverwamp.hosting.events import Event, HostedSubscription
     from aiohttp_serverwamp.hosting.local_session import LocalSession
     from aiohttp_serverwamp.hosting.publication import (
         CallOptions,
@@ -81,8 +81,15 @@ class RealmAPI(Protocol):
         *,
         match: Match | str = Match.EXACT,
         thread: bool = False,
+        get_retained: bool = False,
     ) -> HostedSubscription:
         """Receive the events of a topic as the application."""
+
+    def retained(self, topic: str) -> Event | None:
+        """Return the retained event of a topic."""
+
+    def clear_retained(self, uri: str, *, match: Match | str = Match.EXACT) -> int:
+        """Forget the retained events of a topic, or of all that match."""
 
     def permit(
         self,
@@ -93,6 +100,7 @@ class RealmAPI(Protocol):
         register: Flag | None = None,
         publish: bool | None = None,
         subscribe: bool | None = None,
+        retain: bool | None = None,
         roles: Iterable[str] | None = None,
     ) -> None:
         """Say what clients may do with a URI."""

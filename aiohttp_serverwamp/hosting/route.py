@@ -55,7 +55,7 @@ class ProcedureRoute(Route):
     whole: bool = False
 
     def __post_init__(self) -> None:
-        _check_thread_flag(self.thread)
+        _check_flag("thread", self.thread)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,8 @@ class TopicRoute(Route):
     handler: Callable[..., Any] | None = None
     #: Whether clients may publish to it; None says nothing.
     publish: bool | None = None
+    #: Whether what they publish is retained if they ask for it; None says nothing.
+    retain: bool | None = None
     #: Give the handler the topic and the session, in this order, and nothing else.
     whole: bool = False
 
@@ -77,18 +79,26 @@ class EventRoute(Route):
     handler: Callable[..., Any]
     #: Run the handler, a plain function, in a worker thread.
     thread: bool = False
+    #: Begin with what is retained.
+    get_retained: bool = False
 
     def __post_init__(self) -> None:
-        _check_thread_flag(self.thread)
+        _check_flag("thread", self.thread)
+        _check_flag("get_retained", self.get_retained)
 
 
-def _check_thread_flag(thread: object) -> None:
-    if not isinstance(thread, bool):
-        raise ConfigurationError(f"thread={thread!r}: give True or False")
+def _check_flag(name: str, flag: object) -> None:
+    if not isinstance(flag, bool):
+        raise ConfigurationError(f"{name}={flag!r}: give True or False")
 
 
 def event_route(
-    uri: str, handler: Callable[..., Any], *, match: Match | str, thread: bool
+    uri: str,
+    handler: Callable[..., Any],
+    *,
+    match: Match | str,
+    thread: bool,
+    get_retained: bool,
 ) -> EventRoute:
     """Return the route of an event handler; raise `ConfigurationError`."""
     policy = policy_of(match)
@@ -97,6 +107,7 @@ def event_route(
         match=policy,
         handler=checked_handler(handler),
         thread=thread,
+        get_retained=get_retained,
     )
 
 

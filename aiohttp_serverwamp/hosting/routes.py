@@ -162,9 +162,10 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
 
     A handler is an async generator that accompanies one client's subscription:
     SUBSCRIBED goes out at its ``yield``, what follows runs when the subscription ends.
-    ``roles`` names who may subscribe; ``publish=True`` lets them publish, too. A
-    pattern route lets clients subscribe to exact topics beneath it, and to patterns
-    that it covers wholly.
+    ``roles`` names who may subscribe; ``publish=True`` lets them publish, too, and
+    ``retain=True`` have what they publish retained if they ask for it. A pattern route
+    lets clients subscribe to exact topics beneath it, and to patterns that it covers
+    wholly.
 
     Every method raises `ConfigurationError` for a malformed URI or expression.
     """
@@ -175,9 +176,12 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         *,
         roles: Iterable[str] | None = None,
         publish: bool | None = None,
+        retain: bool | None = None,
     ) -> Callable[[F], F]:
         """Let the decorated handler accompany subscriptions to exactly `uri`."""
-        return self._add(checked_uri(uri, Match.EXACT), Match.EXACT, roles, publish)
+        return self._add(
+            checked_uri(uri, Match.EXACT), Match.EXACT, roles, publish, retain
+        )
 
     def prefix_route(
         self,
@@ -185,10 +189,11 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         *,
         roles: Iterable[str] | None = None,
         publish: bool | None = None,
+        retain: bool | None = None,
     ) -> Callable[[F], F]:
         """Serve every topic that begins with `uri_prefix`, as a string (6.7)."""
         uri = checked_uri(uri_prefix, Match.PREFIX)
-        return self._add(uri, Match.PREFIX, roles, publish)
+        return self._add(uri, Match.PREFIX, roles, publish, retain)
 
     def wildcard_route(
         self,
@@ -196,10 +201,11 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         *,
         roles: Iterable[str] | None = None,
         publish: bool | None = None,
+        retain: bool | None = None,
     ) -> Callable[[F], F]:
         """Serve every topic that equals ``a..c`` but for the empty components (6.7)."""
         uri = checked_uri(uri, Match.WILDCARD)
-        return self._add(uri, Match.WILDCARD, roles, publish)
+        return self._add(uri, Match.WILDCARD, roles, publish, retain)
 
     def regex_route(
         self,
@@ -211,7 +217,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
 
         Expressions are tried in the order added, after every other route.
         """
-        return self._add(checked_pattern(uri_pattern), Match.EXACT, roles, None)
+        return self._add(checked_pattern(uri_pattern), Match.EXACT, roles)
 
     def declare(
         self,
@@ -220,6 +226,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         match: Match | str = Match.EXACT,
         roles: Iterable[str] | None = None,
         publish: bool | None = None,
+        retain: bool | None = None,
     ) -> None:
         """Let clients subscribe to `uri` without a handler."""
         policy = policy_of(match)
@@ -229,24 +236,34 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
                 match=policy,
                 roles=role_names(roles),
                 publish=publish,
+                retain=retain,
             )
         )
 
     def on(
-        self, uri: str, *, match: Match | str = Match.EXACT, thread: bool = False
+        self,
+        uri: str,
+        *,
+        match: Match | str = Match.EXACT,
+        thread: bool = False,
+        get_retained: bool = False,
     ) -> Callable[[F], F]:
         """Let the decorated handler receive the events of a topic, as the application.
 
         It is bound like a procedure, from the event's arguments; `Event` and ``event``
         are injected. What the application itself publishes it receives only with
-        ``PublishOptions(exclude_me=False)``. Clients may not subscribe because of this:
-        that is what `route` and `declare` are for.
+        ``PublishOptions(exclude_me=False)``. With `get_retained` it first receives what
+        is retained, with ``event.retained`` true (specification, 6.10). Clients may not
+        subscribe because of this: that is what `route` and `declare` are for.
         """
 
         check_text(uri)
 
         def decorate(handler: F) -> F:
-            self._routes.append(event_route(uri, handler, match=match, thread=thread))
+            route = event_route(
+                uri, handler, match=match, thread=thread, get_retained=get_retained
+            )
+            self._routes.append(route)
             return handler
 
         return decorate
@@ -256,7 +273,8 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         uri: str | re.Pattern[str],
         match: Match,
         roles: Iterable[str] | None,
-        publish: bool | None,
+        publish: bool | None = None,
+        retain: bool | None = None,
     ) -> Callable[[F], F]:
         names = role_names(roles)
 
@@ -268,6 +286,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
                     roles=names,
                     handler=checked_handler(handler),
                     publish=publish,
+                    retain=retain,
                 )
             )
             return handler

@@ -100,6 +100,7 @@ class Permissions:
         register: Flag | None = None,
         publish: bool | None = None,
         subscribe: bool | None = None,
+        retain: bool | None = None,
         roles: Iterable[str] | None = None,
     ) -> None:
         """Say who may do what with the URIs that match; None says nothing.
@@ -107,7 +108,7 @@ class Permissions:
         `roles` names those who are granted what is True (or "own"), None is everybody;
         False denies to everybody. Raises `ConfigurationError` for what makes no rule.
         """
-        flags = _by_action(call, register, publish, subscribe)
+        flags = _by_action(call, register, publish, subscribe, retain)
         self._add(make_rule(uri, match, flags, roles, explicit=True))
 
     def declare(
@@ -119,10 +120,11 @@ class Permissions:
         register: bool | None = None,
         publish: bool | None = None,
         subscribe: bool | None = None,
+        retain: bool | None = None,
         roles: Iterable[str] | None = None,
     ) -> None:
         """Say the same on behalf of a route: `permit` under the same key wins."""
-        flags = _by_action(call, register, publish, subscribe)
+        flags = _by_action(call, register, publish, subscribe, retain)
         self._add(make_rule(uri, match, flags, roles, explicit=False))
 
     def decide(
@@ -184,12 +186,14 @@ def _by_action(
     register: Flag | None,
     publish: bool | None,
     subscribe: bool | None,
+    retain: bool | None,
 ) -> dict[Action, Flag | None]:
     return {
         Action.CALL: call,
         Action.REGISTER: register,
         Action.PUBLISH: publish,
         Action.SUBSCRIBE: subscribe,
+        Action.RETAIN: retain,
     }
 
 

@@ -20,6 +20,7 @@ from aiohttp_serverwamp.ids import Counter
 from aiohttp_serverwamp.messages import Event, Publish
 from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.router.receivers import receiver_filter
+from aiohttp_serverwamp.router.retention import Retention
 from aiohttp_serverwamp.router.uri_index import UriIndex
 from aiohttp_serverwamp.serializers.frame import Frame
 from aiohttp_serverwamp.uris import Match
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.disclosure import Disclosure
     from aiohttp_serverwamp.router.peer import Peer
+    from aiohttp_serverwamp.router.retention import RetainedEvent
     from aiohttp_serverwamp.router.trust import Trust
     from aiohttp_serverwamp.router.uri_checks import URIChecks
 
@@ -65,6 +67,7 @@ class Broker:
         new_id: Callable[[], int],
     ) -> None:
         self.subscriptions: UriIndex[Subscription] = UriIndex()
+        self.retention = Retention(limits)
         self._ids = Counter()
         self._uri_rules = uri_checks
         self._disclosure = disclosure
@@ -152,14 +155,16 @@ class Broker:
         disclosed = self._disclosure.applies(publisher, asked=asked) or disclose
         if publication is None:
             publication = self._new_id()
-        if accepted is not None:
-            accepted(publication)
-        receives = receiver_filter(publisher, options)
         details: dict[str, Any] = {}
         if disclosed:
             self._disclosure.disclose(details, "publisher", publisher)
         if self._trust.levels is not None:
             self._trust.mark(details, publisher, Action.PUBLISH, message.topic)
+        if options and options.get("retain"):
+            self.retention.retain(publisher, publication, message, details)
+        if accepted is not None:
+            accepted(publication)
+        receives = receiver_filter(publisher, options)
         for subscription in self.subscriptions.matches(message.topic):
             frame = self._frame(subscription, publication, message, details)
             for peer in [*subscription.subscribers]:
@@ -170,6 +175,27 @@ class Broker:
                 except EncodingError as error:
                     self._log_lost(peer, subscription, error)
         return publication
+
+    def send_retained(self, peer: Peer, subscription: Subscription) -> None:
+        """Deliver what is retained for a subscription to one of its subscribers.
+
+        To be called once SUBSCRIBED is sent or events are held back until it is.
+        """
+        for frame in self.retained(peer, subscription):
+            self._write(peer, subscription, frame)
+
+    def retained(self, peer: Peer, subscription: Subscription) -> list[Frame]:
+        """Return the retained EVENTs for a subscriber (REQ-PUB-059 to 065)."""
+        topic, match = subscription.uri, subscription.match
+        return [
+            self._frame(
+                subscription,
+                event.publication,
+                event,
+                {**event.details, "retained": True},
+            )
+            for event in self.retention.events_for(peer, topic, match)
+        ]
 
     def send_event(
         self,
@@ -184,16 +210,19 @@ class Broker:
         for subscription in self.subscriptions.matches(message.topic):
             if peer in subscription.subscribers:
                 frame = self._frame(subscription, publication, message, details)
-                try:
-                    peer.write(frame)
-                except EncodingError as error:
-                    self._log_lost(peer, subscription, error)
+                self._write(peer, subscription, frame)
+
+    def _write(self, peer: Peer, subscription: Subscription, frame: Frame) -> None:
+        try:
+            peer.write(frame)
+        except EncodingError as error:
+            self._log_lost(peer, subscription, error)
 
     def _frame(
         self,
         subscription: Subscription,
         publication: int,
-        message: Publish,
+        message: Publish | RetainedEvent,
         details: dict[str, Any],
     ) -> Frame:
         if subscription.match is not Match.EXACT:

@@ -23,6 +23,7 @@ BROKER_FEATURES: Final = {
     "pattern_based_subscription": "router.broker",
     "subscription_revocation": "router.role_change",
     "publication_trustlevels": "router.trust",
+    "event_retention": "router.retention",
 }
 
 #: Feature of the dealer role → module that honours it.

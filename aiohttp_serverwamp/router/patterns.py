@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from aiohttp_serverwamp.uris import Match
 
-__all__ = ["LEAST_SPECIFIC", "Rank", "covers", "intersect", "rank"]
+__all__ = ["LEAST_SPECIFIC", "Rank", "covers", "intersect", "literal_head", "rank"]
 
 Rank: TypeAlias = "tuple[int, int, tuple[bool, ...]]"
 LEAST_SPECIFIC: Rank = (3, 0, ())
@@ -27,7 +27,7 @@ def rank(uri: str, match: Match) -> Rank:
 def covers(rule_uri: str, rule_match: Match, uri: str, match: Match) -> bool:
     """Tell whether the rule matches every URI that the pattern matches."""
     if rule_match is Match.PREFIX:
-        head = uri if match is Match.PREFIX else _literal_head(uri)
+        head = uri if match is Match.PREFIX else literal_head(uri)
         return head.startswith(rule_uri)
     if rule_match is Match.EXACT or match is Match.PREFIX:
         return False
@@ -38,7 +38,7 @@ def covers(rule_uri: str, rule_match: Match, uri: str, match: Match) -> bool:
     )
 
 
-def _literal_head(wildcard: str) -> str:
+def literal_head(wildcard: str) -> str:
     """Return the text before the first empty component: how every match begins."""
     components = wildcard.split(".")
     if "" not in components:

@@ -17,12 +17,14 @@ Flag: TypeAlias = "bool | Literal['own']"
 
 
 class Action(StrEnum):
-    """What a session may do with a URI."""
+    """What a session may do with a URI; authorizers are asked about the first four."""
 
     CALL = "call"
     REGISTER = "register"
     PUBLISH = "publish"
     SUBSCRIBE = "subscribe"
+    #: To have one's publications retained, besides publishing.
+    RETAIN = "retain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def make_rule(
     if not said:
         raise ConfigurationError(
             f"the rule for {uri!r} says nothing: give at least one of call=, "
-            "register=, publish=, subscribe="
+            "register=, publish=, subscribe=, retain="
         )
     names = role_names(roles)
     if names is not None and not any(said.values()):

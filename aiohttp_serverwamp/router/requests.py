@@ -71,7 +71,15 @@ def publish(session: RouterSession, message: Publish) -> None:
 
 
 def _publish(session: RouterSession, message: Publish, decision: Decision) -> None:
-    acknowledge = message.options.get("acknowledge", False)
+    options = message.options
+    acknowledge = options.get("acknowledge", False)
+    if (
+        options
+        and "retain" in options
+        and _verdict(session, Action.RETAIN, message.topic) is not Verdict.ALLOWED
+    ):
+        # It is published all the same (REQ-PUB-066).
+        del options["retain"]
 
     def accepted(publication: int) -> None:
         session.send(Published(message.request, publication))
@@ -96,17 +104,25 @@ def subscribe(session: RouterSession, message: Subscribe) -> None:
 def _subscribe(session: RouterSession, message: Subscribe, decision: Decision) -> None:
     router = session.router
     match = message.options.get("match", Match.EXACT)
+    get_retained = message.options.get("get_retained", False)
     held = router.broker.find(session, message.topic, match)
     if held is not None:
         session.send(Subscribed(message.request, held.id))
+        if get_retained:
+            router.broker.send_retained(session, held)
         return
     subscription = router.broker.subscribe(session, message.topic, match)
     hosted = router.hosted_topics
     life = hosted.life(session, message.topic, match) if hosted is not None else None
     if life is None:
         session.send(Subscribed(message.request, subscription.id))
+        if get_retained:
+            router.broker.send_retained(session, subscription)
         return
     session.hold_events(subscription.id)
+    if get_retained:
+        # Before what is published while the handler makes up its mind.
+        router.broker.send_retained(session, subscription)
     session.accompany(
         life,
         message,

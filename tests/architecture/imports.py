@@ -18,7 +18,7 @@ LAYERS = (
     ("auth",),
     ("router",),
     ("hosting",),
-    ("realm", "realm_methods"),
+    ("realm", "realm_methods", "realm_events"),
     ("adapters",),
     ("application",),
     ("plugin",),

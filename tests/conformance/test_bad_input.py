@@ -76,16 +76,15 @@ def test_a_result_with_payload_passthru_is_an_error_for_the_caller() -> None:
     assert callee.received() == []
 
 
-def test_retention_and_shards_are_ignored() -> None:
-    """REQ-PUB-044; REQ-MSG-009: wampy sends `get_retained` always (client-notes 1)."""
+def test_shards_are_ignored() -> None:
+    """REQ-PUB-044; REQ-MSG-009."""
     world = World()
     publisher, subscriber = world.join(), world.join()
 
-    publisher.send([16, 1, {"retain": True, "rkey": "a"}, "com.t", ["old"]])
-    subscriber.subscribe("com.t", get_retained=True, nkey="a")
-    publisher.send([16, 2, {"retain": True}, "com.t", ["new"]])
+    subscriber.subscribe("com.t", nkey="a")
+    publisher.send([16, 1, {"rkey": "b"}, "com.t", ["sent"]])
 
-    assert [event[4] for event in subscriber.received()] == [["new"]]
+    assert [event[4] for event in subscriber.received()] == [["sent"]]
 
 
 @pytest.mark.parametrize("undefined", [b"\xc0", b"\xd4\x00\x00"], ids=["nil", "ext 0"])

@@ -51,6 +51,7 @@ def test_welcome_announces_both_roles_with_boolean_features() -> None:
                 "subscriber_blackwhite_listing": True,
                 "pattern_based_subscription": True,
                 "subscription_revocation": True,
+                "event_retention": True,
                 "publication_trustlevels": True,
             }
         },

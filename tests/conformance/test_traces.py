@@ -1,7 +1,7 @@
 """The wire traces of the specification's Appendix C, each as it stands (REQ-MSG-035).
 
 Most begin in the middle of a conversation; what leads there is played before. Left out
-are those of features that are not offered: 11, 22, 27, 29 to 33. That none of those
+are those of features that are not offered: 11, 22, 29 to 33. That none of those
 costs a client its session is tested in `test_bad_input`.
 """
 
@@ -387,6 +387,16 @@ def test_trc_26_white_and_black_lists() -> None:
 
     publisher.send([16, 9, {"eligible": []}, "com.t"])
     assert [name for name, one in people.items() if one.received()] == []
+
+
+def test_trc_27_retained_event() -> None:
+    """REQ-PUB-057, 059."""
+    world = World()
+    Trace(P=world.join(), S=world.join()).play("""
+        P> [16,10,{"retain":true},"com.r",["last"]]
+        S> [32,4,{"get_retained":true},"com.r"]
+        S< [33,4,604]   S< [36,604,<pub>,{"retained":true},["last"]]
+    """)
 
 
 def test_trc_28_unsubscribe() -> None:

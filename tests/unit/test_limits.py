@@ -23,6 +23,8 @@ DEFAULTS = {
     "max_pending_calls": 1_000,
     "max_subscriptions": 1_000,
     "max_registrations": 1_000,
+    "max_retained_topics": 10_000,
+    "max_retained_bytes": 67_108_864,
     "max_uri_length": 1_024,
     "max_uri_components": 32,
     "max_sessions": None,

@@ -12,7 +12,7 @@ from aiohttp_serverwamp import messages
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.hosting.events import Event, EventHandler, HostedSubscriptions
 from aiohttp_serverwamp.hosting.injection import compile_event_handler
-from aiohttp_serverwamp.hosting.route import event_route
+from aiohttp_serverwamp.hosting.route import EventRoute
 
 
 class Cancelled(BaseException):
@@ -23,7 +23,7 @@ RUNTIME: Any = SimpleNamespace(support=SimpleNamespace(cancelled=Cancelled))
 
 
 def handler_of(function: Callable[..., Any]) -> EventHandler:
-    route = event_route("a.b", function, match="exact", thread=False)
+    route = EventRoute(uri="a.b", handler=function)
     return EventHandler(route, compile_event_handler(function, {}))
 
 

@@ -486,3 +486,55 @@ async def test_a_failing_handler_does_not_lose_what_was_queued_behind_it(
             type(None),
         ]
     assert [r.levelno for r in caplog.records].count(logging.ERROR) == 2
+
+
+async def test_a_handler_that_is_added_late_begins_with_what_is_retained() -> None:
+    seen: list[tuple[str, str, bool, int]] = []
+
+    def note(who: str) -> Any:
+        def noted(number: int, event: serverwamp.Event) -> None:
+            seen.append((who, event.topic, event.retained, number))
+
+        return noted
+
+    async with running() as realm:
+        retained = PublishOptions(retain=True, exclude_me=False)
+        realm.publish("a.b", 1, options=retained)
+        realm.publish("a.c", 2, options=retained)
+        realm.subscribe("a.", note("without"), match="prefix")
+        realm.subscribe("a.", note("with"), match="prefix", get_retained=True)
+        assert seen == [("with", "a.b", True, 1), ("with", "a.c", True, 2)]
+        seen.clear()
+
+        realm.publish("a.b", 3, options=retained)
+
+        assert seen == [("without", "a.b", False, 3), ("with", "a.b", False, 3)]
+
+
+async def test_the_application_sees_what_is_retained_as_a_copy() -> None:
+    async with running() as realm:
+        assert realm.retained("a.b") is None
+        options = PublishOptions(retain=True, eligible_authid=["ann"])
+        publication = realm.publish("a.b", ["x"], key=1, options=options)
+
+        event = realm.retained("a.b")
+        assert event is not None
+        event.args[0].append("changed")
+
+        again = realm.retained("a.b")
+        assert again is not None
+        assert (again.topic, again.publication) == ("a.b", publication.id)
+        assert (again.args, again.kwargs, again.retained) == ([["x"]], {"key": 1}, True)
+        assert realm.clear_retained("a.b") == 1
+        assert realm.retained("a.b") is None
+
+
+async def test_what_is_retained_is_looked_up_in_the_thread_of_the_loop() -> None:
+    async with running() as realm:
+        for look in (realm.retained, realm.clear_retained):
+            with pytest.raises(ConfigurationError, match="loop"):
+                await asyncio.to_thread(look, "a.b")
+        with pytest.raises(ConfigurationError, match="no exact URI"):
+            realm.clear_retained("a.")
+    with pytest.raises(ConfigurationError, match="not running"):
+        realm.retained("a.b")

@@ -10,7 +10,7 @@ from aiohttp_serverwamp.router.decisions import Decision, DecisionCache, decisio
 from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.uris import Match
 
-CALL, REGISTER, PUBLISH, SUBSCRIBE = Action
+CALL, REGISTER, PUBLISH, SUBSCRIBE, RETAIN = Action
 ALLOWED, ALLOWED_OWN, DENIED, UNSAID = Verdict
 EXACT, PREFIX, WILDCARD = Match
 
