@@ -39,6 +39,7 @@ __all__ = [
     "NetworkFailure",
     "NoSuchProcedure",
     "NoSuchRegistration",
+    "NoSuchSession",
     "NoSuchSubscription",
     "NotAuthorized",
     "PayloadSizeExceeded",
@@ -196,6 +197,12 @@ class NoSuchSubscription(_PredefinedError):
     """The session holds no subscription with this id."""
 
     URI = uris.NO_SUCH_SUBSCRIPTION
+
+
+class NoSuchSession(_PredefinedError):
+    """Nobody in the realm has this session id, or it is the caller's own to kill."""
+
+    URI = uris.NO_SUCH_SESSION
 
 
 class InvalidArgument(_PredefinedError):

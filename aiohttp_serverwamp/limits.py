@@ -54,6 +54,10 @@ class Limits:
     max_retained_topics: int | None = 10_000
     #: Bytes of memory that the retained events of a realm may take, roughly.
     max_retained_bytes: int | None = 64 * 2**20
+    #: Testaments of one session.
+    max_testaments: int | None = 100
+    #: Bytes of all testaments of one session, about.
+    max_testament_size: int | None = 256 * 2**10
     #: Characters of a URI.
     max_uri_length: int | None = 1_024
     #: Components of a URI.

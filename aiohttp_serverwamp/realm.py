@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
@@ -222,12 +223,15 @@ class Realm(RealmMethods):
             limits=limits,
             permissions=self.permissions,
             now=runtime.support.now,
+            timestamp=_timestamp,
             choose=random.choice,
             new_id=random_id,
             disclosure=self._disclosure,
             strict_uris=self._strict_uris,
         )
         self._router.authorizer = self.authorizer
+        self._router.tasks = runtime.tasks
+        self._router.meta.view = self.view(self._router.meta)
         self._router.trust.levels = self.trust_levels
         self._router.hosted_topics = topics = HostedTopics(runtime)
         self._local = LocalSession(self._router, runtime, self.view)
@@ -415,3 +419,9 @@ def _disclosure(policy: str | None, *, open_: bool) -> Disclosure:
         raise ConfigurationError(
             f"disclosure={policy!r}: give 'deny', 'allow' or 'force'"
         ) from None
+
+
+def _timestamp() -> str:
+    """Return the time as 2025-01-31T12:00:00.000Z (REQ-META-040)."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return f"{now.isoformat(timespec='milliseconds')}Z"

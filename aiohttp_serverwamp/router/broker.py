@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.disclosure import Disclosure
+    from aiohttp_serverwamp.router.observer import Observer
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.retention import RetainedEvent
     from aiohttp_serverwamp.router.trust import Trust
@@ -50,8 +51,13 @@ class Subscription:
     id: int
     uri: str
     match: Match
-    #: A dict for its order; the values mean nothing.
-    subscribers: dict[Peer, None] = field(default_factory=dict)
+    #: In their order, and whether they have been told, or are about to be; the handler
+    #: of a hosted topic may still be deciding on the others.
+    subscribers: dict[Peer, bool] = field(default_factory=dict)
+    #: How many have been told.
+    audience: int = 0
+    #: When the first of these came, by ISO 8601.
+    created: str = ""
 
 
 class Broker:
@@ -65,7 +71,10 @@ class Broker:
         trust: Trust,
         *,
         new_id: Callable[[], int],
+        observer: Observer,
     ) -> None:
+        #: Those of the index, by id.
+        self.by_id: dict[int, Subscription] = {}
         self.subscriptions: UriIndex[Subscription] = UriIndex()
         self.retention = Retention(limits)
         self._ids = Counter()
@@ -73,6 +82,7 @@ class Broker:
         self._disclosure = disclosure
         self._trust = trust
         self._new_id = new_id
+        self._observer = observer
         self._max_subscriptions = limits.max_subscriptions or float("inf")
 
     # --- Subscribing --------------------------------------------------------------
@@ -88,8 +98,12 @@ class Broker:
             return subscription
         return None
 
-    def subscribe(self, peer: Peer, uri: str, match: Match) -> Subscription:
+    def subscribe(
+        self, peer: Peer, uri: str, match: Match, *, told: bool = True
+    ) -> Subscription:
         """Subscribe a peer; repeating it changes nothing (REQ-PUB-001 to 003).
+
+        Without `told` nobody hears of it until `settle`.
 
         Raises `Unavailable` when the peer holds too many subscriptions.
         """
@@ -103,18 +117,32 @@ class Broker:
         if subscription is None:
             subscription = Subscription(self._ids.next(), uri, match)
             self.subscriptions.set(uri, match, subscription)
-        subscription.subscribers[peer] = None
+            self.by_id[subscription.id] = subscription
+        subscription.subscribers[peer] = False
         peer.brokering.subscriptions[subscription.id] = subscription
+        if told:
+            self.settle(peer, subscription.id)
         return subscription
+
+    def settle(self, peer: Peer, subscription_id: int) -> None:
+        """Let others hear of a subscriber of whom they did not."""
+        subscription = peer.brokering.subscriptions[subscription_id]
+        subscription.subscribers[peer] = True
+        subscription.audience += 1
+        self._observer.subscribed(peer, subscription)
 
     def unsubscribe(self, peer: Peer, subscription_id: int) -> Subscription:
         """End a subscription; raise `NoSuchSubscription` (REQ-PUB-004 to 006)."""
         subscription = peer.brokering.subscriptions.pop(subscription_id, None)
         if subscription is None:
             raise NoSuchSubscription("this session holds no such subscription")
-        del subscription.subscribers[peer]
+        told = subscription.subscribers.pop(peer)
         if not subscription.subscribers:
             self.subscriptions.remove(subscription.uri, subscription.match)
+            del self.by_id[subscription.id]
+        if told:
+            subscription.audience -= 1
+            self._observer.unsubscribed(peer, subscription)
         return subscription
 
     def leave(self, peer: Peer) -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import TaskRunner
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.disclosure import Disclosure
+    from aiohttp_serverwamp.router.observer import Observer
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.trust import Trust
     from aiohttp_serverwamp.router.uri_checks import URIChecks
@@ -61,6 +62,7 @@ class Dealer:
         *,
         now: Callable[[], float],
         choose: Choose,
+        observer: Observer,
     ) -> None:
         self.registrations = Registrations(limits.max_registrations)
         self._uri_rules = uri_checks
@@ -68,6 +70,7 @@ class Dealer:
         self._trust = trust
         self._now = now
         self._choose = choose
+        self._observer = observer
         self._max_pending = limits.max_pending_calls or float("inf")
 
     # --- Registering --------------------------------------------------------------
@@ -100,11 +103,15 @@ class Dealer:
                 raise FeatureNotSupported("private registrations are exact")
             return self.registrations.add_own(callee, message.procedure)
         policy = options.get("invoke", InvokePolicy.SINGLE)
-        return self.registrations.add(callee, message.procedure, match, policy)
+        registration = self.registrations.add(callee, message.procedure, match, policy)
+        self._observer.registered(peer, registration)
+        return registration
 
     def unregister(self, peer: Peer, registration_id: int) -> None:
         """End a registration; what was invoked completes (REQ-RPC-005 to 008)."""
-        self.registrations.remove(peer, registration_id)
+        registration = self.registrations.remove(peer, registration_id)
+        if registration is not None:
+            self._observer.unregistered(peer, registration)
 
     # --- Calling ------------------------------------------------------------------
 
@@ -278,5 +285,5 @@ class Dealer:
     def leave(self, peer: Peer) -> None:
         """Remove a peer: its registrations, its calls, the invocations it owes."""
         for registration_id in list(peer.dealing.registrations):
-            self.registrations.remove(peer, registration_id)
+            self.unregister(peer, registration_id)
         leave_calls(peer)

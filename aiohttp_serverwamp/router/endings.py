@@ -15,7 +15,7 @@ from aiohttp_serverwamp.errors import ProtocolViolation, SessionRejected
 from aiohttp_serverwamp.messages import Abort, Goodbye
 from aiohttp_serverwamp.router.cancelling import cancel_all
 from aiohttp_serverwamp.router.error_uris import answerable_uri
-from aiohttp_serverwamp.router.states import State
+from aiohttp_serverwamp.router.states import Departure, State
 from aiohttp_serverwamp.uris import is_valid_uri, shown
 
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ def goodbye(
     message: str = "",
     *,
     code: int | None = None,
-    silently: bool = False,
+    departure: Departure = Departure.TOLD,
 ) -> None:
     """End the session from this side, by ABORT before it has joined (2.4).
 
-    The session leaves its realm at once; with `silently` the others are not told, and
-    get no testaments. Its connection closes when the client has replied, at the latest
+    The session leaves its realm at once; `departure` says what the others hear of it.
+    Its connection closes when the client has replied, at the latest
     after half of `Limits.close_timeout`: with `code`, by default one that goes with the
     reason, see `CLOSE_CODES`.
     """
@@ -116,7 +116,7 @@ def goodbye(
         _turn_away(session, reason, message, code)
         return
     code = code or CLOSE_CODES.get(reason, NORMAL_CLOSURE)
-    _say_goodbye(session, reason, message, code, silently=silently)
+    _say_goodbye(session, reason, message, code, departure)
     grace = session.host.limits.close_timeout / 2
 
     def unanswered() -> None:
@@ -131,7 +131,8 @@ def shut_down(session: RouterSession) -> None:
     """End the session because the server stops: GOODBYE, then close at once."""
     if session.state is State.ESTABLISHED:
         session.router.run(cancel_all, session)
-        _say_goodbye(session, uris.SYSTEM_SHUTDOWN, "", GOING_AWAY)
+        departure = Departure.WITH_THE_REALM
+        _say_goodbye(session, uris.SYSTEM_SHUTDOWN, "", GOING_AWAY, departure)
     if session.state is State.SHUTTING_DOWN:
         _end(session, GOING_AWAY, "server shutdown")
     elif session.state is not State.ENDED:
@@ -197,13 +198,12 @@ def _say_goodbye(
     reason: str,
     message: str,
     code: int,
-    *,
-    silently: bool = False,
+    departure: Departure,
 ) -> None:
     session.send(Goodbye({"message": message} if message else {}, reason))
     session.state = State.SHUTTING_DOWN
     session.farewell = (code, reason)
-    session.leave(silently=silently)
+    session.leave(departure)
 
 
 def _end(session: RouterSession, code: int, reason: str) -> None:

@@ -22,6 +22,8 @@ BROKER_FEATURES: Final = {
     "subscriber_blackwhite_listing": "router.broker",
     "pattern_based_subscription": "router.broker",
     "subscription_revocation": "router.role_change",
+    "session_meta_api": "router.meta_sessions",
+    "subscription_meta_api": "router.meta_subscriptions",
     "publication_trustlevels": "router.trust",
     "event_retention": "router.retention",
 }
@@ -35,6 +37,9 @@ DEALER_FEATURES: Final = {
     "call_canceling": "router.cancelling",
     "call_timeout": "router.pending_call",
     "registration_revocation": "router.role_change",
+    "session_meta_api": "router.meta_sessions",
+    "registration_meta_api": "router.meta_registrations",
+    "testament_meta_api": "router.testaments",
     "call_trustlevels": "router.trust",
 }
 

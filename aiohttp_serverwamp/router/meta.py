@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.errors import ApplicationError, RuntimeFailure
 from aiohttp_serverwamp.messages import Error, Invocation, Message, Register, Yield
-from aiohttp_serverwamp.router import meta_sessions
+from aiohttp_serverwamp.router import (
+    meta_registrations,
+    meta_sessions,
+    meta_subscriptions,
+    meta_testaments,
+)
 from aiohttp_serverwamp.router.meta_call import MetaCall
 from aiohttp_serverwamp.router.peer import Peer
 
@@ -28,6 +33,9 @@ logger = logging.getLogger("aiohttp_serverwamp.router")
 #: raises `ApplicationError` for what is answered with ERROR.
 PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Sequence[Any]]]] = {
     **meta_sessions.PROCEDURES,
+    **meta_testaments.PROCEDURES,
+    **meta_registrations.PROCEDURES,
+    **meta_subscriptions.PROCEDURES,
 }
 
 
@@ -48,6 +56,10 @@ class MetaAPI(Peer):
             router.dealer.register(self, Register(1, {}, uri)).id: procedure
             for uri, procedure in PROCEDURES.items()
         }
+
+    def public(self) -> Any:
+        """Return what the application sees of it, where it asks who publishes."""
+        return self.view
 
     def send(self, message: Message) -> None:
         """Take an INVOCATION; it is answered once the running operation is over."""

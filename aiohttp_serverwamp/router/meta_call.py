@@ -70,6 +70,20 @@ class MetaCall:
         except ValueError:
             raise _wrong("options.match", "a match policy") from None
 
+    def sequence(self, position: int, name: str) -> list[Any]:
+        """Return a list of anything."""
+        value = self._argument(position)
+        if not isinstance(value, list):
+            raise _wrong(name, "a list")
+        return value
+
+    def mapping(self, position: int, name: str) -> dict[str, Any]:
+        """Return a dict of anything."""
+        value = self._argument(position)
+        if not isinstance(value, dict):
+            raise _wrong(name, "a dict")
+        return value
+
     def keyword_text(self, name: str) -> str | None:
         """Return a string that is given by keyword, None if it is not."""
         value = self.kwargs.get(name)

@@ -47,6 +47,8 @@ class Registration:
     callees: list[Callee] = field(default_factory=list)
     #: Only for fallbacks of hosted code: who may call (None: everybody).
     roles: frozenset[str] | None = None
+    #: When its first callee came, by ISO 8601.
+    created: str = ""
     _turn: int = 0
 
     @property
@@ -88,10 +90,12 @@ class Registration:
 class Registrations:
     """Every registration of one realm: shared, private to a session, and fallbacks."""
 
-    __slots__ = ("_fallbacks", "_ids", "_index", "_limit", "_reserved_ids")
+    __slots__ = ("_fallbacks", "_ids", "_index", "_limit", "_reserved_ids", "by_id")
 
     def __init__(self, limit: int | None) -> None:
         self._index: UriIndex[Registration] = UriIndex()
+        #: Those of the index, by id.
+        self.by_id: dict[int, Registration] = {}
         self._ids = Counter()
         # Far from the others: these count from 1 whatever the router itself offers.
         self._reserved_ids = Counter(MAX_ID // 2)
@@ -112,6 +116,7 @@ class Registrations:
             ids = self._reserved_ids if is_reserved(uri) else self._ids
             registration = Registration(ids.next(), uri, match, policy)
             self._index.set(uri, match, registration)
+            self.by_id[registration.id] = registration
         elif (
             policy is InvokePolicy.SINGLE
             or registration.policy is not policy
@@ -150,17 +155,26 @@ class Registrations:
         self._fallbacks.append((pattern, registration))
         return registration
 
-    def remove(self, peer: Peer, registration_id: int) -> None:
-        """End a callee's part in a registration; raise `NoSuchRegistration`."""
+    def remove(self, peer: Peer, registration_id: int) -> Registration | None:
+        """End a callee's part in a registration, and return it unless it was private.
+
+        Raises `NoSuchRegistration`.
+        """
         registration = peer.dealing.registrations.pop(registration_id, None)
         if registration is None:
             raise NoSuchRegistration("this session holds no such registration")
         if peer.dealing.own.get(registration.uri) is registration:
             del peer.dealing.own[registration.uri]
-            return
+            return None
         registration.remove(peer)
         if not registration.callees:
             self._index.remove(registration.uri, registration.match)
+            del self.by_id[registration.id]
+        return registration
+
+    def get(self, uri: str, match: Match) -> Registration | None:
+        """Return the registration of exactly this key."""
+        return self._index.get(uri, match)
 
     def best(self, uri: str) -> Registration | None:
         """Return the registration that a call of `uri` is routed to (5.8)."""

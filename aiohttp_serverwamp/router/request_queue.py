@@ -166,7 +166,7 @@ class RequestQueue:
         assert deferral is not None, "just made"
         deferral.awaitable = awaitable
         assert self._session.tasks is not None, "a wire peer has its connection's tasks"
-        task = self._session.tasks.start(_wait, awaitable, resolve)
+        task = self._session.tasks.start(wait, awaitable, resolve)
         if request is None:
             deferral.task = task
 
@@ -231,7 +231,7 @@ class RequestQueue:
                 logger.error("session %s: %s failed", session.id, name, exc_info=error)
 
         assert session.tasks is not None, "a wire peer has its connection's tasks"
-        session.tasks.start(_wait, awaitable, done)
+        session.tasks.start(wait, awaitable, done)
 
     # --- Cancelling what waits ----------------------------------------------------
 
@@ -283,7 +283,8 @@ class RequestQueue:
             self._session.router.later(self._resolve, deferral, None, None)
 
 
-async def _wait(awaitable: Awaitable[Any], resolve: Resume) -> None:
+async def wait(awaitable: Awaitable[Any], resolve: Resume) -> None:
+    """Await, as a task, and tell `resolve` the value or what was raised."""
     try:
         value = await awaitable
     except Exception as error:

@@ -48,7 +48,7 @@ from aiohttp_serverwamp.uris import Match, shown
 if TYPE_CHECKING:
     from aiohttp_serverwamp.router.session import RouterSession
 
-__all__ = ["ANSWERS", "REQUESTS", "may_subscribe"]
+__all__ = ["ANSWERS", "REQUESTS", "may_publish", "may_subscribe"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
@@ -64,8 +64,7 @@ _GRANTED: Final = Decision(allow=True)
 def publish(session: RouterSession, message: Publish) -> None:
     """PUBLISH → PUBLISHED if asked for, and EVENTs."""
     session.router.broker.check_publish(session, message)
-    verdict = _verdict(session, Action.PUBLISH, message.topic)
-    if verdict is not Verdict.ALLOWED:
+    if not may_publish(session, message.topic):
         raise _not_authorized(session, Action.PUBLISH, message.topic)
     _authorize(session, message, Action.PUBLISH, message.topic, _publish)
 
@@ -111,9 +110,11 @@ def _subscribe(session: RouterSession, message: Subscribe, decision: Decision) -
         if get_retained:
             router.broker.send_retained(session, held)
         return
-    subscription = router.broker.subscribe(session, message.topic, match)
     hosted = router.hosted_topics
     life = hosted.life(session, message.topic, match) if hosted is not None else None
+    subscription = router.broker.subscribe(
+        session, message.topic, match, told=life is None
+    )
     if life is None:
         session.send(Subscribed(message.request, subscription.id))
         if get_retained:
@@ -144,6 +145,7 @@ def _settle_subscription(
     if error is None:
         session.send(Subscribed(message.request, subscription))
         session.release_events(subscription)
+        session.router.broker.settle(session, subscription)
         return
     session.drop_events(subscription)
     session.router.broker.unsubscribe(session, subscription)
@@ -251,6 +253,11 @@ ANSWERS: Final[dict[type[Message], Callable[[RouterSession, Any], None]]] = {
 
 
 # --- Permission -------------------------------------------------------------------
+
+
+def may_publish(session: RouterSession, topic: str) -> bool:
+    """Tell whether the rules let a session publish."""
+    return _verdict(session, Action.PUBLISH, topic) is Verdict.ALLOWED
 
 
 def may_subscribe(session: RouterSession, topic: str, match: Match) -> bool:

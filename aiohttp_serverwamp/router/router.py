@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from aiohttp_serverwamp.router.broker import Broker
@@ -20,10 +21,14 @@ from aiohttp_serverwamp.router.decisions import DecisionCache
 from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.joining import Joining
 from aiohttp_serverwamp.router.meta import MetaAPI
+from aiohttp_serverwamp.router.meta_events import MetaEvents
+from aiohttp_serverwamp.router.states import Departure
+from aiohttp_serverwamp.router.testaments import Testaments, publish_last
 from aiohttp_serverwamp.router.trust import Trust
 from aiohttp_serverwamp.router.uri_checks import URIChecks
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import TaskRunner
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.authorization import Permissions
     from aiohttp_serverwamp.router.decisions import Authorizer
@@ -51,6 +56,7 @@ class Router:
         limits: Limits,
         permissions: Permissions,
         now: Callable[[], float],
+        timestamp: Callable[[], str],
         choose: Choose,
         new_id: Callable[[], int],
         disclosure: Disclosure = Disclosure.DENY,
@@ -61,12 +67,29 @@ class Router:
         self.decisions = DecisionCache()
         uri_checks = URIChecks(limits, strict=strict_uris)
         self.trust = Trust()
-        self.broker = Broker(limits, uri_checks, disclosure, self.trust, new_id=new_id)
+        self._observer = observer = MetaEvents(self, timestamp)
+        self.broker = Broker(
+            limits,
+            uri_checks,
+            disclosure,
+            self.trust,
+            new_id=new_id,
+            observer=observer,
+        )
         self.dealer = Dealer(
-            limits, uri_checks, disclosure, self.trust, now=now, choose=choose
+            limits,
+            uri_checks,
+            disclosure,
+            self.trust,
+            now=now,
+            choose=choose,
+            observer=observer,
         )
         #: Hosted code that takes part in clients' subscriptions.
         self.hosted_topics: HostedTopics | None = None
+        #: Owner of what is waited for when a session has gone.
+        self.tasks: TaskRunner | None = None
+        self.testaments = Testaments(limits)
         self.joining = Joining()
         #: Remote sessions by id, in the order they joined.
         self.sessions: dict[int, RouterSession] = {}
@@ -116,16 +139,27 @@ class Router:
         """Add a remote session that has been welcomed."""
         self.joining.drop(peer)
         self.sessions[peer.id] = peer
+        self._observer.joined(peer)
 
-    def leave(self, peer: RouterSession, *, silently: bool = False) -> None:
-        """Remove a session with all that it holds (REQ-SES-041 to 046)."""
+    def leave(self, peer: RouterSession, departure: Departure = Departure.TOLD) -> None:
+        """Remove a session with all that it holds (REQ-SES-041 to 046).
+
+        The others hear of it what `departure` says (REQ-SES-047).
+        """
         self.joining.drop(peer)
         if self.sessions.pop(peer.id, None) is None:
             return
         self.broker.leave(peer)
         self.dealer.leave(peer)
         self.decisions.drop(peer)
+        testaments = self.testaments.take(peer)
+        told = departure is Departure.TOLD
+        done = partial(self._observer.left, peer) if told else _nothing
+        if testaments and departure is not Departure.UNTOLD:
+            self.later(publish_last, peer, testaments, done)
+        else:
+            done()
 
 
 def _nothing() -> None:
-    """Be the operation of a run that only delivers."""
+    """Do nothing: a run that only delivers, or what nobody is to hear of."""

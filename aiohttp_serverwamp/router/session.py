@@ -53,7 +53,7 @@ from aiohttp_serverwamp.router.held_events import HeldEvents
 from aiohttp_serverwamp.router.peer import Peer
 from aiohttp_serverwamp.router.request_queue import RequestQueue
 from aiohttp_serverwamp.router.requests import ANSWERS, REQUESTS
-from aiohttp_serverwamp.router.states import State
+from aiohttp_serverwamp.router.states import Departure, State
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Codec, Connection, TaskRunner
@@ -386,8 +386,10 @@ class RouterSession(Peer):
         expiry.follow_identity(self)
         self._handshake = None
         self.state = State.ESTABLISHED
-        self.router.join(self)
         self.host.joined(self)
+        self.router.run(self.router.join, self)
+        if not self.joined:
+            return  # hosted code that heard of it has sent the client away
         life = self.realm.life(self)
         if life is not None:
             self.accompany(life, None, self._settle_session)
@@ -399,7 +401,7 @@ class RouterSession(Peer):
 
     # --- Leaving ------------------------------------------------------------------
 
-    def leave(self, *, silently: bool = False) -> None:
+    def leave(self, departure: Departure = Departure.TOLD) -> None:
         """Say nothing more, leave the realm, and let go of everything that waits.
 
         For `endings`, which says what the client is told before.
@@ -410,7 +412,7 @@ class RouterSession(Peer):
         self._held_events.clear()
         self._handshake = None
         if self.realm is not None:
-            self.router.run(self.router.leave, self, silently=silently)
+            self.router.run(self.router.leave, self, departure)
         self.companions.end_all()
         self.host.ended(self)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["State"]
+__all__ = ["Departure", "State"]
 
 
 class State(Enum):
@@ -27,3 +27,14 @@ class State(Enum):
     SHUTTING_DOWN = "shutting down"
     #: Over; the connection is being closed and nothing it still brings is looked at.
     ENDED = "ended"
+
+
+class Departure(Enum):
+    """What the others in a realm get to hear of a session that ends."""
+
+    #: Its testaments, and that it has left.
+    TOLD = "told"
+    #: Its testaments; the realm ends, and everybody leaves.
+    WITH_THE_REALM = "with the realm"
+    #: Nothing (REQ-META-030).
+    UNTOLD = "untold"

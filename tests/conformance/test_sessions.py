@@ -52,6 +52,8 @@ def test_welcome_announces_both_roles_with_boolean_features() -> None:
                 "pattern_based_subscription": True,
                 "subscription_revocation": True,
                 "event_retention": True,
+                "session_meta_api": True,
+                "subscription_meta_api": True,
                 "publication_trustlevels": True,
             }
         },
@@ -64,6 +66,9 @@ def test_welcome_announces_both_roles_with_boolean_features() -> None:
                 "call_canceling": True,
                 "call_timeout": True,
                 "registration_revocation": True,
+                "session_meta_api": True,
+                "registration_meta_api": True,
+                "testament_meta_api": True,
                 "call_trustlevels": True,
             }
         },

@@ -16,6 +16,7 @@ PREDEFINED = {
     "wamp.error.no_such_procedure": errors.NoSuchProcedure,
     "wamp.error.procedure_already_exists": errors.ProcedureAlreadyExists,
     "wamp.error.no_such_registration": errors.NoSuchRegistration,
+    "wamp.error.no_such_session": errors.NoSuchSession,
     "wamp.error.no_such_subscription": errors.NoSuchSubscription,
     "wamp.error.invalid_argument": errors.InvalidArgument,
     "wamp.error.canceled": errors.Canceled,

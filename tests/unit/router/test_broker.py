@@ -8,6 +8,7 @@ from aiohttp_serverwamp.limits import Limits
 from aiohttp_serverwamp.messages import Publish
 from aiohttp_serverwamp.router.broker import Broker
 from aiohttp_serverwamp.router.disclosure import Disclosure
+from aiohttp_serverwamp.router.observer import Observer
 from aiohttp_serverwamp.router.peer import Peer
 from aiohttp_serverwamp.router.trust import Trust
 from aiohttp_serverwamp.router.uri_checks import URIChecks
@@ -28,7 +29,12 @@ def broker() -> Broker:
     limits = Limits()
     ids = iter(range(100, 200))
     return Broker(
-        limits, URIChecks(limits), Disclosure.ALLOW, Trust(), new_id=lambda: next(ids)
+        limits,
+        URIChecks(limits),
+        Disclosure.ALLOW,
+        Trust(),
+        new_id=lambda: next(ids),
+        observer=Observer(),
     )
 
 

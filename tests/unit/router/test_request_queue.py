@@ -67,10 +67,10 @@ def test_a_bug_in_what_follows_a_decision_is_answered() -> None:
     broker = world.realm.router.broker
     subscribe = broker.subscribe
 
-    def broken(peer: Any, uri: str, match: Any) -> Any:
+    def broken(peer: Any, uri: str, match: Any, **options: Any) -> Any:
         if uri == "com.slow":
             raise ZeroDivisionError
-        return subscribe(peer, uri, match)
+        return subscribe(peer, uri, match, **options)
 
     broker.subscribe = broken  # type: ignore[method-assign] # a bug, for once
     client.send([32, 1, {}, "com.slow"])

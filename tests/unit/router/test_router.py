@@ -15,6 +15,7 @@ def router() -> Router:
         limits=Limits(),
         permissions=Permissions(),
         now=lambda: 0.0,
+        timestamp=lambda: "",
         choose=lambda callees: callees[0],
         new_id=lambda: 1,
     )
