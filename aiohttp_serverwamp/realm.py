@@ -228,6 +228,7 @@ class Realm(RealmMethods):
             new_id=random_id,
             disclosure=self._disclosure,
             strict_uris=self._strict_uris,
+            joining=runtime.joining,
         )
         self._router.authorizer = self.authorizer
         self._router.tasks = runtime.tasks
@@ -386,7 +387,8 @@ class Realm(RealmMethods):
         chosen = self.sessions(authid=authid, authrole=authrole)
         if self._router is not None:
             means = selector(authid=authid, authrole=authrole)
-            self._router.joining.note(Kick(means, reason, message))
+            kick = Kick(self._router, means, reason, message)
+            self._router.joining.note(kick)
         for session in chosen:
             await session.close(reason, message)
         return len(chosen)

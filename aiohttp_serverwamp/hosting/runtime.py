@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.router.joining import Joining
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import AsyncSupport, TaskRunner
@@ -34,6 +35,8 @@ class Runtime:
     close_timeout: float
     #: Injected types that only the server's adapter knows: type → getter(session).
     injections: Mapping[type, Callable[[Any], Any]]
+    #: Who is on the way into one of the realms.
+    joining: Joining = field(default_factory=Joining)
 
     def check_thread(self, call: str) -> None:
         """Raise `ConfigurationError` unless this is the thread of the loop."""

@@ -91,7 +91,7 @@ def _kill_every(
     code = endings.CLOSE_CODES[uris.KILLED]
     sessions = call.router.sessions.values()
     killed = [each for each in sessions if each is not call.caller and means(each)]
-    call.router.joining.note(Kick(means, reason, message))
+    call.router.joining.note(Kick(call.router, means, reason, message))
     for session in killed:
         endings.goodbye(session, reason, message, code=code, departure=departure)
     return [session.id for session in killed]

@@ -61,6 +61,7 @@ class Router:
         new_id: Callable[[], int],
         disclosure: Disclosure = Disclosure.DENY,
         strict_uris: bool = False,
+        joining: Joining | None = None,
     ) -> None:
         self.permissions = permissions
         self.authorizer: Authorizer | None = None
@@ -90,7 +91,8 @@ class Router:
         #: Owner of what is waited for when a session has gone.
         self.tasks: TaskRunner | None = None
         self.testaments = Testaments(limits)
-        self.joining = Joining()
+        #: Those on the way in, here or elsewhere in the same application.
+        self.joining = Joining() if joining is None else joining
         #: Remote sessions by id, in the order they joined.
         self.sessions: dict[int, RouterSession] = {}
         self._run_queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()

@@ -367,8 +367,6 @@ class RouterSession(Peer):
         """Take note of the realm that is being joined."""
         if self.realm is None:
             realm.router.joining.add(self)
-        else:
-            self.router.joining.hand_over(self, realm.router.joining)
         self.realm = realm
         self.router = realm.router
         # Made of the realm that was asked for, if an authenticator assigns another.

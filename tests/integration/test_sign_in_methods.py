@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from pathlib import Path
@@ -144,6 +145,34 @@ async def test_the_default_realms_authenticators_receive_who_names_none(
     assert (welcome[2]["realm"], welcome[2]["authrole"]) == ("tenant-7", "staff")
     assert nowhere[2] == "wamp.error.no_such_realm"
     assert stranger[2] == "wamp.error.authentication_required"
+
+
+@pytest.mark.parametrize("kicked", ["tenant", "lobby", "everywhere"])
+async def test_a_kick_meets_who_is_being_assigned_to_its_realm(kicked: str) -> None:
+    """Which one that is nobody can know when it comes."""
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def slow_doorman(session: serverwamp.Session) -> Identity:
+        asked.set()
+        await answered.wait()
+        return Identity("ann", "staff", realm="tenant-7")
+
+    async with site(realm=realm_of(), open_=True) as server:
+        server.wamp.add_realm(tenant := Realm("tenant-7"))
+        server.realm.add_transport_authenticator(slow_doorman)
+        async with connect(server.http, realm=None) as client:
+            await client.send([1, "r", ROLES])
+            await asked.wait()
+            owners: dict[str, Any] = {"tenant": tenant, "lobby": server.realm}
+            owner = owners.get(kicked, server.wamp)
+            assert await owner.close_sessions(authid="ann") == 0
+            answered.set()
+            answer = await client.receive()
+
+    if kicked == "lobby":
+        assert (answer[0], answer[2]["realm"]) == (2, "tenant-7")
+    else:
+        assert (answer[0], answer[2]) == (3, "wamp.close.killed")
 
 
 @pytest.mark.parametrize("has_default", [True, False])
