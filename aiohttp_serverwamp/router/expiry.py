@@ -21,7 +21,7 @@ __all__ = ["follow_identity", "has_expired"]
 MESSAGE: Final = "your sign-in has expired"
 
 #: Seconds after which the clock on the wall is looked at again, at the latest.
-_LOOK_AGAIN: Final = 3600.0
+_LOOK_AGAIN: Final = 60.0
 
 
 def has_expired(session: RouterSession) -> bool:
