@@ -188,8 +188,11 @@ class Handshake:
                 return
         elif not identity:
             raise self._denied("not let in")
-        claimed = self._session.authid or self._session.host.new_authid()
-        provided = Identity(claimed, authprovider="dynamic")
+        # As with the other authenticators: who was challenged has answered for the
+        # authid of HELLO, which otherwise is a mere claim.
+        claimed = self._session.authid if self._challenged else ""
+        authid = claimed or self._session.host.new_authid()
+        provided = Identity(authid, authprovider="dynamic")
         self._accept(identity, self._method, provided)
 
     # --- Transport authenticators: the first truthy identity wins -----------------

@@ -70,6 +70,8 @@ async def test_an_authentication_handler_challenges_as_often_as_it_likes() -> No
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 async def test_it_may_let_clients_in_without_a_challenge(kind: str) -> None:
+    """What they call themselves counts for nothing then."""
+
     def plain(session: Session) -> str:
         return "somebody"
 
@@ -79,9 +81,9 @@ async def test_it_may_let_clients_in_without_a_challenge(kind: str) -> None:
     handler = plain if kind == "sync" else waits
     async with (
         site(realm=realm_with(handler)) as server,
-        server.client(authid="joe") as client,
+        server.client(authid="root") as client,
     ):
-        assert client.welcome["authid"] == "joe"
+        assert client.welcome["authid"] not in ("", "root")
         assert client.welcome["authmethod"] == "custom"
         assert server.realm.sessions()[0].identity == "somebody"
 
