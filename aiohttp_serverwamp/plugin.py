@@ -71,8 +71,9 @@ def setup_wamp(
     `allowed_origins` lists further origins, as ``https://app.example.com``, whose pages
     may connect; ``"*"`` is every origin. `trusted_proxies` lists addresses and networks
     whose ``X-Forwarded-Host`` and ``X-Forwarded-Proto`` count, and whose
-    ``X-Forwarded-For`` becomes the ``peer_address`` of ``transport_info``. `compress`
-    offers permessage-deflate.
+    ``X-Forwarded-For`` becomes the ``peer_address`` of ``transport_info``; ``"unix"``
+    is whoever connects to a Unix socket of the server. `compress` offers
+    permessage-deflate.
 
     The sockets of signed-in browsers end with their HTTP session: `session_binding`
     says how, see `SessionBinding`; False lets them go on.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import WSCloseCode, web
 
-__all__ = ["UpgradedSocket", "accept", "offer", "transport_info"]
+__all__ = ["UpgradedSocket", "accept", "is_unix", "offer", "transport_info"]
+
+#: Not everywhere are there Unix sockets.
+_AF_UNIX: Final = getattr(socket, "AF_UNIX", None)
 
 
 class UpgradedSocket(web.WebSocketResponse):
@@ -51,6 +55,16 @@ def transport_info(request: web.Request) -> dict[str, Any]:
         "peer_certificate": tls and tls.getpeercert(),
         "peer_certificate_raw": tls and tls.getpeercert(binary_form=True),
     }
+
+
+def is_unix(request: web.Request) -> bool:
+    """Tell whether a request has come by a Unix socket, whose peers have no address.
+
+    Not so if its client has gone: then nothing is known of it.
+    """
+    transport = request.transport
+    used = None if transport is None else transport.get_extra_info("socket")
+    return used is not None and used.family == _AF_UNIX
 
 
 def offer(

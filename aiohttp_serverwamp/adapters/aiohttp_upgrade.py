@@ -20,15 +20,14 @@ from aiohttp_serverwamp.adapters.aiohttp_bound_sockets import HTTPSide
 from aiohttp_serverwamp.adapters.aiohttp_socket import (
     UpgradedSocket,
     accept,
+    is_unix,
     offer,
 )
 from aiohttp_serverwamp.adapters.origin import (
     Network,
     OriginPolicy,
     Site,
-    forwarded_for,
-    is_trusted,
-    networks,
+    TrustedProxies,
     site_of,
 )
 from aiohttp_serverwamp.auth.csrf import CSRF_TOKEN
@@ -120,7 +119,7 @@ class AiohttpHandler:
         self._host = host
         self._watch = watch
         self._origins = OriginPolicy(allowed_origins)
-        self._proxies = networks(trusted_proxies)
+        self._proxies = TrustedProxies.of(trusted_proxies)
         self._compress = compress
         self._misses_sessions = False
 
@@ -190,12 +189,15 @@ class AiohttpHandler:
 
     def _peer_address(self, request: web.Request) -> str | None:
         """Return who the client is: as the socket says, or a trusted proxy."""
-        if is_trusted(request.remote, self._proxies):
-            headers = request.headers.getall("X-Forwarded-For", [])
-            client = forwarded_for(headers, self._proxies)
+        if self._is_from_proxy(request):
+            client = self._proxies.client(request.headers.getall("X-Forwarded-For", []))
             if client is not None:
                 return client
         return request.remote
+
+    def _is_from_proxy(self, request: web.Request) -> bool:
+        proxies = self._proxies
+        return proxies.trusts(request.remote) or (proxies.unix and is_unix(request))
 
     async def _http_session(self, request: web.Request, ws: UpgradedSocket) -> HTTPSide:
         """Read the request's HTTP session, and bind the socket to it."""
@@ -228,7 +230,7 @@ class AiohttpHandler:
     def _own_site(self, request: web.Request) -> Site | None:
         """Return where the request went to, as its sender sees it."""
         scheme, host = request.scheme, request.headers.get("Host", "")
-        if is_trusted(request.remote, self._proxies):
+        if self._is_from_proxy(request):
             scheme = _first(request, "X-Forwarded-Proto") or scheme
             host = _first(request, "X-Forwarded-Host") or host
         return site_of(f"{scheme}://{host}")

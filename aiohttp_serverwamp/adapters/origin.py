@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Final
 
 from aiohttp_serverwamp.errors import ConfigurationError
 
@@ -18,13 +19,14 @@ __all__ = [
     "Network",
     "OriginPolicy",
     "Site",
-    "forwarded_for",
-    "is_trusted",
-    "networks",
+    "TrustedProxies",
     "site_of",
 ]
 
 Network = IPv4Network | IPv6Network
+
+#: What stands for the peers at Unix sockets, which have no address.
+UNIX: Final = "unix"
 
 # Stricter than urlsplit, which drops tabs and takes almost anything for a host.
 _ORIGIN = re.compile(
@@ -102,19 +104,62 @@ class OriginPolicy:
         return own is not None and (site.host, site.port) == (own.host, own.port)
 
 
-def networks(trusted_proxies: Iterable[str | Network]) -> tuple[Network, ...]:
-    """Return the networks meant; raise `ConfigurationError` for what is none."""
-    if isinstance(trusted_proxies, str) or not isinstance(trusted_proxies, Iterable):
-        raise ConfigurationError(
-            f"trusted_proxies={trusted_proxies!r}: give a list of addresses or "
-            "networks, as ['10.0.0.0/8']"
-        )
-    try:
-        return tuple(_network(network) for network in trusted_proxies)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"trusted_proxies: {error}; give addresses or networks, as '10.0.0.0/8'"
-        ) from None
+@dataclass(frozen=True, slots=True)
+class TrustedProxies:
+    """Whose word on where a request comes from, and went to, is taken."""
+
+    networks: tuple[Network, ...] = ()
+    #: Whether whoever can connect to a Unix socket of the server is one of them.
+    unix: bool = False
+
+    @classmethod
+    def of(cls, given: Iterable[str | Network]) -> TrustedProxies:
+        """Take addresses, networks and "unix".
+
+        Raises `ConfigurationError` for what is none of them.
+        """
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise ConfigurationError(
+                f"trusted_proxies={given!r}: give a list of addresses or networks, as "
+                "['10.0.0.0/8'], or ['unix'] for Unix sockets"
+            )
+        listed = [*given]
+        try:
+            networks = tuple(_network(each) for each in listed if each != UNIX)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"trusted_proxies: {error}; give addresses or networks, as "
+                "'10.0.0.0/8', or 'unix' for Unix sockets"
+            ) from None
+        return cls(networks, UNIX in listed)
+
+    def trusts(self, address: str | None) -> bool:
+        """Tell whether a peer address belongs to one of them."""
+        if not self.networks or address is None:
+            return False
+        try:
+            peer = ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        mapped = getattr(peer, "ipv4_mapped", None)
+        return any((mapped or peer) in network for network in self.networks)
+
+    def client(self, headers: Sequence[str]) -> str | None:
+        """Return the client that ``X-Forwarded-For`` names, or None.
+
+        Each proxy adds whom it has heard from at the right end, so the last entry that
+        is no trusted proxy is the client; what stands before that a client may have
+        made up.
+        """
+        client = None
+        for entry in reversed(",".join(headers).split(",")):
+            try:
+                client = str(ip_address(entry.strip()))
+            except ValueError:
+                break
+            if not self.trusts(client):
+                break
+        return client
 
 
 def _network(given: str | Network) -> Network:
@@ -122,35 +167,6 @@ def _network(given: str | Network) -> Network:
     if not isinstance(given, str | Network):
         raise ValueError(f"{given!r} is no address")
     return ip_network(given)
-
-
-def forwarded_for(headers: Sequence[str], trusted: Sequence[Network]) -> str | None:
-    """Return the client that ``X-Forwarded-For`` names, or None.
-
-    Each proxy adds whom it has heard from at the right end, so the last entry that is
-    no trusted proxy is the client; what stands before that a client may have made up.
-    """
-    client = None
-    for entry in reversed(",".join(headers).split(",")):
-        try:
-            client = str(ip_address(entry.strip()))
-        except ValueError:
-            break
-        if not is_trusted(client, trusted):
-            break
-    return client
-
-
-def is_trusted(address: str | None, trusted: Sequence[Network]) -> bool:
-    """Tell whether a peer address belongs to a trusted proxy."""
-    if not trusted or address is None:
-        return False
-    try:
-        peer = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(peer, "ipv4_mapped", None)
-    return any((mapped or peer) in network for network in trusted)
 
 
 def _listed(origin: str) -> Site:

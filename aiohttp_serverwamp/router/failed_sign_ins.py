@@ -2,8 +2,8 @@
 
 Failures are counted for an authid at an address, and for an address whatever the
 authid; not for an authid from everywhere: anybody could lock anybody out. So nothing is
-counted where no address is known, as behind a Unix socket: there a wrong answer costs
-its connection, and no more.
+counted where no address is known, as behind a Unix socket whose proxy is not trusted:
+there a wrong answer costs its connection, and no more.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
+from aiohttp import TCPConnector, web
 
 from aiohttp_serverwamp import setup_wamp
 from aiohttp_serverwamp.testing import connect
@@ -145,34 +145,50 @@ async def refusal(browser: aiohttp.ClientSession, headers: dict[str, str]) -> in
     return refused.value.status
 
 
-@pytest.mark.parametrize("listed", [False, True])
-async def test_behind_a_unix_socket_the_site_has_to_be_listed(
-    listed: bool, tmp_path: Path
-) -> None:
+async def served_to(
+    claims: dict[str, str], tmp_path: Path, *, proxies: list[str], unix: bool
+) -> object:
+    """Serve by a Unix socket or a port; return the client's address, or the refusal."""
     app = web.Application()
-    origin = f"https://{HOST}"
-    allowed = [origin] if listed else None
-    setup_wamp(app, trusted_proxies=["127.0.0.1"], allowed_origins=allowed)
+    setup_wamp(app, trusted_proxies=proxies)
     runner = web.AppRunner(app)
     await runner.setup()
     path = str(tmp_path / "mill.sock")
-    await web.UnixSite(runner, path).start()
-    headers = {"Host": HOST, "Origin": origin, "X-Forwarded-Proto": "https"}
+    connector: aiohttp.BaseConnector
+    if unix:
+        await web.UnixSite(runner, path).start()
+        url, connector = "http://mill", aiohttp.UnixConnector(path)
+    else:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url, connector = f"http://127.0.0.1:{runner.addresses[0][1]}", TCPConnector()
+    headers = {"Host": HOST, "Origin": f"https://{HOST}", **claims}
     try:
-        connector = aiohttp.UnixConnector(path)
-        async with aiohttp.ClientSession("http://mill", connector=connector) as http:
-            if listed:
-                async with connect(http, realm="mill", headers=headers) as client:
+        async with aiohttp.ClientSession(url, connector=connector) as http:
+            try:
+                async with connect(http, realm="mill", headers=headers):
                     (session,) = app["wamp"].sessions()
-                    info = session.connection.transport_info
-                    assert client.id == session.id
-                    assert CLIENT not in str(info["peer_address"])
-            else:
-                with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
-                    async with connect(http, realm="mill", headers=headers):
-                        pass
+                    return session.connection.transport_info["peer_address"]
+            except aiohttp.WSServerHandshakeError as refused:
+                return refused.status
     finally:
         await runner.cleanup()
+
+
+CLAIMS = {"X-Forwarded-Proto": "https", "X-Forwarded-For": f"192.0.2.7, {CLIENT}"}
+
+
+async def test_a_proxy_at_a_unix_socket_is_believed_where_it_is_named(
+    tmp_path: Path,
+) -> None:
+    named, address = ["unix"], ["127.0.0.1"]
+    assert await served_to(CLAIMS, tmp_path, proxies=named, unix=True) == CLIENT
+    assert await served_to(CLAIMS, tmp_path, proxies=address, unix=True) == 403
+    foreign = {**CLAIMS, "Origin": "https://elsewhere.example.com"}
+    assert await served_to(foreign, tmp_path, proxies=named, unix=True) == 403
+
+
+async def test_trusting_unix_sockets_trusts_nobody_at_a_port(tmp_path: Path) -> None:
+    assert await served_to(CLAIMS, tmp_path, proxies=["unix"], unix=False) == 403
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

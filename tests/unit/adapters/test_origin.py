@@ -10,9 +10,7 @@ import pytest
 from aiohttp_serverwamp.adapters.origin import (
     OriginPolicy,
     Site,
-    forwarded_for,
-    is_trusted,
-    networks,
+    TrustedProxies,
     site_of,
 )
 from aiohttp_serverwamp.errors import ConfigurationError
@@ -172,19 +170,32 @@ def test_what_is_no_origin_cannot_be_listed(allowed: Any) -> None:
     ],
 )
 def test_a_proxy_is_trusted_by_its_network(address: str | None, trusted: bool) -> None:
-    given = networks(["10.0.0.0/8", "127.0.0.1", ip_network("fe80::/10")])
+    given = TrustedProxies.of(["10.0.0.0/8", "127.0.0.1", ip_network("fe80::/10")])
 
-    assert is_trusted(address, given) is trusted
+    assert given.trusts(address) is trusted
+    assert not given.unix
 
 
 def test_nobody_is_trusted_by_default() -> None:
-    assert not is_trusted("127.0.0.1", networks(()))
+    assert not TrustedProxies.of(()).trusts("127.0.0.1")
+    assert not TrustedProxies.of(()).unix
 
 
-@pytest.mark.parametrize("proxies", ["10.0.0.0/8", ["proxy.example"], ["10.0.0.1/8"]])
+def test_trusting_unix_sockets_trusts_no_address() -> None:
+    given = TrustedProxies.of(["unix"])
+
+    assert given.unix
+    assert not given.trusts("")
+    assert not given.trusts("127.0.0.1")
+    assert given.client(["198.51.100.1, 203.0.113.9"]) == "203.0.113.9"
+
+
+@pytest.mark.parametrize(
+    "proxies", ["10.0.0.0/8", "unix", ["proxy.example"], ["10.0.0.1/8"], ["unix:/run"]]
+)
 def test_what_is_no_network_is_refused(proxies: Any) -> None:
     with pytest.raises(ConfigurationError, match="trusted_proxies"):
-        networks(proxies)
+        TrustedProxies.of(proxies)
 
 
 @pytest.mark.parametrize(
@@ -205,4 +216,4 @@ def test_what_is_no_network_is_refused(proxies: Any) -> None:
 def test_the_last_that_is_no_trusted_proxy_is_the_client(
     headers: list[str], client: str | None
 ) -> None:
-    assert forwarded_for(headers, networks(["10.0.0.0/8"])) == client
+    assert TrustedProxies.of(["10.0.0.0/8"]).client(headers) == client
