@@ -85,11 +85,14 @@ const PASSING_REASONS = new Set([
   "wamp.close.system_shutdown",
   "wamp.close.close_realm",
   "wamp.error.unavailable",
+  // Something broke, or took too long: nobody has found fault with who we are.
+  "wamp.error.authentication_failed",
 ]);
 
 /** @param {WampError} error */
 function isPassing(error) {
-  return isLoss(error) || PASSING_REASONS.has(error.uri);
+  // What has a cause we have said ourselves, and would say again.
+  return isLoss(error) || (PASSING_REASONS.has(error.uri) && error.cause === undefined);
 }
 
 /** @type {NonNullable<Options["onRefused"] & Options["onRevoked"]>} */

@@ -152,6 +152,23 @@ for (const uri of ["wamp.close.system_shutdown", "wamp.close.close_realm", "wamp
   });
 }
 
+test("a router that cannot tell who we are, or takes too long, is tried again", async () => {
+  const {session, socket} = start();
+  socket.receive(3, {message: "authentication took too long"}, "wamp.error.authentication_failed");
+  assert.deepEqual(states.at(-1), ["waiting", "wamp.error.authentication_failed"]);
+  mock.timers.tick(1_000);
+  await rejoin(FakeWebSocket.last);
+  assert.equal(session.state, "joined");
+});
+
+test("a client that cannot answer a CHALLENGE does not try again", async () => {
+  const {session, socket} = start({onChallenge: () => { throw new Error("no such secret"); }});
+  socket.receive(4, "ticket", {});
+  await settled();
+  assert.deepEqual(states.at(-1), ["closed", "wamp.error.authentication_failed"]);
+  await assert.rejects(session.joined, {uri: "wamp.error.authentication_failed"});
+});
+
 test("reconnectAfter decides which ends are final", async () => {
   const {session, socket} = await join({reconnectAfter: ({uri}) => uri === "wamp.close.killed"});
   socket.receive(6, {}, "wamp.close.killed");
