@@ -9,20 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from aiohttp import web
 from aiohttp_session import get_session, new_session
 
-from aiohttp_serverwamp import (
-    WAMP,
-    Identity,
-    RealmAPI,
-    Session,
-    uris,
-)
+from aiohttp_serverwamp import WAMP, Identity, RealmAPI, uris
 from example_app.failed_sign_ins import FailedSignIns
 from example_app.forms import read_form
 from example_app.hashing import HashingThreads, TooBusy
@@ -38,7 +31,6 @@ __all__ = [
     "SIGN_IN",
     "STORE",
     "VALIDITY",
-    "keep_out_signed_out",
     "load_member",
     "member_of",
     "routes",
@@ -94,7 +86,8 @@ async def sign_out_everywhere(
 ) -> None:
     """End all sign-ins of a user: first the cookies, then the sockets.
 
-    In this order a tab that comes back at once is refused. Raises `NoSuchMember`.
+    In this order a tab that comes back at once is refused, and one whose cookie is
+    being looked at just then is met by `close_sessions`. Raises `NoSuchMember`.
     """
     user = await asyncio.to_thread(store.users.end_sign_ins, name)
     await realm.close_sessions(authid=str(user.id), reason=reason)
@@ -114,18 +107,6 @@ async def load_member(store: Store, sign_in: SignIn) -> Identity | None:
         authextra={"name": user.name},
         user=user,
     )
-
-
-async def keep_out_signed_out(session: Session, store: Store) -> AsyncIterator[None]:
-    """Look once more when a session has joined (a session lifespan handler).
-
-    Somebody may have been signed out while their cookie was being looked at: too late
-    for that look, and too early for `sign_out_everywhere` to find the session.
-    """
-    cookie: Mapping[str, Any] = session.http_session or {}
-    if await asyncio.to_thread(find_member, store, cookie.get(SIGN_IN)) is None:
-        await session.close()
-    yield
 
 
 # --- The pages ------------------------------------------------------------------------

@@ -5,12 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from aiohttp_serverwamp import Realm, session_authenticator
-from example_app.accounts import (
-    MEMBERS,
-    SIGN_IN,
-    keep_out_signed_out,
-    load_member,
-)
+from example_app.accounts import MEMBERS, SIGN_IN, load_member
 from example_app.admin import admin_api, admin_topics, tell_administrators
 from example_app.board import Board, board_topics
 from example_app.board_api import board_api
@@ -28,7 +23,6 @@ def members_realm(store: Store) -> tuple[Realm, Board]:
     realm.add_transport_authenticator(
         session_authenticator(SIGN_IN, load=partial(load_member, store))
     )
-    realm.add_session_lifespan_handler(keep_out_signed_out)
     realm.add_session_lifespan_handler(tell_administrators)
     realm.set_default_arg("store", store)
     realm.set_default_arg("board", board)
