@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiohttp_serverwamp.adapters.aiohttp_upgrade import upgrade_request
 from aiohttp_serverwamp.auth.csrf import check_csrf_token
 from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.auth.roles import DEFAULT_ROLE, check_load, check_role
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.router.decisions import Decision
 
@@ -28,8 +29,6 @@ __all__ = [
     "security_authenticator",
     "security_authorizer",
 ]
-
-_DEFAULT_ROLE: Final = "user"
 
 #: ``fn(action, uri)``: the permission that is needed, None if none is.
 PermissionFor = Callable[["Action", str], Any]
@@ -103,7 +102,7 @@ class SecurityAuthorizer:
 
 def security_authenticator(
     *,
-    role: str = _DEFAULT_ROLE,
+    role: str = DEFAULT_ROLE,
     load: Callable[[str], Any] | None = None,
     csrf: bool = False,
 ) -> SecurityAuthenticator:
@@ -119,20 +118,14 @@ def security_authenticator(
     aiohttp-security (extra ``security``), and at start-up where it is not set up.
     """
     _aiohttp_security()
-    if not isinstance(role, str) or not role:
-        raise ConfigurationError(
-            "security_authenticator(role=...) takes a non-empty str"
-        )
-    if load is not None and not callable(load):
-        raise ConfigurationError(
-            "security_authenticator(load=...) takes a function: the user's id goes in, "
-            "an Identity comes out"
-        )
-    if load is not None and role != _DEFAULT_ROLE:
-        raise ConfigurationError(
-            "security_authenticator takes load= or role=, not both: return "
-            "Identity(authid, authrole) from load"
-        )
+    check_role("security_authenticator", role)
+    check_load(
+        "security_authenticator",
+        load,
+        given="the user's id goes in",
+        options="role=",
+        chosen=role != DEFAULT_ROLE,
+    )
     return SecurityAuthenticator(role=role, load=load, csrf=csrf)
 
 

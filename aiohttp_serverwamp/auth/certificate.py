@@ -11,14 +11,13 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import isawaitable
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.auth.roles import DEFAULT_ROLE, check_role
 from aiohttp_serverwamp.errors import ConfigurationError
 
 __all__ = ["CertificateAuthenticator", "PeerCertificate", "certificate_authenticator"]
-
-_DEFAULT_ROLE: Final = "user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ class CertificateAuthenticator:
 def certificate_authenticator(
     identify: Callable[[PeerCertificate], Any] | None = None,
     *,
-    role: str = _DEFAULT_ROLE,
+    role: str = DEFAULT_ROLE,
 ) -> CertificateAuthenticator:
     """Sign clients in by the TLS certificate that they showed, until it expires.
 
@@ -131,8 +130,5 @@ def certificate_authenticator(
             "certificate_authenticator(identify) takes a function: a PeerCertificate "
             "goes in, an authid or an Identity comes out"
         )
-    if not isinstance(role, str) or not role:
-        raise ConfigurationError(
-            "certificate_authenticator(role=...) takes a non-empty str"
-        )
+    check_role("certificate_authenticator", role)
     return CertificateAuthenticator(identify, role=role)

@@ -11,11 +11,10 @@ from typing import Any, ClassVar, Protocol
 
 from aiohttp_serverwamp.auth.csrf import check_csrf_token
 from aiohttp_serverwamp.auth.identity import Identity
+from aiohttp_serverwamp.auth.roles import DEFAULT_ROLE, check_load, check_role
 from aiohttp_serverwamp.errors import ConfigurationError
 
 __all__ = ["HTTPSessionAuthenticator", "session_authenticator"]
-
-_DEFAULT_ROLE = "user"
 
 
 class _HasHTTPSession(Protocol):
@@ -109,7 +108,7 @@ class HTTPSessionAuthenticator:
 def session_authenticator(
     key: str,
     *,
-    role: str = _DEFAULT_ROLE,
+    role: str = DEFAULT_ROLE,
     role_key: str | None = None,
     load: Callable[[Any], Any] | None = None,
     csrf: bool = False,
@@ -135,25 +134,19 @@ def session_authenticator(
             "session_authenticator takes the HTTP session's key that holds the user's "
             'id: write session_authenticator("user_id")'
         )
-    if not isinstance(role, str) or not role:
-        raise ConfigurationError(
-            "session_authenticator(role=...) takes a non-empty str"
-        )
+    check_role("session_authenticator", role)
     if role_key is not None and (not isinstance(role_key, str) or not role_key):
         raise ConfigurationError(
             "session_authenticator(role_key=...) takes the HTTP session's key that "
             "holds the user's role, a non-empty str"
         )
-    if load is not None and not callable(load):
-        raise ConfigurationError(
-            "session_authenticator(load=...) takes a function: what the HTTP session "
-            "holds goes in, an Identity comes out"
-        )
-    if load is not None and (role_key is not None or role != _DEFAULT_ROLE):
-        raise ConfigurationError(
-            "session_authenticator takes load= or role=/role_key=, not both: return "
-            "Identity(authid, authrole) from load"
-        )
+    check_load(
+        "session_authenticator",
+        load,
+        given="what the HTTP session holds goes in",
+        options="role=/role_key=",
+        chosen=role_key is not None or role != DEFAULT_ROLE,
+    )
     return HTTPSessionAuthenticator(
         key, role=role, role_key=role_key, load=load, csrf=csrf
     )

@@ -23,6 +23,7 @@ from aiohttp_serverwamp.auth.jwt_keys import (
     checked_algorithms,
     import_jwt,
 )
+from aiohttp_serverwamp.auth.roles import DEFAULT_ROLE, check_load, check_role
 from aiohttp_serverwamp.errors import ApplicationError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ __all__ = ["JWTAuthenticator", "jwt_authenticator"]
 
 logger = logging.getLogger("aiohttp_serverwamp.auth")
 
-_DEFAULT_ROLE: Final = "user"
 _PROVIDER: Final = "jwt"
 
 #: ``fn(claims) -> Identity | None``, or an awaitable of it.
@@ -199,7 +199,7 @@ def jwt_authenticator(
     audience: str | Sequence[str] | None = None,
     issuer: str | Sequence[str] | None = None,
     leeway: float = 0,
-    role: str = _DEFAULT_ROLE,
+    role: str = DEFAULT_ROLE,
     role_claim: str | None = None,
     load: Load | None = None,
 ) -> JWTAuthenticator:
@@ -266,20 +266,16 @@ def _check_leeway(leeway: object) -> None:
 
 
 def _check_roles(role: object, role_claim: object, load: object) -> None:
-    if not isinstance(role, str) or not role:
-        raise ConfigurationError("jwt_authenticator(role=...) takes a non-empty str")
+    check_role("jwt_authenticator", role)
     if role_claim is not None and (not isinstance(role_claim, str) or not role_claim):
         raise ConfigurationError(
             "jwt_authenticator(role_claim=...) takes the name of the claim that holds "
             "the role"
         )
-    if load is not None and not callable(load):
-        raise ConfigurationError(
-            "jwt_authenticator(load=...) takes a function: the claims go in, an "
-            "Identity comes out"
-        )
-    if load is not None and (role_claim is not None or role != _DEFAULT_ROLE):
-        raise ConfigurationError(
-            "jwt_authenticator takes load= or role=/role_claim=, not both: return "
-            "Identity(authid, authrole) from load"
-        )
+    check_load(
+        "jwt_authenticator",
+        load,
+        given="the claims go in",
+        options="role=/role_claim=",
+        chosen=role_claim is not None or role != DEFAULT_ROLE,
+    )
