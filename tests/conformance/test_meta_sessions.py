@@ -10,35 +10,9 @@ from aiohttp_serverwamp import OPEN, Identity, Realm, RPCRouteSet
 from aiohttp_serverwamp.messages import Call
 from aiohttp_serverwamp.router import endings
 from tests.conformance.harness import ENDINGS, Client, Gate, World, is_error
+from tests.conformance.meta_calls import call, events, observer, result
 
 ON_JOIN, ON_LEAVE = "wamp.session.on_join", "wamp.session.on_leave"
-
-
-def call(client: Client, procedure: str, *args: Any, **kwargs: Any) -> Any:
-    """Call, and return the answer."""
-    return client.request([48, 1, {}, procedure, [*args], kwargs])
-
-
-def result(client: Client, procedure: str, *args: Any, **kwargs: Any) -> Any:
-    """Call, and return the one result."""
-    answer = call(client, procedure, *args, **kwargs)
-    assert answer[:3] == [50, 1, {}], answer
-    assert len(answer) == 4, answer
-    [value] = answer[3]
-    return value
-
-
-def observer(world: World, *topics: str) -> Client:
-    """Join and subscribe to meta events."""
-    client = world.join(authid="observer", authrole="observer")
-    for topic in topics:
-        client.subscribe(topic)
-    return client
-
-
-def events(client: Client) -> list[Any]:
-    """Return the arguments of the events that came, in order."""
-    return [message[4] for message in client.received() if message[0] == 36]
 
 
 # --- Who is there -----------------------------------------------------------------
