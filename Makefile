@@ -6,6 +6,8 @@ VENV ?= .venv
 OTHERS ?= $(VENV)-contestants
 PORT ?= 8080
 PYTEST_ARGS ?=
+# Processes that share the tests; 0 for one that runs them in order.
+WORKERS ?= auto
 BENCH_ARGS ?=
 
 RUN := $(VENV)/bin/python
@@ -17,11 +19,12 @@ METADATA := setup.cfg setup.py pyproject.toml
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and \
 	print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo test lint conformance bench docs picture clean python-is-new-enough
+.PHONY: help demo test test-slow lint conformance bench docs picture clean python-is-new-enough
 
 help:
 	@echo "make demo         serve the example on http://localhost:$(PORT)"
 	@echo "make test         check everything: ruff, mypy, pytest with real clients and a browser"
+	@echo "make test-slow    look at every screen of the example, which make test does not"
 	@echo "make lint         ruff and mypy only"
 	@echo "make conformance  tell which statements of the specification are tested"
 	@echo "make bench        compare the server with bare aiohttp and other libraries"
@@ -72,12 +75,21 @@ lint: $(VENV)/.lint
 
 # A browser, node or proxy that could not be installed may be missing, except on a CI machine.
 # The loud part at the end is printed by tests/conftest.py: it lists what was skipped.
-test: $(VENV)/.test lint
+# With -m in PYTEST_ARGS the last one counts.
+define pytest
 	@if [ -s $(VENV)/.not-installed ] && [ -z "$$CI" ]; then \
 		export ALLOW_MISSING_BROWSER=1 ALLOW_MISSING_NODE=1 \
 			ALLOW_MISSING_PROXY=1 ALLOW_MISSING_STORES=1; \
 	fi; \
-	NOT_INSTALLED=$(VENV)/.not-installed $(RUN) -m pytest $(PYTEST_ARGS)
+	NOT_INSTALLED=$(VENV)/.not-installed $(RUN) -m pytest \
+		-n $(WORKERS) --maxprocesses 4 --dist worksteal $(1) $(PYTEST_ARGS)
+endef
+
+test: $(VENV)/.test lint
+	$(call pytest,-m "not slow")
+
+test-slow: $(VENV)/.test
+	$(call pytest,-m slow)
 
 # The names of the statements are read from the tests, which need not run for that.
 conformance: $(VENV)/.demo

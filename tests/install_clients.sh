@@ -41,8 +41,9 @@ apt_install() {
         >/dev/null
 }
 
-[ -n "$CHROMIUM" ] || have chromium || have chromium-browser || have google-chrome ||
-    apt_install chromium ||
+[ -n "$CHROMIUM" ] || have chromium-headless-shell || have chromium ||
+    have chromium-browser || have google-chrome ||
+    apt_install chromium-headless-shell || apt_install chromium ||
     tell "Chromium is not installed (Debian: apt-get install chromium): no browser tests"
 
 { have node && have npm; } || apt_install nodejs npm ||

@@ -6,14 +6,24 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from example_app import passwords
+from example_app.demo import add_demo_users
+from example_app.store import Store
 from tests.browser.person import DESK, NewPerson, Person
 from tests.browser.running_board import Board
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+# The first, where it is installed, is Chromium without what only a screen needs.
+CHROMIUM_NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+)
 # What keeps a browser in a container quiet and at home.
 CHROMIUM_ARGUMENTS = (
     "--headless",
@@ -57,9 +67,25 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+@pytest.fixture(scope="session")
+def demo_users(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a database of the demo users, in which checking a password is cheap.
+
+    How dear it is stands in the database. The board of test_picture.py makes its own.
+    """
+    path = tmp_path_factory.mktemp("board") / "demo-users.sqlite3"
+    store = Store(path)
+    store.open()
+    with patch.multiple(passwords, COST=2, PARALLELISM=1):
+        add_demo_users(store)
+    store.close()
+    return path
+
+
 @pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
+def board(tmp_path: Path, demo_users: Path) -> Iterator[Board]:
     running = Board(tmp_path)
+    shutil.copy(demo_users, running.database)
     running.start()
     yield running
     running.stop()

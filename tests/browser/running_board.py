@@ -28,13 +28,17 @@ class Board:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def database(self) -> Path:
+        return self.folder / "board.sqlite3"
+
+    @property
     def log(self) -> str:
         return (self.folder / "log").read_text("utf-8")
 
     def start(self) -> None:
         arguments = {
             "--port": str(self.port),
-            "--database": str(self.folder / "board.sqlite3"),
+            "--database": str(self.database),
             "--secret-file": str(self.folder / "secret.key"),
         }
         command = [sys.executable, "-W", "error", "-m", "example_app"]

@@ -12,9 +12,16 @@ from tests.browser.running_board import Board
 SCREENS = {"desk": DESK, "phone": PHONE, "small-phone": SMALL_PHONE}
 LONG_TITLE = "A title without any blanks: " + "x" * 120
 
-# The board itself in every combination that people have, the rest in some.
-SOME = [("desk", "light"), ("phone", "dark"), ("small-phone", "light")]
-MORE = [*SOME, ("desk", "dark"), ("phone", "light")]
+# The board itself in every combination that people have, the rest in some; all but one of
+# them are for ``make test-slow``.
+FIRST = ("phone", "dark")
+OTHERS = [("desk", "light"), ("small-phone", "light")]
+SOME = [FIRST, *(pytest.param(*each, marks=pytest.mark.slow) for each in OTHERS)]
+MORE = [
+    *SOME,
+    pytest.param("desk", "dark", marks=pytest.mark.slow),
+    pytest.param("phone", "light", marks=pytest.mark.slow),
+]
 
 some_screens = pytest.mark.parametrize(("device", "scheme"), SOME)
 more_screens = pytest.mark.parametrize(("device", "scheme"), MORE)
