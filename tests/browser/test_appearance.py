@@ -12,8 +12,8 @@ from tests.browser.running_board import Board
 SCREENS = {"desk": DESK, "phone": PHONE, "small-phone": SMALL_PHONE}
 LONG_TITLE = "A title without any blanks: " + "x" * 120
 
-# The board itself in every combination that people have, the rest in some; all but one of
-# them are for ``make test-slow``.
+# The board itself in every combination that people have, the rest in some; all but one
+# of them are for ``make test-slow``.
 FIRST = ("phone", "dark")
 OTHERS = [("desk", "light"), ("small-phone", "light")]
 SOME = [FIRST, *(pytest.param(*each, marks=pytest.mark.slow) for each in OTHERS)]
