@@ -78,23 +78,27 @@ def picture() -> str:
     """Return the drawing as SVG."""
     boxes, height = _boxes()
     shapes = [_box(state, *edges) for state, edges in boxes.items()]
+    labels = []
     rails = iter(RAILS_LEFT)
     for source, target in sorted(_steps(), key=_length):
         received, sent = _causes(source, target)
         top, bottom = boxes[source]
         if _length((source, target)) == 1:
-            shapes.append(_beside(boxes, source, target, received, sent))
+            arrow, label = _beside(boxes, source, target, received, sent)
         elif target is State.ENDED:
-            shapes.append(_rail_right(top, bottom, height, received, sent))
+            arrow, label = _rail_right(top, bottom, height, received, sent)
         else:
-            end = boxes[target]
-            shapes.append(_rail_left(next(rails), bottom, end, received, sent))
+            rail, end = next(rails), boxes[target]
+            arrow, label = _rail_left(rail, bottom, end, received, sent)
+        shapes.append(arrow)
+        # Last, so that no arrow crosses them.
+        labels.append(label)
     return (
         f'<svg class="states" viewBox="0 0 {WIDTH} {height}" role="img"'
         ' aria-label="The states of a session">'
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8"'
         ' markerHeight="8" orient="auto"><path class="tip" d="M0 0 8 4 0 8z"/></marker>'
-        f"</defs>{''.join(shapes)}</svg>"
+        f"</defs>{''.join(shapes + labels)}</svg>"
     )
 
 
@@ -164,38 +168,37 @@ def _beside(
     target: State,
     received: str,
     sent: str,
-) -> str:
-    """Draw an arrow to the box below, or above."""
+) -> tuple[str, str]:
+    """Draw an arrow to the box below, or above; return it and its label."""
     down = boxes[target][0] > boxes[source][0]
     x = LEFT + (24 if down else 186)
     start, end = (1, 0) if down else (0, 1)
     middle = (boxes[source][start] + boxes[target][end]) / 2 + 5
     text = _label(x + 10, middle - (10 if sent else 0), received, sent=False)
     text += _label(x + 10, middle + (10 if received else 0), sent, sent=True)
-    return _arrow(f"M{x} {boxes[source][start]}V{boxes[target][end]}") + text
+    return _arrow(f"M{x} {boxes[source][start]}V{boxes[target][end]}"), text
 
 
-def _rail_right(top: int, bottom: int, end: int, received: str, sent: str) -> str:
+def _rail_right(
+    top: int, bottom: int, end: int, received: str, sent: str
+) -> tuple[str, str]:
     """Draw the way to the end, past everything between."""
     y, last = (top + bottom) / 2, end - 24
-    path = f"M{RIGHT} {y}H{RAIL_RIGHT}V{last}H{RIGHT}"
-    return (
-        _arrow(path)
-        + _label(RIGHT + 10, y - 7, received, sent=False)
-        + _label(RIGHT + 10, y + 18, sent, sent=True)
-    )
+    text = _label(RIGHT + 10, y - 7, received, sent=False)
+    text += _label(RIGHT + 10, y + 18, sent, sent=True)
+    return _arrow(f"M{RIGHT} {y}H{RAIL_RIGHT}V{last}H{RIGHT}"), text
 
 
 def _rail_left(
     rail: int, bottom: int, target: tuple[int, int], received: str, sent: str
-) -> str:
+) -> tuple[str, str]:
     """Draw the way past the boxes between, up or down."""
     start, end = bottom - 12, (target[0] + target[1]) / 2
     x, middle = rail - 6, (start + end) / 2
     turned = f' transform="rotate(-90 {x} {middle})" text-anchor="middle"'
     text = ", ".join(filter(None, (received, sent)))
     label = _label(x, middle, text, sent=bool(sent), more=turned)
-    return _arrow(f"M{LEFT} {start}H{rail}V{end}H{LEFT}") + label
+    return _arrow(f"M{LEFT} {start}H{rail}V{end}H{LEFT}"), label
 
 
 def sentences() -> Iterator[str]:
