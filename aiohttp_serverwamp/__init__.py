@@ -28,6 +28,7 @@ from aiohttp_serverwamp.errors import (
     SubscribeError,
     WAMPError,
 )
+from aiohttp_serverwamp.hosting.chunks import Chunk, Chunks
 from aiohttp_serverwamp.hosting.events import Event
 from aiohttp_serverwamp.hosting.invocation import (
     Invocation,
@@ -35,6 +36,7 @@ from aiohttp_serverwamp.hosting.invocation import (
     RPCProgressReport,
     RPCResult,
 )
+from aiohttp_serverwamp.hosting.progressive_call import ProgressiveCall
 from aiohttp_serverwamp.hosting.publication import (
     CallOptions,
     Publication,
@@ -65,6 +67,8 @@ __all__ = [
     "ApplicationError",
     "CRAAuthRequirement",
     "CallOptions",
+    "Chunk",
+    "Chunks",
     "ConfigurationError",
     "ConnectionClosed",
     "Decision",
@@ -74,6 +78,7 @@ __all__ = [
     "Limits",
     "PeerCertificate",
     "ProtocolViolation",
+    "ProgressiveCall",
     "Publication",
     "PublishOptions",
     "RPCErrorResult",

@@ -37,6 +37,7 @@ __all__ = [
     "InvalidPayload",
     "InvalidURI",
     "NetworkFailure",
+    "NoAvailableCallee",
     "NoSuchProcedure",
     "NoSuchRegistration",
     "NoSuchSession",
@@ -260,9 +261,18 @@ class NetworkFailure(_PredefinedError):
 
 
 class Unavailable(_PredefinedError):
-    """Too many requests of this session wait already; try again later."""
+    """Too many requests of this session wait already; try again later.
+
+    From a procedure with several callees it means: let another one do it (5.12).
+    """
 
     URI = uris.UNAVAILABLE
+
+
+class NoAvailableCallee(_PredefinedError):
+    """Every callee of the procedure has said that it cannot take the call."""
+
+    URI = uris.NO_AVAILABLE_CALLEE
 
 
 class EncodingError(_PredefinedError):

@@ -64,8 +64,11 @@ class Realm(RealmMethods):
     everything; otherwise clients may call what is hosted here and subscribe to what is
     declared here. `disclosure` is "deny", "allow" or "force" (deny by default, allow
     with OPEN); `strict_uris` admits only lower-case letters, digits and underscores in
-    URIs. With `camel_snake_conversion` handlers get the keyword argument ``userId`` of
-    a call or an event as ``user_id``; what they return and publish is left as it is.
+    URIs. Clients may use progressive calls and payload passthru without having
+    announced them in HELLO, as many do; `strict_features` refuses that, as the
+    specification asks (5.2, 5.3 and 8.6). With `camel_snake_conversion` handlers get
+    the keyword argument ``userId`` of a call or an event as ``user_id``; what they
+    return and publish is left as it is.
 
     Raises `ConfigurationError` for a malformed URI or option.
     """
@@ -77,6 +80,7 @@ class Realm(RealmMethods):
         permissions: Preset | None = None,
         disclosure: str | None = None,
         strict_uris: bool = False,
+        strict_features: bool = False,
         camel_snake_conversion: bool = False,
     ) -> None:
         if not isinstance(uri, str) or not is_valid_uri(uri):
@@ -89,6 +93,7 @@ class Realm(RealmMethods):
         self.authenticators: dict[str, Authenticator] = {}
         self._disclosure = _disclosure(disclosure, open_=permissions is not None)
         self._strict_uris = strict_uris
+        self._strict_features = strict_features
         self._camel_snake = camel_snake_conversion
         self._routes: dict[tuple[Any, ...], Route] = {}
         #: What handlers get by parameter name.
@@ -229,13 +234,16 @@ class Realm(RealmMethods):
             disclosure=self._disclosure,
             strict_uris=self._strict_uris,
             joining=runtime.joining,
+            strict_features=self._strict_features,
         )
         self._router.authorizer = self.authorizer
         self._router.tasks = runtime.tasks
         self._router.meta.view = self.view(self._router.meta)
         self._router.trust.levels = self.trust_levels
         self._router.hosted_topics = topics = HostedTopics(runtime)
-        self._local = LocalSession(self._router, runtime, self.view)
+        self._local = LocalSession(
+            self._router, runtime, self.view, max_chunks=limits.max_pending_chunks
+        )
         self._installation = Installation(
             self._local, topics, self.default_args, camel_snake=self._camel_snake
         )

@@ -32,6 +32,7 @@ from aiohttp_serverwamp.uris import Match
 if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.authenticator import Authenticator
     from aiohttp_serverwamp.hosting.invocation import Invocation
+    from aiohttp_serverwamp.hosting.progressive_call import ProgressiveCall
     from aiohttp_serverwamp.hosting.publication import (
         CallOptions,
     )
@@ -337,3 +338,21 @@ class RealmMethods(RealmEvents, Advising):
         `ConfigurationError` while no application runs the realm.
         """
         return await self._target().local.call(procedure, args, kwargs, options=options)
+
+    def call_progressively(
+        self,
+        procedure: str,
+        /,
+        *args: Any,
+        options: CallOptions | None = None,
+        **kwargs: Any,
+    ) -> ProgressiveCall:
+        """Call a procedure and take its progress: ``async for report in ...``.
+
+        See `ProgressiveCall` for the final result, for leaving early, and for sending
+        the arguments in chunks. Raises `EncodingError` for what is not plain data, and
+        `ConfigurationError` while no application runs the realm.
+        """
+        return self._target().local.call_progressively(
+            procedure, args, kwargs, options=options
+        )

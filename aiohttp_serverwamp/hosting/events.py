@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp_serverwamp.errors import ConfigurationError, InvalidArgument
 from aiohttp_serverwamp.hosting.handlers import HandlerKind, handler_kind
 from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
+from aiohttp_serverwamp.router.passthru import carry
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
@@ -70,6 +71,16 @@ class Event:
     def publisher_authrole(self) -> str | None:
         """The publisher's role, if it is disclosed."""
         return self.details.get("publisher_authrole")
+
+    @property
+    def passthru(self) -> Mapping[str, str]:
+        """The ``ppt_`` keys of an event with payload passthru, else nothing (8.6).
+
+        The one argument is the payload then, as bytes.
+        """
+        keys: dict[str, str] = {}
+        carry(dict(self.details), keys)
+        return keys
 
     @property
     def trust_level(self) -> int | None:

@@ -17,7 +17,7 @@ from aiohttp_serverwamp.hosting.lifespans import LifeHandler
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure
 from aiohttp_serverwamp.hosting.route import ProcedureRoute, Route, TopicRoute
 from aiohttp_serverwamp.hosting.services import Service, ServiceMethod
-from aiohttp_serverwamp.messages import Register
+from aiohttp_serverwamp.messages import InvokePolicy, Register
 from aiohttp_serverwamp.router.registrations import Callee
 
 if TYPE_CHECKING:
@@ -101,23 +101,36 @@ class Installation:
 
             def act() -> None:
                 registration = dealer.registrations.add_fallback(
-                    Callee(self._local), pattern, route.roles
+                    Callee(self._local, time_limit=route.timeout), pattern, route.roles
                 )
                 self._local.procedures.add(registration.id, procedure)
 
             return act
-        message = Register(1, {"match": route.match}, uri)
-        if any((r.uri, r.match) == (uri, route.match) for r in dealer.registrations):
-            raise ConfigurationError(
-                f"cannot host {uri!r}: a client has registered it already; host it "
-                "before clients join, or permit them no register= of it"
-            )
+        self._check_free(uri, route)
+        options = {
+            "match": route.match,
+            "invoke": route.invoke,
+            "disclose_caller": route.disclose_caller,
+        }
+        message = Register(1, options, uri)
 
         def register() -> None:
-            registration = dealer.register(self._local, message)
+            registration = dealer.register(
+                self._local, message, time_limit=route.timeout
+            )
             self._local.procedures.add(registration.id, procedure)
 
         return register
+
+    def _check_free(self, uri: str, route: ProcedureRoute) -> None:
+        held = self._router.dealer.registrations.get(uri, route.match)
+        shared = route.invoke is not InvokePolicy.SINGLE
+        if held is not None and not (shared and held.policy is route.invoke):
+            raise ConfigurationError(
+                f"cannot host {uri!r}: a client has registered it already; host it "
+                "before clients join, permit them no register= of it, or share it with "
+                f"them by the same invoke= (theirs is {held.policy.value!r})"
+            )
 
     def _prepare_topic(self, route: TopicRoute) -> Callable[[], None]:
         handler = None

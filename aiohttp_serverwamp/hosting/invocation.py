@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.errors import ConfigurationError, ProtocolViolation
+from aiohttp_serverwamp.hosting.chunks import Chunk, Chunks
 from aiohttp_serverwamp.hosting.serverwamp_names import Advising
+from aiohttp_serverwamp.messages import Yield, check_options
+from aiohttp_serverwamp.router.passthru import PASSTHRU_KEYS, carry
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp import messages
@@ -22,6 +25,7 @@ __all__ = [
     "RPCProgressReport",
     "RPCResult",
     "check_arguments",
+    "check_passthru",
 ]
 
 
@@ -35,9 +39,14 @@ class RPCResult:
 
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    #: With payload passthru its keys, as ``{"ppt_scheme": "x_mine"}``; the one argument
+    #: is the payload then, as bytes (8.6).
+    passthru: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_arguments(type(self).__name__, self.args, self.kwargs)
+        if self.passthru:
+            check_passthru(type(self).__name__, self.passthru)
 
 
 @dataclass(slots=True)
@@ -80,6 +89,20 @@ def check_arguments(what: str, args: object, kwargs: object) -> None:
         )
 
 
+def check_passthru(what: str, passthru: Mapping[str, str]) -> None:
+    """Raise `ConfigurationError` unless these are the keys of payload passthru."""
+    try:
+        keys = dict(passthru)
+        check_options(Yield, keys)
+    except (ProtocolViolation, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{what}(passthru=...): {error}") from None
+    if not keys.get("ppt_scheme") or not all(key in PASSTHRU_KEYS for key in keys):
+        raise ConfigurationError(
+            f"{what}(passthru={dict(passthru)!r}): give ppt_scheme, and what it needs "
+            "of ppt_serializer, ppt_cipher and ppt_keyid"
+        )
+
+
 class Invocation(Advising):
     """One call of a hosted procedure (specification, INVOCATION).
 
@@ -87,7 +110,7 @@ class Invocation(Advising):
     ``request``.
     """
 
-    __slots__ = ("_local", "_message", "_pending")
+    __slots__ = ("_chunks", "_interrupt", "_local", "_message", "_pending")
 
     def __init__(
         self,
@@ -98,6 +121,27 @@ class Invocation(Advising):
         self._local = local
         self._pending = pending
         self._message = message
+        # Made now where chunks are to come: a handler may ask in another thread.
+        self._chunks = self._chunks_from_here() if pending.progressive else None
+        self._interrupt: messages.Interrupt | None = None
+
+    # --- For those who run the handler --------------------------------------------
+
+    def take_chunk(self, message: messages.Invocation) -> None:
+        """Take a further chunk of a progressive call."""
+        chunk = Chunk(message.args or (), message.kwargs or {})
+        self.chunks.put(chunk, more=message.details.get("progress", False))
+
+    def note_interrupt(self, message: messages.Interrupt) -> None:
+        """Remember how the call was cancelled."""
+        self._interrupt = message
+
+    def end_chunks(self) -> None:
+        """Let who waits for a chunk know that the call has ended."""
+        if self._chunks is not None:
+            self._chunks.end()
+
+    # --- For the handler ----------------------------------------------------------
 
     def __repr__(self) -> str:
         return f"<Invocation {self.id} of {self.uri}>"
@@ -132,6 +176,54 @@ class Invocation(Advising):
     def caller(self) -> int:
         """The id of the calling session."""
         return self._pending.caller.id
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """``INVOCATION.Details`` of the first chunk (specification, 5.13)."""
+        return self._message.details
+
+    @property
+    def passthru(self) -> Mapping[str, str]:
+        """The ``ppt_`` keys of a call with payload passthru, else nothing (8.6).
+
+        The one argument is the payload then, as bytes.
+        """
+        keys: dict[str, str] = {}
+        carry(self._message.details, keys)
+        return keys
+
+    @property
+    def progressive(self) -> bool:
+        """Whether the arguments come in chunks; see `chunks`."""
+        return self._pending.progressive
+
+    @property
+    def chunks(self) -> Chunks:
+        """The arguments, chunk by chunk, from those the handler was called with on.
+
+        Iterate with ``async for``, and with ``for`` in a handler with ``thread=True``.
+        A call that is not progressive is one chunk (5.3).
+        """
+        if self._chunks is None:
+            self._chunks = self._chunks_from_here()
+        return self._chunks
+
+    def _chunks_from_here(self) -> Chunks:
+        return Chunks(
+            self._local.runtime,
+            Chunk(self.args, self.kwargs),
+            more=self._message.details.get("progress", False),
+            limit=self._local.max_chunks,
+        )
+
+    @property
+    def cancel_mode(self) -> str | None:
+        """How the call was cancelled: "kill", "killnowait", or None if it was not.
+
+        For the clean-up code of a handler. Only with "kill" does its caller wait for
+        what the handler raises or returns after that (5.4).
+        """
+        return None if self._interrupt is None else self._interrupt.options["mode"]
 
     @property
     def trust_level(self) -> int | None:

@@ -18,7 +18,7 @@ from aiohttp_serverwamp.errors import (
     EncodingError,
     RuntimeFailure,
 )
-from aiohttp_serverwamp.hosting.invocation import Invocation, RPCErrorResult
+from aiohttp_serverwamp.hosting.invocation import Invocation, RPCErrorResult, RPCResult
 from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure, result_arguments
 from aiohttp_serverwamp.messages import Error, Interrupt, Yield
@@ -89,6 +89,9 @@ class HostedProcedures:
         pending = self._local.dealing.invocations.get(message.request)
         if pending is None:
             return  # cancelled before hosted code saw it
+        if pending.progressive and (run := self.running.get(message.request)):
+            run.invocation.take_chunk(message)
+            return
         procedure = self._procedures[message.registration]
         invocation = Invocation(self._local, pending, message)
         if not procedure.inline:
@@ -118,9 +121,11 @@ class HostedProcedures:
         run = self.running.get(message.request)
         if run is None:
             return
+        run.invocation.note_interrupt(message)
         caller = run.pending.caller
         left = isinstance(caller, RouterSession) and not caller.joined
         if left and not self._local.runtime.cancel_on_disconnect:
+            run.invocation.end_chunks()
             return
         run.cancel()
         if not run.started:
@@ -151,6 +156,7 @@ class HostedProcedures:
 
     def _ended(self, run: _Run) -> None:
         if self.running.pop(run.invocation.id, None) is run:
+            run.invocation.end_chunks()
             run.pending.caller.dealing.running -= 1
 
     async def _run(self, procedure: HostedProcedure, run: _Run) -> None:
@@ -190,6 +196,8 @@ class HostedProcedures:
         except Exception as error:
             self._failed(invocation, error)
         else:
+            if isinstance(result, RPCResult) and result.passthru:
+                answer.options.update(result.passthru)
             self._local.router.run(
                 self._local.router.dealer.yield_, self._local, answer
             )
@@ -205,6 +213,8 @@ class HostedProcedures:
         message = Yield(
             invocation.id, {"progress": True}, plain_args(args), plain_kwargs(kwargs)
         )
+        if isinstance(item, RPCResult):
+            message.options.update(item.passthru)
         self._local.router.run(self._local.router.dealer.yield_, self._local, message)
 
     def _failed(self, invocation: Invocation, error: Exception) -> None:

@@ -14,14 +14,16 @@ from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp_serverwamp.errors import (
-    ApplicationError,
-    TimedOut,
-)
+from aiohttp_serverwamp.errors import ApplicationError, ConfigurationError
 from aiohttp_serverwamp.hosting.events import HostedSubscriptions, event_of
 from aiohttp_serverwamp.hosting.invocation import RPCResult
 from aiohttp_serverwamp.hosting.invocation_runs import HostedProcedures
 from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
+from aiohttp_serverwamp.hosting.progressive_call import (
+    ProgressiveCall,
+    Receipts,
+    value_of,
+)
 from aiohttp_serverwamp.hosting.publication import (
     CallOptions,
     Publication,
@@ -42,6 +44,7 @@ from aiohttp_serverwamp.messages import (
 )
 from aiohttp_serverwamp.messages import Invocation as InvocationMessage
 from aiohttp_serverwamp.router.cancelling import cancel
+from aiohttp_serverwamp.router.passthru import carry
 from aiohttp_serverwamp.router.peer import Peer
 
 if TYPE_CHECKING:
@@ -63,9 +66,10 @@ class LocalSession(Peer):
     """The application in one realm (specification checklist, 5.14)."""
 
     __slots__ = (
-        "_calls",
         "_make_view",
         "_requests",
+        "calls",
+        "max_chunks",
         "procedures",
         "router",
         "runtime",
@@ -75,7 +79,12 @@ class LocalSession(Peer):
     trusted = True
 
     def __init__(
-        self, router: Router, runtime: Runtime, make_view: Callable[[Peer], Session]
+        self,
+        router: Router,
+        runtime: Runtime,
+        make_view: Callable[[Peer], Session],
+        *,
+        max_chunks: int | None,
     ) -> None:
         super().__init__()
         self.id = random_id()
@@ -89,7 +98,19 @@ class LocalSession(Peer):
         self.procedures = HostedProcedures(self)
         self._requests = Counter()
         #: Calls made by the application, by request id.
-        self._calls: dict[int, Waiter[Any]] = {}
+        self.calls: dict[int, Waiter[Any] | Receipts] = {}
+        #: Chunks of a call, and progress of one, that may wait to be taken.
+        self.max_chunks = max_chunks
+        self.deadlines.on_earlier = self._first_deadline
+
+    def _first_deadline(self, when: float) -> None:
+        """Set the timer for the timeouts of calls, which few realms ever need."""
+        timer = self.runtime.support.timer(self.runtime.tasks, self._expire)
+        self.deadlines.on_earlier = timer.set
+        timer.set(when)
+
+    def _expire(self) -> None:
+        self.deadlines.expire(self.runtime.support.now())
 
     def public(self) -> Session:
         """Return the application's own public Session."""
@@ -99,8 +120,8 @@ class LocalSession(Peer):
         return session
 
     def supports(self, role: str, feature: str) -> bool:
-        """Tell that hosted code can be interrupted; timeouts are the dealer's."""
-        return (role, feature) == ("callee", "call_canceling")
+        """Tell what hosted code can do; timeouts are the dealer's (REQ-EMB-012)."""
+        return (role, feature) in _FEATURES
 
     def subscribe(self, route: EventRoute, handler: EventHandler) -> int:
         """Subscribe for a handler and return the subscription's id."""
@@ -147,12 +168,22 @@ class LocalSession(Peer):
         self.procedures.interrupt(message)
 
     def _returned(self, message: Result) -> None:
-        waiter = self._calls.pop(message.request, None)
+        details = message.details
+        passthru: dict[str, str] = {}
+        if details:
+            carry(details, passthru)
+        result = RPCResult(message.args or (), message.kwargs or {}, passthru)
+        if details and details.get("progress"):
+            receipts = self.calls.get(message.request)
+            if isinstance(receipts, Receipts):
+                receipts.report(result)
+            return
+        waiter = self.calls.pop(message.request, None)
         if waiter is not None:
-            waiter.set_result(RPCResult(message.args or (), message.kwargs or {}))
+            waiter.set_result(result)
 
     def _refused(self, message: Error) -> None:
-        waiter = self._calls.pop(message.request, None)
+        waiter = self.calls.pop(message.request, None)
         if waiter is not None:
             waiter.set_error(
                 ApplicationError.from_uri(message.error, message.args, message.kwargs)
@@ -240,40 +271,72 @@ class LocalSession(Peer):
     ) -> Any:
         """Call a procedure; see `Realm.call` and `Session.call`."""
         self.runtime.check_thread("call()")
-        check_name("procedure", procedure)
-        given = options_dict(Call, options)
-        timeout = given.pop("timeout", 0) / 1000
-        request = self._requests.next()
-        message = Call(
-            request, given, procedure, plain_args(args), plain_kwargs(kwargs)
-        )
+        message = self._call_message(procedure, args, kwargs, options)
+        if message.options.get("progress") or message.options.get("receive_progress"):
+            raise ConfigurationError(
+                "call() sends all arguments at once, and waits for one result: with "
+                "progress= or receive_progress= write call_progressively(...)"
+            )
         support = self.runtime.support
-        waiter = self._calls[request] = support.waiter()
+        request = message.request
+        waiter = self.calls[request] = support.waiter()
         # What hosted code runs for this call belongs to the task that called.
         async with support.task_group() as tasks:
             try:
                 self.router.run(
                     self.router.dealer.call, self, message, at=at, tasks=tasks
                 )
-                return await self._result(waiter, timeout)
+                return value_of(await waiter.wait())
             finally:
-                self._calls.pop(request, None)
+                self.calls.pop(request, None)
                 self.router.run(cancel, self, Cancel(request, {}))
 
-    async def _result(self, waiter: Waiter[RPCResult], timeout: float) -> Any:
-        outcome: list[RPCResult] = []
+    def call_progressively(
+        self,
+        procedure: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        options: CallOptions | None = None,
+        at: Peer | None = None,
+    ) -> ProgressiveCall:
+        """Return a call to take progress from; see `Realm.call_progressively`."""
+        self.runtime.check_thread("call_progressively()")
+        message = self._call_message(procedure, args, kwargs, options)
+        message.options["receive_progress"] = True
+        return ProgressiveCall(self, message, at)
 
-        async def wait() -> None:
-            outcome.append(await waiter.wait())
+    def _call_message(
+        self,
+        procedure: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any] | None,
+        options: CallOptions | None,
+    ) -> Call:
+        check_name("procedure", procedure)
+        given = options_dict(Call, options)
+        return Call(
+            self._requests.next(),
+            given,
+            procedure,
+            plain_args(args),
+            plain_kwargs(kwargs),
+        )
 
-        await self.runtime.support.wait_at_most(timeout or None, wait)
-        if not outcome:
-            raise TimedOut("the call took too long")
-        result = outcome[0]
-        if result.kwargs or len(result.args) > 1:
-            return result
-        return result.args[0] if result.args else None
 
+_FEATURES: Final = frozenset(
+    {
+        ("callee", "call_canceling"),
+        ("callee", "call_reroute"),
+        ("callee", "caller_identification"),
+        ("callee", "payload_passthru_mode"),
+        ("callee", "progressive_call_invocations"),
+        ("callee", "progressive_call_results"),
+        ("caller", "payload_passthru_mode"),
+        ("caller", "progressive_call_invocations"),
+        ("publisher", "payload_passthru_mode"),
+    }
+)
 
 _RECEIVERS: Final[dict[type[Message], Callable[[LocalSession, Any], None]]] = {
     InvocationMessage: LocalSession._invoked,

@@ -66,6 +66,15 @@ class PublishOptions:
     eligible_authid: Sequence[str] | None = None
     #: The same by role.
     eligible_authrole: Sequence[str] | None = None
+    #: Payload passthru: the scheme, as ``x_mine``; the one argument is the payload, as
+    #: bytes, and no subscriber gets anything else of it (8.6).
+    ppt_scheme: str | None = None
+    #: What the payload is serialized by.
+    ppt_serializer: str | None = None
+    #: What it is encrypted by.
+    ppt_cipher: str | None = None
+    #: What key it is encrypted with.
+    ppt_keyid: str | None = None
 
     #: Keep the event as the topic's retained one, for those who subscribe later.
     retain: bool | None = None
@@ -78,7 +87,7 @@ class PublishOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """``CALL.Options``; None leaves an option out (specification, 5.5 and 5.6).
+    """``CALL.Options``; None leaves an option out (specification, 5.13).
 
     Raises `ConfigurationError` for a value of the wrong type.
     """
@@ -88,6 +97,19 @@ class CallOptions:
     timeout: int | None = None
     #: Make the caller's identity known to the callee.
     disclose_me: bool | None = None
+    #: Ask for progressive results; `Realm.call_progressively` always does.
+    receive_progress: bool | None = None
+    #: More chunks of arguments follow, by `ProgressiveCall.send`.
+    progress: bool | None = None
+    #: Payload passthru: the scheme, as ``x_mine``; the one argument is the payload, as
+    #: bytes (8.6).
+    ppt_scheme: str | None = None
+    #: What the payload is serialized by.
+    ppt_serializer: str | None = None
+    #: What it is encrypted by.
+    ppt_cipher: str | None = None
+    #: What key it is encrypted with.
+    ppt_keyid: str | None = None
 
     def __post_init__(self) -> None:
         options_dict(Call, self)

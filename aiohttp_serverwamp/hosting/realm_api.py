@@ -12,6 +12,7 @@ from aiohttp_serverwamp.uris import Match
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.events import Event, HostedSubscription
     from aiohttp_serverwamp.hosting.local_session import LocalSession
+    from aiohttp_serverwamp.hosting.progressive_call import ProgressiveCall
     from aiohttp_serverwamp.hosting.publication import (
         CallOptions,
         Publication,
@@ -58,6 +59,16 @@ class RealmAPI(Protocol):
         **kwargs: Any,
     ) -> Any:
         """Call a procedure as the application."""
+
+    def call_progressively(
+        self,
+        procedure: str,
+        /,
+        *args: Any,
+        options: CallOptions | None = None,
+        **kwargs: Any,
+    ) -> ProgressiveCall:
+        """Call a procedure as the application and take its progress."""
 
     def sessions(
         self, *, authid: str | AnyValue = ANY, authrole: str | AnyValue = ANY

@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.messages import InvokePolicy
+from aiohttp_serverwamp.router.permission_rules import role_names
 from aiohttp_serverwamp.uris import Match, is_valid_uri, shown
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "ProcedureRoute",
     "Route",
     "TopicRoute",
+    "call_options",
     "check_text",
     "checked_handler",
     "checked_pattern",
@@ -47,6 +50,10 @@ class ProcedureRoute(Route):
     """One route of an `RPCRouteSet`."""
 
     handler: Callable[..., Any]
+    invoke: InvokePolicy = InvokePolicy.SINGLE
+    disclose_caller: bool = False
+    #: Seconds after which a call ends that asked for no shorter time; 0: never.
+    timeout: float = 0.0
     #: Run the handler, a plain function, in a worker thread.
     thread: bool = False
     #: serverwamp's reading of results: sequences and mappings are spread.
@@ -87,9 +94,53 @@ class EventRoute(Route):
         _check_flag("get_retained", self.get_retained)
 
 
-def _check_flag(name: str, flag: object) -> None:
-    if not isinstance(flag, bool):
-        raise ConfigurationError(f"{name}={flag!r}: give True or False")
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name}={value!r}: give True or False")
+
+
+def call_options(
+    *,
+    invoke: InvokePolicy | str,
+    disclose_caller: bool,
+    timeout: float | None,
+    thread: bool,
+    roles: Iterable[str] | None,
+) -> dict[str, Any]:
+    """Return what is said of a procedure besides its URI, checked, by name.
+
+    Raises `ConfigurationError` for options that make no sense.
+    """
+    _check_flag("disclose_caller", disclose_caller)
+    return {
+        "invoke": _invoke_policy_of(invoke),
+        "disclose_caller": disclose_caller,
+        "timeout": _seconds(timeout),
+        "thread": thread,
+        "roles": role_names(roles),
+    }
+
+
+def _seconds(timeout: float | None) -> float:
+    if timeout is None:
+        return 0.0
+    # "not >" rather than "<=" also refuses NaN.
+    if type(timeout) not in (int, float) or not timeout > 0 or timeout == float("inf"):
+        raise ConfigurationError(
+            f"timeout={timeout!r}: give seconds, as 2.5, or None for as long as the "
+            "caller likes"
+        )
+    return float(timeout)
+
+
+def _invoke_policy_of(invoke: InvokePolicy | str) -> InvokePolicy:
+    try:
+        return InvokePolicy(invoke)
+    except ValueError:
+        raise ConfigurationError(
+            f"invoke={invoke!r}: give 'single', or to share the procedure with other "
+            "callees 'first', 'last', 'random' or 'roundrobin'"
+        ) from None
 
 
 def event_route(

@@ -6,7 +6,7 @@ Made in the manner of `aiohttp.web.RouteTableDef`: fill one with decorators, giv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from aiohttp_serverwamp.hosting.route import (
@@ -14,6 +14,7 @@ from aiohttp_serverwamp.hosting.route import (
     ProcedureRoute,
     Route,
     TopicRoute,
+    call_options,
     check_text,
     checked_handler,
     checked_pattern,
@@ -22,6 +23,7 @@ from aiohttp_serverwamp.hosting.route import (
     policy_of,
 )
 from aiohttp_serverwamp.hosting.services import Service
+from aiohttp_serverwamp.messages import InvokePolicy
 from aiohttp_serverwamp.router.permission_rules import role_names
 from aiohttp_serverwamp.uris import Match
 
@@ -78,34 +80,82 @@ class RPCRouteSet(_RouteSet[Route]):
         self._spread_results = spread_results
 
     def route(
-        self, uri: str, *, thread: bool = False, roles: Iterable[str] | None = None
+        self,
+        uri: str,
+        *,
+        match: Match | str = Match.EXACT,
+        invoke: InvokePolicy | str = InvokePolicy.SINGLE,
+        disclose_caller: bool = False,
+        timeout: float | None = None,
+        thread: bool = False,
+        roles: Iterable[str] | None = None,
     ) -> Callable[[F], F]:
-        """Let the decorated handler serve exactly `uri`."""
-        return self._add(checked_uri(uri, Match.EXACT), Match.EXACT, thread, roles)
+        """Let the decorated handler serve `uri`, or with `match` what it stands for.
+
+        With `invoke`, other callees that give the same policy may offer the procedure
+        as well: clients which are permitted to register it (5.9). A handler that raises
+        `Unavailable` lets another one of them do it then (5.12). `timeout` is in
+        seconds: a call ends with `TimedOut` after that time at the latest, or sooner if
+        its caller says so. `disclose_caller` puts the caller's identity into
+        `Invocation.details` (5.6); `Invocation.session` knows it in any case.
+        """
+        policy = policy_of(match)
+        options = call_options(
+            invoke=invoke,
+            disclose_caller=disclose_caller,
+            timeout=timeout,
+            thread=thread,
+            roles=roles,
+        )
+        return self._add(checked_uri(uri, policy), policy, options)
 
     def prefix_route(
         self,
         uri_prefix: str,
         *,
+        invoke: InvokePolicy | str = InvokePolicy.SINGLE,
+        disclose_caller: bool = False,
+        timeout: float | None = None,
         thread: bool = False,
         roles: Iterable[str] | None = None,
     ) -> Callable[[F], F]:
         """Serve every URI that begins with `uri_prefix`, compared as a string (5.8)."""
-        uri = checked_uri(uri_prefix, Match.PREFIX)
-        return self._add(uri, Match.PREFIX, thread, roles)
+        return self.route(
+            uri_prefix,
+            match=Match.PREFIX,
+            invoke=invoke,
+            disclose_caller=disclose_caller,
+            timeout=timeout,
+            thread=thread,
+            roles=roles,
+        )
 
     def wildcard_route(
-        self, uri: str, *, thread: bool = False, roles: Iterable[str] | None = None
+        self,
+        uri: str,
+        *,
+        invoke: InvokePolicy | str = InvokePolicy.SINGLE,
+        disclose_caller: bool = False,
+        timeout: float | None = None,
+        thread: bool = False,
+        roles: Iterable[str] | None = None,
     ) -> Callable[[F], F]:
         """Serve every URI that equals ``a..c`` but for the empty components (5.8)."""
-        return self._add(
-            checked_uri(uri, Match.WILDCARD), Match.WILDCARD, thread, roles
+        return self.route(
+            uri,
+            match=Match.WILDCARD,
+            invoke=invoke,
+            disclose_caller=disclose_caller,
+            timeout=timeout,
+            thread=thread,
+            roles=roles,
         )
 
     def regex_route(
         self,
         uri_pattern: str | re.Pattern[str],
         *,
+        timeout: float | None = None,
         thread: bool = False,
         roles: Iterable[str] | None = None,
     ) -> Callable[[F], F]:
@@ -113,7 +163,14 @@ class RPCRouteSet(_RouteSet[Route]):
 
         Expressions are tried in the order added, after every registration.
         """
-        return self._add(checked_pattern(uri_pattern), Match.EXACT, thread, roles)
+        options = call_options(
+            invoke=InvokePolicy.SINGLE,
+            disclose_caller=False,
+            timeout=timeout,
+            thread=thread,
+            roles=roles,
+        )
+        return self._add(checked_pattern(uri_pattern), Match.EXACT, options)
 
     def service(self, prefix: str = "") -> Callable[[T], T]:
         """Add a class whose methods are marked `procedure` or `topic`.
@@ -136,20 +193,16 @@ class RPCRouteSet(_RouteSet[Route]):
         self,
         uri: str | re.Pattern[str],
         match: Match,
-        thread: bool,
-        roles: Iterable[str] | None,
+        options: Mapping[str, Any],
     ) -> Callable[[F], F]:
-        names = role_names(roles)
-
         def decorate(handler: F) -> F:
             self._routes.append(
                 ProcedureRoute(
                     uri=uri,
                     match=match,
-                    roles=names,
                     handler=checked_handler(handler),
-                    thread=thread,
                     spread_results=self._spread_results,
+                    **options,
                 )
             )
             return handler

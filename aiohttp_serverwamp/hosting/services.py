@@ -14,10 +14,12 @@ from aiohttp_serverwamp.hosting.route import (
     ProcedureRoute,
     Route,
     TopicRoute,
+    call_options,
     checked_uri,
     policy_of,
 )
 from aiohttp_serverwamp.hosting.signatures import read_signature
+from aiohttp_serverwamp.messages import InvokePolicy
 from aiohttp_serverwamp.router.permission_rules import role_names
 from aiohttp_serverwamp.uris import Match
 
@@ -46,6 +48,9 @@ def procedure(
     uri: str,
     *,
     match: Match | str = Match.EXACT,
+    invoke: InvokePolicy | str = InvokePolicy.SINGLE,
+    disclose_caller: bool = False,
+    timeout: float | None = None,
     thread: bool = False,
     roles: Iterable[str] | None = None,
 ) -> Callable[[F], F]:
@@ -56,7 +61,13 @@ def procedure(
 
     Raises `ConfigurationError` for options that make no sense.
     """
-    options = {"thread": thread, "roles": role_names(roles)}
+    options = call_options(
+        invoke=invoke,
+        disclose_caller=disclose_caller,
+        timeout=timeout,
+        thread=thread,
+        roles=roles,
+    )
     return _marked(_Mark(ProcedureRoute, uri, policy_of(match), options))
 
 

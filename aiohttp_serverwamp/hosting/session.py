@@ -33,6 +33,7 @@ from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.router.states import State
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.progressive_call import ProgressiveCall
     from aiohttp_serverwamp.hosting.publication import CallOptions, Publication
     from aiohttp_serverwamp.hosting.realm_api import RealmAPI
     from aiohttp_serverwamp.interfaces import Connection
@@ -187,6 +188,24 @@ class Session(Advising, MutableMapping[str, Any]):
         if not self.is_open:
             raise ConnectionClosed(f"session {self.id} has left")
         return await self._realm.local.call(
+            uri, args, kwargs, options=options, at=self.peer
+        )
+
+    def call_progressively(
+        self,
+        uri: str,
+        /,
+        *args: Any,
+        options: CallOptions | None = None,
+        **kwargs: Any,
+    ) -> ProgressiveCall:
+        """Call a procedure that this client has registered and take its progress.
+
+        As `Realm.call_progressively`; raises `ConnectionClosed` when it has left.
+        """
+        if not self.is_open:
+            raise ConnectionClosed(f"session {self.id} has left")
+        return self._realm.local.call_progressively(
             uri, args, kwargs, options=options, at=self.peer
         )
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import (
     EncodingError,
-    FeatureNotSupported,
     NoSuchSubscription,
     Unavailable,
 )
 from aiohttp_serverwamp.ids import Counter
 from aiohttp_serverwamp.messages import Event, Publish
+from aiohttp_serverwamp.router.passthru import carry
 from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.router.receivers import receiver_filter
 from aiohttp_serverwamp.router.retention import Retention
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.disclosure import Disclosure
+    from aiohttp_serverwamp.router.feature_gates import FeatureGates
     from aiohttp_serverwamp.router.observer import Observer
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.retention import RetainedEvent
@@ -69,6 +70,7 @@ class Broker:
         uri_checks: URIChecks,
         disclosure: Disclosure,
         trust: Trust,
+        gates: FeatureGates,
         *,
         new_id: Callable[[], int],
         observer: Observer,
@@ -81,6 +83,7 @@ class Broker:
         self._uri_rules = uri_checks
         self._disclosure = disclosure
         self._trust = trust
+        self._gates = gates
         self._new_id = new_id
         self._observer = observer
         self._max_subscriptions = limits.max_subscriptions or float("inf")
@@ -158,8 +161,8 @@ class Broker:
             self._uri_rules.check(message.topic)
         else:
             self._uri_rules.check_own(message.topic)
-        if message.options and message.options.get("ppt_scheme"):
-            raise FeatureNotSupported("payload passthru is not offered")
+        if message.options:
+            self._gates.check_publish(publisher, message)
 
     def publish(
         self,
@@ -188,8 +191,10 @@ class Broker:
             self._disclosure.disclose(details, "publisher", publisher)
         if self._trust.levels is not None:
             self._trust.mark(details, publisher, Action.PUBLISH, message.topic)
-        if options and options.get("retain"):
-            self.retention.retain(publisher, publication, message, details)
+        if options:
+            carry(options, details)
+            if options.get("retain"):
+                self.retention.retain(publisher, publication, message, details)
         if accepted is not None:
             accepted(publication)
         receives = receiver_filter(publisher, options)

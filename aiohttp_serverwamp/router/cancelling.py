@@ -24,6 +24,7 @@ def cancel(caller: Peer, message: Cancel) -> None:
     if mode is CancelMode.KILL:
         if not pending.killed:
             pending.killed = True
+            pending.offer = None
             pending.interrupt(mode)
         return
     interrupt = mode is CancelMode.KILLNOWAIT and not pending.killed

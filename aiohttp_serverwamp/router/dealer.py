@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import (
     EncodingError,
     FeatureNotSupported,
+    NoAvailableCallee,
     NoSuchProcedure,
     ProtocolViolation,
     Unavailable,
@@ -19,14 +21,14 @@ from aiohttp_serverwamp.errors import (
 from aiohttp_serverwamp.messages import (
     Call,
     Error,
-    Invocation,
     InvokePolicy,
     Register,
     Result,
     Yield,
 )
 from aiohttp_serverwamp.router.cancelling import leave_calls
-from aiohttp_serverwamp.router.pending_call import PendingCall
+from aiohttp_serverwamp.router.passthru import carry
+from aiohttp_serverwamp.router.pending_call import Offer, PendingCall
 from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.router.registrations import (
     Callee,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import TaskRunner
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.disclosure import Disclosure
+    from aiohttp_serverwamp.router.feature_gates import FeatureGates
     from aiohttp_serverwamp.router.observer import Observer
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.trust import Trust
@@ -59,6 +62,7 @@ class Dealer:
         uri_checks: URIChecks,
         disclosure: Disclosure,
         trust: Trust,
+        gates: FeatureGates,
         *,
         now: Callable[[], float],
         choose: Choose,
@@ -68,6 +72,7 @@ class Dealer:
         self._uri_rules = uri_checks
         self._disclosure = disclosure
         self._trust = trust
+        self._gates = gates
         self._now = now
         self._choose = choose
         self._observer = observer
@@ -84,25 +89,36 @@ class Dealer:
             self._uri_rules.check_own(message.procedure, match)
 
     def register(
-        self, peer: Peer, message: Register, *, own: bool = False
+        self,
+        peer: Peer,
+        message: Register,
+        *,
+        own: bool = False,
+        time_limit: float = 0.0,
     ) -> Registration:
         """Register a procedure (REQ-RPC-001 to 004).
 
         With `own` the registration is private: only the application can call it.
+        Calls end after `time_limit` seconds unless they ask for a shorter time; 0: as
+        they ask.
         """
         options = message.options
         asked = options.get("disclose_caller", False)
+        policy = options.get("invoke", InvokePolicy.SINGLE)
+        # Hosted code that is alone means what it says to its callers.
+        alone = peer.trusted and policy is InvokePolicy.SINGLE
         callee = Callee(
             peer,
             disclose_caller=self._disclosure.applies(peer, asked=asked),
             forward_timeout=options.get("forward_timeout", False),
+            time_limit=time_limit,
+            reroutes=peer.supports("callee", "call_reroute") and not alone,
         )
         match = options.get("match", Match.EXACT)
         if own:
             if match is not Match.EXACT:
                 raise FeatureNotSupported("private registrations are exact")
             return self.registrations.add_own(callee, message.procedure)
-        policy = options.get("invoke", InvokePolicy.SINGLE)
         registration = self.registrations.add(callee, message.procedure, match, policy)
         self._observer.registered(peer, registration)
         return registration
@@ -118,17 +134,12 @@ class Dealer:
     def check_call(self, caller: Peer, call: Call) -> None:
         """Raise what makes a CALL invalid before permission is asked for."""
         # Hot path.
-        if call.request in caller.dealing.calls:
-            raise ProtocolViolation("CALL.request is the id of a call in flight")
         dealing = caller.dealing
         in_flight = max(len(dealing.calls), dealing.running)
         if in_flight >= self._max_pending and not caller.trusted:
             raise Unavailable("too many calls in flight")
-        options = call.options
-        if options and (options.get("progress") or options.get("ppt_scheme")):
-            raise FeatureNotSupported(
-                "progressive invocations and payload passthru are not offered"
-            )
+        if call.options:
+            self._gates.check_call(caller, call)
 
     def check_procedure(self, uri: str) -> None:
         """Raise `InvalidURI` for what can never be the URI of a procedure."""
@@ -171,8 +182,8 @@ class Dealer:
         `disclose` makes the caller known whatever was asked for. `tasks` owns what
         hosted code runs for this call (default: the caller).
 
-        Raises `NoSuchProcedure`, `DisclosureNotAllowed`, and `EncodingError` when the
-        callee's serializer cannot carry the arguments.
+        Raises `NoSuchProcedure`, `DisclosureNotAllowed`, `FeatureNotSupported`, and
+        `EncodingError` when the callee's serializer cannot carry the arguments.
         """
         # Hot path.
         uri = call.procedure
@@ -183,52 +194,85 @@ class Dealer:
             registration.choose(self._choose) if at is None else registration.callee(at)
         )
         assert callee is not None, "find_at returns what the peer takes part in"
-        pending = PendingCall(caller, call, callee.peer)
-        pending.disclosed = disclose or self._discloses(caller, call, callee)
+        if call.options:
+            self._gates.check_callee(callee.peer, call.options)
+        disclose = disclose or self._discloses(caller, call)
+        pending = PendingCall(caller, call, registration, callee.peer)
         if tasks is not None:
             pending.tasks = tasks
-        details = self._details(pending, registration, callee)
+        if callee.reroutes and at is None:
+            pending.offer = Offer(
+                call, callee.peer, disclose=disclose, began=self._now()
+            )
+        pending.disclosed = disclose or callee.disclose_caller
+        pending.details = self._details(pending, call, callee)
         pending.start()
         try:
-            callee.peer.send(
-                Invocation(
-                    pending.invocation,
-                    registration.id,
-                    details,
-                    call.args,
-                    call.kwargs,
-                )
-            )
+            pending.invoke(call.args, call.kwargs)
         except EncodingError:
+            pending.more = False
+            pending.finish()
             pending.take_back()
             raise
 
-    def _discloses(self, caller: Peer, call: Call, callee: Callee) -> bool:
+    def _discloses(self, caller: Peer, call: Call) -> bool:
         asked = call.options.get("disclose_me", False) if call.options else False
-        return self._disclosure.applies(caller, asked=asked) or callee.disclose_caller
+        return self._disclosure.applies(caller, asked=asked)
 
     def _details(
-        self, pending: PendingCall, registration: Registration, callee: Callee
+        self, pending: PendingCall, call: Call, callee: Callee
     ) -> dict[str, Any]:
         details: dict[str, Any] = {}
-        if registration.match is not Match.EXACT:
+        if pending.registration.match is not Match.EXACT:
             details["procedure"] = pending.procedure
         if pending.disclosed:
             self._disclosure.disclose(details, "caller", pending.caller)
         if self._trust.levels is not None:
             self._trust.mark(details, pending.caller, Action.CALL, pending.procedure)
-        if pending.receive_progress:
-            # Sent whatever the callee announced: wampy announces nothing and yields
-            # progressively all the same (PIT-26).
-            details["receive_progress"] = True
-        if pending.timeout:
-            if callee.forward_timeout and callee.peer.supports(
-                "callee", "call_timeout"
-            ):
-                details["timeout"] = round(pending.timeout * 1000)
-            else:
-                pending.arm(self._now())
+        if call.options:
+            if pending.receive_progress and self._gates.admits_progress(callee.peer):
+                details["receive_progress"] = True
+            carry(call.options, details)
+        if callee.time_limit and not 0 < pending.timeout <= callee.time_limit:
+            pending.timeout = callee.time_limit
+        if pending.timeout and pending.deadline is None:
+            self._time(pending, callee, details)
         return details
+
+    def _time(
+        self, pending: PendingCall, callee: Callee, details: dict[str, Any]
+    ) -> None:
+        """Have the time of a call looked after, by the callee where it can."""
+        forwards = callee.forward_timeout and callee.peer.supports(
+            "callee", "call_timeout"
+        )
+        if forwards:
+            details["timeout"] = round(pending.timeout * 1000)
+        # What the application was promised does not depend on anybody.
+        if not forwards or pending.caller.trusted:
+            offer = pending.offer
+            pending.arm(self._now() if offer is None else offer.began)
+
+    def _pass_on(self, pending: PendingCall, offer: Offer) -> None:
+        """Give a call that its callee declines to another one (REQ-RPC-139 to 144)."""
+        call = offer.call
+        while callee := pending.registration.choose_other(self._choose, offer.tried):
+            offer.tried.append(callee.peer)
+            try:
+                self._gates.check_callee(callee.peer, call.options)
+            except FeatureNotSupported:
+                continue
+            pending.disclosed = offer.disclose or callee.disclose_caller
+            pending.details = self._details(pending, call, callee)
+            pending.offer = offer if callee.reroutes else None
+            pending.hand_over(callee.peer)
+            try:
+                pending.invoke(call.args, call.kwargs)
+            except EncodingError:
+                pending.take_back()
+            else:
+                return
+        pending.fail(NoAvailableCallee("every callee is unavailable"))
 
     # --- Answering ----------------------------------------------------------------
 
@@ -238,34 +282,52 @@ class Dealer:
         pending = self._pending(callee, message.request)
         if pending is None:
             return
+        details: dict[str, Any] = {}
         options = message.options
         if options:
-            if options.get("ppt_scheme"):
-                pending.fail(FeatureNotSupported("payload passthru is not offered"))
-                return
             if options.get("progress"):
-                self._progress(pending, message)
-                return
-        pending.finish()
-        pending.answer(Result(pending.request, {}, message.args, message.kwargs))
+                if not pending.receive_progress:
+                    return
+                details["progress"] = True
+            if options.get("ppt_scheme"):
+                self._gates.check_yield(callee, message)
+                try:
+                    self._gates.check_caller(pending.caller, options)
+                except FeatureNotSupported as error:
+                    pending.fail(error, interrupt="progress" in details)
+                    return
+                carry(options, details)
+        result = Result(pending.request, details, message.args, message.kwargs)
+        if "progress" in details:
+            pending.report(result, self._now)
+        else:
+            pending.finish()
+            pending.answer(result)
 
     def error(self, callee: Peer, message: Error) -> None:
         """Pass a callee's error on to the caller (REQ-RPC-013)."""
         if not is_valid_uri(message.error):
             raise ProtocolViolation("ERROR.error is not a URI")
         pending = self._pending(callee, message.request)
-        if pending is not None:
-            pending.finish()
-            pending.answer(
-                Error(
-                    Call.CODE,
-                    pending.request,
-                    {},
-                    message.error,
-                    message.args,
-                    message.kwargs,
-                ),
+        if pending is None:
+            return
+        if message.error == uris.UNAVAILABLE and pending.offer is not None:
+            self._pass_on(pending, pending.offer)
+            return
+        details: dict[str, Any] = {}
+        if message.details:
+            carry(message.details, details)
+        pending.finish()
+        pending.answer(
+            Error(
+                Call.CODE,
+                pending.request,
+                details,
+                message.error,
+                message.args,
+                message.kwargs,
             )
+        )
 
     def _pending(self, callee: Peer, invocation: int) -> PendingCall | None:
         """Return the call that is answered, or None for a late answer (PIT-02)."""
@@ -273,12 +335,6 @@ class Dealer:
         if pending is None and invocation > callee.dealing.invocation_ids.last:
             raise ProtocolViolation("an answer to an invocation that was never sent")
         return pending
-
-    def _progress(self, pending: PendingCall, message: Yield) -> None:
-        if pending.receive_progress:
-            details = {"progress": True}
-            result = Result(pending.request, details, message.args, message.kwargs)
-            pending.report(result, self._now)
 
     # --- Leaving ------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ BROKER_FEATURES: Final = {
     "subscription_meta_api": "router.meta_subscriptions",
     "publication_trustlevels": "router.trust",
     "event_retention": "router.retention",
+    "payload_passthru_mode": "router.passthru",
 }
 
 #: Feature of the dealer role → module that honours it.
@@ -41,13 +42,23 @@ DEALER_FEATURES: Final = {
     "registration_meta_api": "router.meta_registrations",
     "testament_meta_api": "router.testaments",
     "call_trustlevels": "router.trust",
+    "progressive_call_invocations": "router.progressive_calls",
+    "call_reroute": "router.dealer",
+    "payload_passthru_mode": "router.passthru",
 }
 
 #: What a client may announce that changes what the router does, by role.
 CLIENT_FEATURES: Final = (
     ("callee", "call_canceling"),
+    ("callee", "call_reroute"),
     ("callee", "call_timeout"),
+    ("callee", "payload_passthru_mode"),
+    ("callee", "progressive_call_invocations"),
+    ("callee", "progressive_call_results"),
     ("callee", "registration_revocation"),
+    ("caller", "payload_passthru_mode"),
+    ("caller", "progressive_call_invocations"),
+    ("publisher", "payload_passthru_mode"),
     ("subscriber", "subscription_revocation"),
 )
 

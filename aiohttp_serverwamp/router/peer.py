@@ -43,6 +43,7 @@ class DealerState:
         "own",
         "registrations",
         "running",
+        "unfinished",
     )
 
     def __init__(self) -> None:
@@ -56,6 +57,8 @@ class DealerState:
         self.running = 0
         #: Private registrations, which only the application can call; by URI.
         self.own: dict[str, Registration] = {}
+        #: Progressive calls that ended before their last chunk came, oldest first.
+        self.unfinished: dict[int, None] = {}
 
 
 class Peer:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.errors import ApplicationError, EncodingError, TimedOut
-from aiohttp_serverwamp.messages import Call, CancelMode, Error, Interrupt, Result
+from aiohttp_serverwamp.messages import (
+    Call,
+    CancelMode,
+    Error,
+    Interrupt,
+    Invocation,
+    Result,
+)
+from aiohttp_serverwamp.router.progressive_calls import note_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,13 +22,28 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import TaskRunner
     from aiohttp_serverwamp.router.deadlines import Deadline
     from aiohttp_serverwamp.router.peer import Peer
+    from aiohttp_serverwamp.router.registrations import Registration
 
-__all__ = ["PendingCall"]
+__all__ = ["Offer", "PendingCall"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
 #: Milliseconds; an integer may be of any size, and a float is made of it.
 _LONGEST_TIMEOUT: Final = 2**53
+
+
+class Offer:
+    """What is kept of a call that its callee may decline, for another one (5.12)."""
+
+    __slots__ = ("began", "call", "disclose", "tried")
+
+    def __init__(self, call: Call, callee: Peer, *, disclose: bool, began: float):
+        self.call = call
+        #: Whether the caller is made known whoever the callee is.
+        self.disclose = disclose
+        #: When the call was made.
+        self.began = began
+        self.tried = [callee]
 
 
 class PendingCall:
@@ -34,29 +57,42 @@ class PendingCall:
         "callee",
         "caller",
         "deadline",
+        "details",
         "disclosed",
         "invocation",
         "killed",
+        "more",
+        "offer",
         "procedure",
+        "progressive",
         "receive_progress",
+        "registration",
         "request",
         "tasks",
         "timeout",
     )
 
-    def __init__(self, caller: Peer, call: Call, callee: Peer) -> None:
+    def __init__(
+        self, caller: Peer, call: Call, registration: Registration, callee: Peer
+    ) -> None:
         self.caller = caller
         self.request = call.request
         self.procedure = call.procedure
+        self.registration = registration
         self.callee = callee
+        #: ``INVOCATION.Details``, but for "progress".
+        self.details: dict[str, Any] = {}
         #: The id in the callee's sequence; 0 until the invocation is sent.
         self.invocation = 0
         self.receive_progress = False
+        #: Whether the arguments come in chunks, and whether the last is yet to come.
+        self.progressive = self.more = False
         #: Seconds until the first answer, and between progressive ones; 0: no limit.
         self.timeout = 0.0
         options = call.options
         if options:
             self.receive_progress = options.get("receive_progress", False)
+            self.progressive = self.more = options.get("progress", False)
             self.timeout = min(options.get("timeout", 0), _LONGEST_TIMEOUT) / 1000
         self.deadline: Deadline | None = None
         #: Whether the caller's identity is made known to the callee.
@@ -64,6 +100,8 @@ class PendingCall:
         #: Whether CANCEL with mode "kill" was passed on; the callee's answer is
         #: awaited.
         self.killed = False
+        #: Set while another callee may get the call.
+        self.offer: Offer | None = None
         #: Owner of the task that hosted code runs for this call.
         self.tasks: TaskRunner | None = caller.tasks
 
@@ -75,13 +113,31 @@ class PendingCall:
         callee.invocations[self.invocation] = self
         self.caller.dealing.calls[self.request] = self
 
+    def invoke(self, args: list[Any] | None, kwargs: dict[str, Any] | None) -> None:
+        """Send the callee an INVOCATION: the call, or a chunk of it.
+
+        Raises `EncodingError` when the callee's serializer cannot carry the arguments.
+        """
+        # Hot path.
+        details = self.details
+        if self.more:
+            details = {**details, "progress": True}
+        self.callee.send(
+            Invocation(self.invocation, self.registration.id, details, args, kwargs)
+        )
+
     def take_back(self) -> None:
-        """Finish what was just started, and whose INVOCATION cannot be encoded.
+        """Give back the invocation id, because INVOCATION could not be encoded.
 
         The callee never saw the id, and its sequence has no gaps (REQ-ID-005).
         """
-        self.finish()
         self.callee.dealing.invocation_ids.last = self.invocation - 1
+
+    def hand_over(self, callee: Peer) -> None:
+        """Let another callee answer, under an id of its own (REQ-RPC-141)."""
+        del self.callee.dealing.invocations[self.invocation]
+        self.callee = callee
+        self.start()
 
     def finish(self) -> None:
         """Be known to neither end any more; what comes from them is late then."""
@@ -90,6 +146,8 @@ class PendingCall:
         del self.caller.dealing.calls[self.request]
         if self.deadline is not None:
             self.caller.deadlines.cancel(self.deadline)
+        if self.more:
+            note_unfinished(self.caller, self.request)
 
     def arm(self, now: float) -> None:
         """End the call by `timeout`, counted from `now`."""
@@ -111,6 +169,7 @@ class PendingCall:
 
     def report(self, result: Result, now: Callable[[], float]) -> None:
         """Give the caller a progressive result; the time for the next one begins."""
+        self.offer = None  # nobody else can go on with it (REQ-RPC-143)
         if self.deadline is not None:
             # The timeout measures the gap between answers (REQ-RPC-043).
             self.caller.deadlines.cancel(self.deadline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,10 @@ class Callee:
     peer: Peer
     disclose_caller: bool = False
     forward_timeout: bool = False
+    #: Seconds after which a call ends that asked for no shorter time; 0: never.
+    time_limit: float = 0.0
+    #: Whether another callee gets the calls that it declines (5.12).
+    reroutes: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +73,26 @@ class Registration:
         callee = callees[self._turn]
         self._turn += 1
         return callee
+
+    def choose_other(self, choose: Choose, tried: Collection[Peer]) -> Callee | None:
+        """Return the callee that the policy gives a declined call to (5.12), or None.
+
+        Nobody gets a call twice.
+        """
+        left = [callee for callee in self.callees if callee.peer not in tried]
+        if not left:
+            return None
+        if self.policy is InvokePolicy.LAST:
+            return left[-1]
+        if self.policy is InvokePolicy.RANDOM:
+            return choose(left)
+        if self.policy is InvokePolicy.ROUNDROBIN:
+            turn = self._turn % len(self.callees)
+            queue = self.callees[turn:] + self.callees[:turn]
+            callee = next(callee for callee in queue if callee in left)
+            self._turn = self.callees.index(callee) + 1
+            return callee
+        return left[0]
 
     def callee(self, peer: Peer) -> Callee | None:
         """Return the part that `peer` takes, or None."""

@@ -115,6 +115,8 @@ class RequestQueue:
         if count >= self._limit or (count and self._bytes + size > self._max_bytes):
             self._log_refusing()
             error = Unavailable("too many requests wait for a decision")
+            if isinstance(message, Call):
+                self._withdraw(message.request)  # one answer for all of its chunks
             self._session.refuse(message, error)
             return
         self._waiting.append((message, size))
@@ -237,33 +239,47 @@ class RequestQueue:
 
     def cancel(self, request: int) -> bool:
         """Cancel a CALL that was not routed yet, if there is one (REQ-RPC-081)."""
-        deferral = self._deferral
-        if deferral is not None and _is_call(deferral.request, request):
-            if request in self._session.dealing.calls:
-                return False  # routed; it is its answer that is waited for
-            self._deferral = None
-            waiting = deferral.request
-            self._session.router.later(self._work_off)
-        else:
-            waiting = self._take_call(request)
-        if waiting is None:
+        if request in self._session.dealing.calls:
+            return False  # routed; only its answer or a chunk of it waits here
+        withdrawn = self._withdraw(request)
+        if withdrawn is None:
             return False
-        self._session.refuse(waiting, Canceled("the caller cancelled"))
+        self._session.refuse(withdrawn, Canceled("the caller cancelled"))
         return True
 
-    def _take_call(self, request: int) -> Message | None:
-        for entry in self._waiting:
-            if _is_call(entry[0], request):
-                self._waiting.remove(entry)
-                self._bytes -= entry[1]
-                return entry[0]
-        return None
+    def _withdraw(self, request: int) -> Call | None:
+        """Forget a CALL with all of its chunks; return the last of them, or None."""
+        last = None
+        deferral = self._deferral
+        if (
+            deferral is not None
+            and _is_call(deferral.request, request)
+            and request not in self._session.dealing.calls
+        ):
+            self._deferral = None
+            last = deferral.request
+        kept: deque[tuple[Message, int]] = deque()
+        for message, size in self._waiting:
+            if _is_call(message, request):
+                last = message
+                self._bytes -= size
+            else:
+                kept.append((message, size))
+        self._waiting = kept
+        if self._deferral is None:
+            self._session.router.later(self._work_off)
+        assert last is None or isinstance(last, Call)
+        return last
 
     # --- With synchronize_requests, a call in flight holds up what is behind it ---
 
     def await_answer(self, call: Call) -> None:
-        """Wait for the answer of a call that was just routed, unless it has come."""
-        if self._deferral is None and call.request in self._session.dealing.calls:
+        """Wait for the answer of a call that was just routed, unless it has come.
+
+        As long as chunks of a progressive call are to come nothing waits behind it.
+        """
+        pending = self._session.dealing.calls.get(call.request)
+        if self._deferral is None and pending is not None and not pending.more:
             self.defer(call, _raise)
 
     def note_answer(self, message: Message) -> None:

@@ -43,6 +43,7 @@ from aiohttp_serverwamp.router import cancelling
 from aiohttp_serverwamp.router.authorization import Verdict
 from aiohttp_serverwamp.router.decisions import Decision, decision_from
 from aiohttp_serverwamp.router.permission_rules import Action
+from aiohttp_serverwamp.router.progressive_calls import continue_call
 from aiohttp_serverwamp.uris import Match, shown
 
 if TYPE_CHECKING:
@@ -187,6 +188,11 @@ def unregister(session: RouterSession, message: Unregister) -> None:
 def call(session: RouterSession, message: Call) -> None:
     """CALL → INVOCATION, and later RESULT or ERROR."""
     # Hot path.
+    request, dealing = message.request, session.dealing
+    if request in dealing.calls or request in dealing.unfinished:
+        strict = session.host.strict_request_ids
+        continue_call(session, message, strict=strict)
+        return
     session.router.dealer.check_call(session, message)
     verdict = _verdict(session, Action.CALL, message.procedure)
     if verdict is Verdict.UNSAID:

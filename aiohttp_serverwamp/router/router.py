@@ -19,6 +19,7 @@ from aiohttp_serverwamp.router.broker import Broker
 from aiohttp_serverwamp.router.dealer import Dealer
 from aiohttp_serverwamp.router.decisions import DecisionCache
 from aiohttp_serverwamp.router.disclosure import Disclosure
+from aiohttp_serverwamp.router.feature_gates import FeatureGates
 from aiohttp_serverwamp.router.joining import Joining
 from aiohttp_serverwamp.router.meta import MetaAPI
 from aiohttp_serverwamp.router.meta_events import MetaEvents
@@ -61,6 +62,7 @@ class Router:
         new_id: Callable[[], int],
         disclosure: Disclosure = Disclosure.DENY,
         strict_uris: bool = False,
+        strict_features: bool = False,
         joining: Joining | None = None,
     ) -> None:
         self.permissions = permissions
@@ -68,12 +70,14 @@ class Router:
         self.decisions = DecisionCache()
         uri_checks = URIChecks(limits, strict=strict_uris)
         self.trust = Trust()
+        gates = FeatureGates(strict=strict_features)
         self._observer = observer = MetaEvents(self, timestamp)
         self.broker = Broker(
             limits,
             uri_checks,
             disclosure,
             self.trust,
+            gates,
             new_id=new_id,
             observer=observer,
         )
@@ -82,6 +86,7 @@ class Router:
             uri_checks,
             disclosure,
             self.trust,
+            gates,
             now=now,
             choose=choose,
             observer=observer,

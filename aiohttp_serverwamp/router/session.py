@@ -31,7 +31,6 @@ from aiohttp_serverwamp.errors import (
     RuntimeFailure,
     SessionRejected,
 )
-from aiohttp_serverwamp.ids import Counter
 from aiohttp_serverwamp.messages import (
     Abort,
     Authenticate,
@@ -51,6 +50,8 @@ from aiohttp_serverwamp.router.error_uris import answerable_uri
 from aiohttp_serverwamp.router.handshake import Handshake
 from aiohttp_serverwamp.router.held_events import HeldEvents
 from aiohttp_serverwamp.router.peer import Peer
+from aiohttp_serverwamp.router.progressive_calls import give_up
+from aiohttp_serverwamp.router.request_ids import RequestIds
 from aiohttp_serverwamp.router.request_queue import RequestQueue
 from aiohttp_serverwamp.router.requests import ANSWERS, REQUESTS
 from aiohttp_serverwamp.router.states import Departure, State
@@ -140,8 +141,7 @@ class RouterSession(Peer):
         self.requests = RequestQueue(self, host.limits)
         self._held_events = HeldEvents(host.limits.max_pending_bytes)
         self.companions = Companions()
-        #: Counts along with the client's requests where they have to be consecutive.
-        self._request_ids = Counter()
+        self._request_ids = RequestIds()
         hello_timeout = host.limits.hello_timeout
         if hello_timeout:
             self.deadlines.add(
@@ -194,7 +194,8 @@ class RouterSession(Peer):
             handler(self, message)
             return
         if kind in REQUESTS:
-            self._check_request(message)
+            if self.host.strict_request_ids:
+                self._request_ids.check(message)
             if self.requests.busy:
                 self.requests.put(message, size)
                 return
@@ -223,15 +224,6 @@ class RouterSession(Peer):
             if self.host.synchronize_requests and isinstance(message, Call):
                 self.requests.await_answer(message)
 
-    def _check_request(self, message: Any) -> None:
-        if not self.host.strict_request_ids:
-            return
-        expected = self._request_ids.next()
-        if message.request != expected:
-            raise ProtocolViolation(
-                f"request id {message.request} received; expected {expected}"
-            )
-
     def refuse(self, message: Any, error: ApplicationError) -> None:
         """Answer a request with ERROR; a PUBLISH only if it asked for an answer."""
         kind = type(message)
@@ -241,6 +233,8 @@ class RouterSession(Peer):
         if isinstance(message, Publish) and not message.options.get("acknowledge"):
             logger.debug("session %s: PUBLISH dropped: %s", self.id, error)
             return
+        if isinstance(message, Call):
+            give_up(self, message)
         what = kind.__name__.upper()
         uri = answerable_uri(error.uri, uris.RUNTIME_ERROR, session=self.id, what=what)
         answer = Error(kind.CODE, message.request, {}, uri)

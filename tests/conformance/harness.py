@@ -132,6 +132,22 @@ class Tasks:
         raise NotImplementedError("nothing here waits")
 
 
+class Timer:
+    """One deadline that `World.advance` may pass."""
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback = callback
+        self._when: float | None = None
+
+    def set(self, when: float | None) -> None:
+        self._when = when
+
+    def advance(self, now: float) -> None:
+        if self._when is not None and self._when <= now:
+            self._when = None
+            self._callback()
+
+
 class Support:
     """The async library of a world without time."""
 
@@ -161,8 +177,10 @@ class Support:
         await func(*args)
         return True
 
-    def timer(self, tasks: TaskRunner, callback: Callable[[], None]) -> Any:
-        raise NotImplementedError("time passes by World.advance")
+    def timer(self, tasks: TaskRunner, callback: Callable[[], None]) -> Timer:
+        timer = Timer(callback)
+        self._world.timers.append(timer)
+        return timer
 
     async def sleep(self, seconds: float) -> None:
         raise NotImplementedError("wait for a Gate")
@@ -339,6 +357,7 @@ class World:
         #: What clocks on the wall show beyond `time`; they may be set.
         self.wall = 1_700_000_000.0
         self.clients: list[Client] = []
+        self.timers: list[Timer] = []
         self._eager = eager
         self._codecs: dict[str, SerializerCodec] = {}
         self._tasks: list[Tasks] = []
@@ -402,6 +421,8 @@ class World:
         self.time += seconds
         for client in self.clients:
             client.session.deadlines.expire(self.time)
+        for timer in self.timers:
+            timer.advance(self.time)
         self.settle()
 
     # --- As the host of the sessions (`router.host.RouterHost`) -------------------

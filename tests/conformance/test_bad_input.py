@@ -16,64 +16,7 @@ from aiohttp_serverwamp import Limits
 from tests.conformance.harness import Client, World, is_error, is_violation
 from tests.conformance.test_receive_matrix import MATRIX, STATES, Situation
 
-NOT_OFFERED = "wamp.error.feature_not_supported"
-
-
 # --- Valid, and not offered -------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"progress": True}, {"ppt_scheme": "x_custom"}, {"ppt_scheme": "wamp"}],
-    ids=repr,
-)
-def test_a_call_with_a_feature_that_is_not_offered_is_an_error(
-    options: dict[str, Any],
-) -> None:
-    """REQ-MSG-025, 026: an ERROR, and the session goes on."""
-    world = World()
-    caller, callee = world.join(), world.join()
-    callee.register("com.p")
-
-    answer = caller.request([48, 1, options, "com.p", [1]])
-
-    assert is_error(answer, 48, 1, NOT_OFFERED)
-    assert callee.received() == []
-    caller.send([48, 1, {}, "com.p"])
-    assert [message[0] for message in callee.received()] == [68]
-
-
-def test_a_publication_with_payload_passthru_is_an_error_if_it_is_acknowledged() -> (
-    None
-):
-    """REQ-MSG-026."""
-    world = World()
-    publisher, subscriber = world.join(), world.join()
-    subscriber.subscribe("com.t")
-
-    publisher.send([16, 1, {"ppt_scheme": "x_custom"}, "com.t", [b"".hex()]])
-    assert publisher.received() == []
-    answer = publisher.request(
-        [16, 2, {"ppt_scheme": "x_custom", "acknowledge": True}, "com.t"]
-    )
-
-    assert is_error(answer, 16, 2, NOT_OFFERED)
-    assert subscriber.received() == []
-
-
-def test_a_result_with_payload_passthru_is_an_error_for_the_caller() -> None:
-    """PIT-24: the caller is not left waiting, the callee not punished."""
-    world = World()
-    caller, callee = world.join(), world.join()
-    callee.register("com.p")
-    caller.send([48, 1, {}, "com.p"])
-    callee.received()
-
-    callee.send([70, 1, {"ppt_scheme": "x_custom"}, ["x"]])
-
-    [answer] = caller.received()
-    assert is_error(answer, 48, 1, NOT_OFFERED)
-    assert callee.received() == []
 
 
 def test_shards_are_ignored() -> None:

@@ -55,6 +55,7 @@ def test_welcome_announces_both_roles_with_boolean_features() -> None:
                 "session_meta_api": True,
                 "subscription_meta_api": True,
                 "publication_trustlevels": True,
+                "payload_passthru_mode": True,
             }
         },
         "dealer": {
@@ -70,6 +71,9 @@ def test_welcome_announces_both_roles_with_boolean_features() -> None:
                 "registration_meta_api": True,
                 "testament_meta_api": True,
                 "call_trustlevels": True,
+                "progressive_call_invocations": True,
+                "call_reroute": True,
+                "payload_passthru_mode": True,
             }
         },
     }

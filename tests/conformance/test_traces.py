@@ -1,8 +1,8 @@
 """The wire traces of the specification's Appendix C, each as it stands (REQ-MSG-035).
 
 Most begin in the middle of a conversation; what leads there is played before. Left out
-are those of features that are not offered: 11, 22, 29 to 33. That none of those
-costs a client its session is tested in `test_bad_input`.
+are those of features that are not offered: 29 to 32. That none of those costs a client
+its session is tested in `test_bad_input`.
 """
 
 from __future__ import annotations
@@ -172,6 +172,23 @@ E< [68,3,502,{"receive_progress":true}]
     """)
 
 
+def test_trc_11_progressive_invocation_with_progressive_result() -> None:
+    """REQ-RPC-049, 050, 051, 052, 054, 059."""
+    _, caller, callee = pair(
+        "callee.progressive_call_invocations", "callee.progressive_call_results", STOPS
+    )
+    spend(caller, callee, 3)
+
+    Trace(C=caller, E=callee).play("""
+        E> [64,1,{},"com.acc"]             E< [65,1,503]
+        C> [48,7,{"progress":true,"receive_progress":true},"com.acc",[1]]   \
+E< [68,4,503,{"progress":true,"receive_progress":true},[1]]
+        E> [70,4,{"progress":true},[1]]    C< [50,7,{"progress":true},[1]]
+        C> [48,7,{},"com.acc",[2]]         E< [68,4,503,{"receive_progress":true},[2]]
+        E> [70,4,{},[3]]                   C< [50,7,{},[3]]
+    """)
+
+
 def test_trc_12_and_13_cancel_skip_and_killnowait() -> None:
     """REQ-RPC-067, 068, 080, 083, 084, 021."""
     _, caller, callee = pair(STOPS)
@@ -328,6 +345,26 @@ E3< [8,64,1,{},"wamp.error.procedure_already_exists",...]
     """)
 
 
+def test_trc_22_re_routing() -> None:
+    """REQ-RPC-139, 140, 141."""
+    world = World()
+    feature = "callee.call_reroute"
+    clients = {
+        "C": world.join(),
+        "E1": world.join(feature),
+        "E2": world.join(feature),
+    }
+
+    Trace(**clients).play("""
+        E1> [64,1,{"invoke":"roundrobin"},"com.rr"]  E1< [65,1,508]   \
+E2> [64,1,{"invoke":"roundrobin"},"com.rr"]  E2< [65,1,508]
+        C> [48,16,{},"com.rr"]             E1< [68,1,508,{}]   \
+E1> [8,68,1,{},"wamp.error.unavailable"]
+        E2< [68,1,508,{}]                  E2> [8,68,1,{},"wamp.error.unavailable"]
+        C< [8,48,16,{},"wamp.error.no_available_callee",...]
+    """)
+
+
 def test_trc_23_publish_acknowledge_exclusion() -> None:
     """REQ-PUB-001, 002, 011, 012, 017, 018, 020, 029, 030."""
     world = World()
@@ -406,6 +443,23 @@ def test_trc_28_unsubscribe() -> None:
         S> [34,5,604]  S< [35,5]   S> [34,6,604]  \
 S< [8,34,6,{},"wamp.error.no_such_subscription",...]
     """)
+
+
+def test_trc_33_passthru_gating() -> None:
+    """REQ-PPT-005, 007: where a realm holds clients to what they announced."""
+    world = World(Realm("realm1", permissions=OPEN, strict_features=True))
+    callee, unaware = world.join(), world.join()
+    aware = world.join("caller.payload_passthru_mode")
+    callee.register("com.e")
+    call = '[48,18,{"ppt_scheme":"x_custom"},"com.e",["\\u0000AQID"]]'
+
+    unaware.send_raw(call)
+    aware.send_raw(call)
+
+    assert is_violation(unaware.received())
+    [answer] = aware.received()
+    assert answer[:5] == [8, 48, 18, {}, "wamp.error.feature_not_supported"]
+    assert callee.received() == []
 
 
 def test_trc_34_json_to_messagepack_binary() -> None:

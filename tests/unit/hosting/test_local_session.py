@@ -139,7 +139,7 @@ async def test_an_error_of_the_handler_is_raised_and_logged_once(
         with pytest.raises(EncodingError):
             await realm.call("plain", object())
         assert not realm.local.dealing.calls
-        assert not realm.local._calls
+        assert not realm.local.calls
     assert len(caplog.records) == 1
 
 

@@ -8,6 +8,7 @@ from aiohttp_serverwamp.limits import Limits
 from aiohttp_serverwamp.messages import Publish
 from aiohttp_serverwamp.router.broker import Broker
 from aiohttp_serverwamp.router.disclosure import Disclosure
+from aiohttp_serverwamp.router.feature_gates import FeatureGates
 from aiohttp_serverwamp.router.observer import Observer
 from aiohttp_serverwamp.router.peer import Peer
 from aiohttp_serverwamp.router.trust import Trust
@@ -33,6 +34,7 @@ def broker() -> Broker:
         URIChecks(limits),
         Disclosure.ALLOW,
         Trust(),
+        FeatureGates(strict=False),
         new_id=lambda: next(ids),
         observer=Observer(),
     )

@@ -1,0 +1,127 @@
+"""The chunks of a progressive call, as its handler takes them (specification, 5.3)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Condition, get_ident
+from typing import TYPE_CHECKING, Any
+
+from aiohttp_serverwamp.errors import (
+    ApplicationError,
+    Canceled,
+    ConfigurationError,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.runtime import Runtime
+    from aiohttp_serverwamp.interfaces import Waiter
+
+__all__ = ["Chunk", "Chunks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The arguments of one of the CALLs that make up a progressive call."""
+
+    #: The positional arguments, not converted.
+    args: Sequence[Any]
+    #: The keyword arguments, not converted.
+    kwargs: Mapping[str, Any]
+
+
+class Chunks:
+    """What the caller has sent, from the first chunk on; each is given out once.
+
+    An async handler iterates with ``async for``, a handler with ``thread=True`` with
+    ``for``. Iterating waits for the next chunk, and ends after the last one. It raises
+    `Unavailable` when more than `Limits.max_pending_chunks` were waiting, and
+    `Canceled` when the call has ended before its last chunk came.
+    """
+
+    __slots__ = (
+        "_complete",
+        "_error",
+        "_limit",
+        "_news",
+        "_queue",
+        "_runtime",
+        "_waiters",
+    )
+
+    def __init__(
+        self, runtime: Runtime, first: Chunk, *, more: bool, limit: int | None
+    ) -> None:
+        self._runtime = runtime
+        self._queue = deque([first])
+        self._limit = limit or float("inf")
+        self._complete = not more
+        self._error: ApplicationError | None = None
+        self._waiters: list[Waiter[None]] = []
+        # Threads wait for it, and the loop never does for long.
+        self._news = Condition()
+
+    def put(self, chunk: Chunk, *, more: bool) -> None:
+        """Take a chunk from the caller."""
+        with self._news:
+            if len(self._queue) >= self._limit:
+                # A gap would be worse than an end.
+                self._fail(Unavailable("too many chunks wait for the procedure"))
+            elif self._error is None:
+                self._queue.append(chunk)
+                self._complete = not more
+            self._tell()
+
+    def end(self) -> None:
+        """Let who waits know that the call has ended; harmless after the last chunk."""
+        with self._news:
+            if not self._complete:
+                self._fail(Canceled("the call has ended before its last chunk came"))
+            self._tell()
+
+    def _fail(self, error: ApplicationError) -> None:
+        self._queue.clear()
+        if self._error is None:
+            self._error = error
+
+    def _tell(self) -> None:
+        self._news.notify_all()
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.set_result(None)
+
+    def _finished(self) -> bool:
+        """Tell whether nothing more comes; raise what has kept it from coming."""
+        if self._error is not None:
+            raise self._error
+        return self._complete
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        while not self._queue:
+            if self._finished():
+                raise StopAsyncIteration
+            waiter = self._runtime.support.waiter()
+            self._waiters.append(waiter)
+            await waiter.wait()
+        return self._queue.popleft()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self
+
+    def __next__(self) -> Chunk:
+        if get_ident() == self._runtime.thread:
+            raise ConfigurationError(
+                "waiting for a chunk would block everybody: write 'async for chunk in "
+                "invocation.chunks' in an async handler, or mark the route thread=True"
+            )
+        with self._news:
+            while not self._queue:
+                if self._finished():
+                    raise StopIteration
+                self._news.wait()
+            return self._queue.popleft()
