@@ -167,24 +167,6 @@ async def test_the_first_procedure_is_called(tmp_path: Path) -> None:
     assert output == promised_output("first_procedure", "python ask.py")
 
 
-async def test_every_window_hears_of_a_booking(tmp_path: Path) -> None:
-    async with serving(app_after("first_topic", tmp_path)) as http:
-        async with http.get("/") as response:
-            page = await response.text()
-            assert "<h1>The Old Mill</h1>" in page
-            assert ICON in page
-        async with (
-            connect(http, realm="mill") as one,
-            connect(http, realm="mill") as other,
-        ):
-            changes = await other.subscribe("booking.changed")
-            made = await one.call("booking.make", "Cleo", "2030-05-01")
-
-            assert made == {"guest": "Cleo", "day": "2030-05-01", "nights": 1}
-            assert (await changes.next()).args == [[made]]
-            assert await other.call("booking.list") == [made]
-
-
 async def test_only_members_come_in_and_signing_out_ends_their_sessions(
     tmp_path: Path,
 ) -> None:
@@ -199,7 +181,11 @@ async def test_only_members_come_in_and_signing_out_ends_their_sessions(
         await http.post("/login", data={"name": "ann"})
         async with connect(http, realm="mill") as ann:
             async with http.get("/") as response:
-                assert "<h1>The Old Mill</h1>" in await response.text()
+                page = await response.text()
+                assert "<h1>The Old Mill</h1>" in page
+                assert ICON in page
+            made = await ann.call("booking.make", "Cleo", "2030-05-01")
+            assert made == "ann has a room for Cleo from 2030-05-01"
             await http.post("/logout")
             await ann.close_code()
 
@@ -210,6 +196,20 @@ async def test_only_members_come_in_and_signing_out_ends_their_sessions(
                 pass
 
     assert "wamp.error.authentication_required" in refused
+
+
+async def test_every_window_hears_of_a_booking(tmp_path: Path) -> None:
+    async with (
+        serving(app_after("first_topic", tmp_path)) as http,
+        signed_in(http, "ann") as one,
+        signed_in(http, "bob") as other,
+    ):
+        changes = await other.subscribe("booking.changed")
+        made = await one.call("booking.make", "Cleo", "2030-05-01")
+
+        assert made == {"guest": "Cleo", "day": "2030-05-01", "nights": 1}
+        assert (await changes.next()).args == [[made]]
+        assert await other.call("booking.list") == [made]
 
 
 async def test_the_owner_cancels_and_all_talk(tmp_path: Path) -> None:

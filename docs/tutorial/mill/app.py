@@ -13,6 +13,34 @@ from aiohttp_session.cookie_storage import EncryptedCookieStorage
 from cryptography.fernet import Fernet
 
 api = serverwamp.RPCRouteSet()
+FORM = """<!doctype html>
+<meta name="viewport" content="width=device-width">
+<link rel="icon" href="data:,">
+<title>The Old Mill</title>
+<form method="post" action="/login">
+  <input name="name" placeholder="Your name" required>
+  <button>Sign in</button>
+</form>
+"""
+
+
+async def page(request: web.Request) -> web.StreamResponse:
+    http_session = await aiohttp_session.get_session(request)
+    if "user" not in http_session:
+        return web.Response(text=FORM, content_type="text/html")
+    return web.FileResponse(Path(__file__).with_name("index.html"))
+
+
+async def login(request: web.Request) -> web.StreamResponse:
+    form = await request.post()
+    http_session = await aiohttp_session.new_session(request)
+    http_session["user"] = str(form["name"])  # after checking a password
+    raise web.HTTPSeeOther("/")
+
+
+async def logout(request: web.Request) -> web.StreamResponse:
+    (await aiohttp_session.get_session(request)).invalidate()
+    raise web.HTTPSeeOther("/")
 
 
 @dataclass
@@ -49,36 +77,6 @@ async def make_booking(
 @api.route("booking.list")
 async def list_bookings(house: House) -> list[Booking]:
     return house.bookings
-
-
-FORM = """<!doctype html>
-<meta name="viewport" content="width=device-width">
-<link rel="icon" href="data:,">
-<title>The Old Mill</title>
-<form method="post" action="/login">
-  <input name="name" placeholder="Your name" required>
-  <button>Sign in</button>
-</form>
-"""
-
-
-async def page(request: web.Request) -> web.StreamResponse:
-    http_session = await aiohttp_session.get_session(request)
-    if "user" not in http_session:
-        return web.Response(text=FORM, content_type="text/html")
-    return web.FileResponse(Path(__file__).with_name("index.html"))
-
-
-async def login(request: web.Request) -> web.StreamResponse:
-    form = await request.post()
-    http_session = await aiohttp_session.new_session(request)
-    http_session["user"] = str(form["name"])  # after checking a password
-    raise web.HTTPSeeOther("/")
-
-
-async def logout(request: web.Request) -> web.StreamResponse:
-    (await aiohttp_session.get_session(request)).invalidate()
-    raise web.HTTPSeeOther("/")
 
 
 OWNERS = {"ann"}
