@@ -14,13 +14,12 @@ has sent, and the one that is kept in the HTTP session (see `BindingIds`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import aiohttp_session
-from aiohttp import hdrs, web
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.adapters.aiohttp_bound_sockets import (
@@ -30,32 +29,25 @@ from aiohttp_serverwamp.adapters.aiohttp_bound_sockets import (
     SocketHost,
 )
 from aiohttp_serverwamp.adapters.aiohttp_revalidation import Revalidator
-from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
-from aiohttp_serverwamp.auth.csrf import CSRF, csrf_token_in, new_csrf_token
-from aiohttp_serverwamp.auth.http_session_ids import (
-    BINDING,
-    BindingIds,
-    Standing,
-    kept_for,
+from aiohttp_serverwamp.adapters.aiohttp_session_ids import (
+    HTTPSessionIds,
+    cookie_after,
+    is_changed,
+    save_again,
+    theirs,
 )
-from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
+from aiohttp_serverwamp.auth.csrf import csrf_token_in
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from aiohttp_serverwamp.adapters.aiohttp_session_options import SessionBinding
+    from aiohttp_serverwamp.auth.http_session_ids import Standing
 
 __all__ = ["HTTPSessionWatch"]
 
 logger = logging.getLogger("aiohttp_serverwamp.adapters")
-
-_NOBODY: Final = Standing(None)
-
-#: What is kept in HTTP sessions beside the application's own.
-_OURS: Final = frozenset((BINDING, CSRF))
-
-NO_HTTP_SESSION_FOR_CSRF: Final = (
-    "csrf_token() keeps the token in the HTTP session, but aiohttp-session is not set "
-    "up: call aiohttp_session.setup(app, storage) where you call setup_wamp(app)"
-)
 
 
 class HTTPSessionWatch:
@@ -69,14 +61,17 @@ class HTTPSessionWatch:
     ) -> None:
         self._options = options
         self._host = host
-        self._identity_keys = identity_keys
-        self._ids = BindingIds(options.secret)
+        self._ids = HTTPSessionIds(options.secret, options.identity_key, identity_keys)
         self._revalidator = (
             None
             if options.revalidate is None
             else Revalidator(options.revalidate, options.revalidate_interval)
         )
         self.sockets = BoundSockets()
+
+    async def csrf_token(self, request: web.Request) -> str:
+        """Return the token of the request's HTTP session."""
+        return await self._ids.csrf_token(request)
 
     def attach(self, app: web.Application) -> None:
         """See what handlers do to HTTP sessions, in an application and in `apps`."""
@@ -115,12 +110,12 @@ class HTTPSessionWatch:
         if pending.ended:
             return await self.forget(request)
         await self._save(request, ws, http_session, pending)
-        standing = self._standing(request, http_session)
+        standing = self._ids.standing(request, http_session)
         side = HTTPSide(
-            _theirs(http_session),
+            theirs(http_session),
             csrf_token=csrf_token_in(http_session, standing),
         )
-        cookie = _cookie_after(request, ws)
+        cookie = cookie_after(request, ws)
         if standing.identity is None or not cookie:
             return side
         cookie_id = self._ids.of_cookie(cookie)
@@ -145,8 +140,8 @@ class HTTPSessionWatch:
     async def _is_outdated(self, request: web.Request, pending: BoundSocket) -> bool:
         """Tell whether somebody signed out since a middleware has read the session."""
         seen = request.get(aiohttp_session.SESSION_KEY)
-        now = self._standing(request, await aiohttp_session.get_session(request))
-        stored = now if seen is None else await self._before(request)
+        now = self._ids.standing(request, await aiohttp_session.get_session(request))
+        stored = now if seen is None else await self._ids.before(request)
         if stored.identity is None:
             # Signing in takes nothing from a visitor.
             self.sockets.remove(pending)
@@ -156,7 +151,7 @@ class HTTPSessionWatch:
             return pending.ended
         if now.binding_ids:
             return pending.ended or not now.binding_ids <= stored.kept_ids
-        written = _is_changed(seen) or seen.new
+        written = is_changed(seen) or seen.new
         return pending.ended or (not written and now != stored)
 
     async def _before_upgrade(self, request: web.Request) -> aiohttp_session.Session:
@@ -176,7 +171,7 @@ class HTTPSessionWatch:
         pending: BoundSocket,
     ) -> None:
         """Keep what was written before an upgrade, and see what came of it."""
-        changed = _is_changed(http_session)
+        changed = is_changed(http_session)
         if self._options.before_upgrade is not None and changed:
             # The middleware of aiohttp-session leaves WebSockets alone.
             storage = request[aiohttp_session.STORAGE_KEY]
@@ -201,26 +196,6 @@ class HTTPSessionWatch:
         if self._options.on_expiry == "close" and max_age is not None:
             socket.expire_at(http_session.created + max_age)
 
-    async def csrf_token(self, request: web.Request) -> str:
-        """Return the token of the request's HTTP session."""
-        if aiohttp_session.STORAGE_KEY not in request:
-            raise ConfigurationError(NO_HTTP_SESSION_FOR_CSRF)
-        http_session = await aiohttp_session.get_session(request)
-        standing = self._standing(request, http_session)
-        token = csrf_token_in(http_session, standing)
-        if token is None:
-            http_session[CSRF] = new_csrf_token(standing.identity)
-            token = csrf_token_in(http_session, standing)
-        assert token is not None, "it was made for who is signed in"
-        return token
-
-    def _standing(
-        self, request: web.Request, http_session: Mapping[str, Any]
-    ) -> Standing:
-        own = self._options.identity_key
-        keys = {*self._identity_keys(request), *(() if own is None else (own,))}
-        return self._ids.standing(http_session, keys)
-
     async def _is_revoked(self, ids: Iterable[str], *, unknown: bool = True) -> bool:
         revocations = self._options.revocations
         try:
@@ -242,7 +217,7 @@ class HTTPSessionWatch:
             return
         if isinstance(response, UpgradedSocket) and response.seen_by is self:
             return
-        if _is_changed(http_session) or http_session.new:
+        if is_changed(http_session) or http_session.new:
             await self._touched(request, response, http_session)
 
     async def _touched(
@@ -254,14 +229,14 @@ class HTTPSessionWatch:
     ) -> None:
         storage = request[aiohttp_session.STORAGE_KEY]
         saved = storage.cookie_name in response.cookies
-        now = self._standing(request, http_session)
+        now = self._ids.standing(request, http_session)
         cookie = storage.load_cookie(request)
         if cookie is None:
             if saved:
-                await self._complete(request, response, now, None)
+                await self._ids.complete(request, response, now, None)
             return
         cookie_id = self._ids.of_cookie(cookie)
-        before = await self._before(request)
+        before = await self._ids.before(request)
         found = self.sockets.under({cookie_id} | before.kept_ids)
         sockets = [socket for socket in found if socket is not pending]
         goes_on = (
@@ -289,8 +264,8 @@ class HTTPSessionWatch:
             now = replace(now, binding_ids=frozenset())
             await self._revoke(ended, before, cookie_id, storage.max_age)
         if saved:
-            known = goes_on and not revoked
-            await self._complete(request, response, now, cookie_id if known else None)
+            known_id = cookie_id if goes_on and not revoked else None
+            await self._ids.complete(request, response, now, known_id)
 
     async def _withdraw(
         self,
@@ -308,16 +283,7 @@ class HTTPSessionWatch:
         await self._remember(known_by, request[aiohttp_session.STORAGE_KEY].max_age)
         http_session: aiohttp_session.Session = request[aiohttp_session.SESSION_KEY]
         http_session.invalidate()
-        await _save_again(request, response, http_session)
-
-    async def _before(self, request: web.Request) -> Standing:
-        """Return what the cookie stands for that the browser has sent."""
-        try:
-            storage = request[aiohttp_session.STORAGE_KEY]
-            return self._standing(request, await storage.load_session(request))
-        except Exception as error:
-            logger.debug("an HTTP session cannot be read again: %r", error)
-            return _NOBODY
+        await save_again(request, response, http_session)
 
     def _follow(
         self,
@@ -328,7 +294,7 @@ class HTTPSessionWatch:
         """End the sockets whose login does not go on, and return them."""
         if goes_on:
             for socket in sockets:
-                socket.show(_theirs(http_session))
+                socket.show(theirs(http_session))
                 self._arm_expiry(socket, http_session)
             return ()
         if self._options.on_invalidate == "close":
@@ -357,64 +323,3 @@ class HTTPSessionWatch:
                 await self._options.revocations.revoke(binding_id, max_age)
             except Exception:
                 logger.exception("an HTTP session cannot be revoked")
-
-    async def _complete(
-        self,
-        request: web.Request,
-        response: web.StreamResponse,
-        now: Standing,
-        binding_id: str | None,
-    ) -> None:
-        """Keep what belongs to who is signed in now in an HTTP session just saved."""
-        http_session: aiohttp_session.Session = request[aiohttp_session.SESSION_KEY]
-        changed = False
-        token = http_session.get(CSRF)
-        if binding_id is None and token and kept_for(token, now.identity) is None:
-            del http_session[CSRF]
-            changed = True
-        entries = self._ids.entries(http_session, now, binding_id)
-        if entries != http_session.get(BINDING, {}):
-            changed = True
-            if entries:
-                http_session[BINDING] = entries
-            else:
-                del http_session[BINDING]
-        if changed:
-            await _save_again(request, response, http_session)
-
-
-async def _save_again(
-    request: web.Request,
-    response: web.StreamResponse,
-    http_session: aiohttp_session.Session,
-) -> None:
-    storage = request[aiohttp_session.STORAGE_KEY]
-    name = storage.cookie_name
-    if http_session.new and http_session.identity is None:
-        # A server-side storage goes on under the key that it has just made.
-        http_session.set_new_identity(response.cookies[name].value)
-    await storage.save_session(request, response, http_session)
-    written = response.headers.popall(hdrs.SET_COOKIE, None)
-    if written is None:
-        return  # aiohttp has yet to write the cookies into the headers
-    others = [cookie for cookie in written if not cookie.startswith(f"{name}=")]
-    for cookie in (*others, response.cookies[name].output(header="").strip()):
-        response.headers.add(hdrs.SET_COOKIE, cookie)
-
-
-def _theirs(http_session: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the application keeps in an HTTP session."""
-    return {key: http_session[key] for key in http_session if key not in _OURS}
-
-
-def _is_changed(http_session: aiohttp_session.Session) -> bool:
-    # Where the private attribute is not, every HTTP session is looked at.
-    return bool(getattr(http_session, "_changed", True))
-
-
-def _cookie_after(request: web.Request, response: web.StreamResponse) -> str | None:
-    """Return the cookie that the browser sends from the next request on."""
-    storage = request[aiohttp_session.STORAGE_KEY]
-    saved = response.cookies.get(storage.cookie_name)
-    cookie: str | None = storage.load_cookie(request) if saved is None else saved.value
-    return cookie

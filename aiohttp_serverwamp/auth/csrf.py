@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from aiohttp_serverwamp import uris
@@ -22,7 +22,14 @@ from aiohttp_serverwamp.auth.http_session_ids import (
 )
 from aiohttp_serverwamp.errors import SessionRejected
 
-__all__ = ["CSRF", "CSRF_TOKEN", "check_csrf_token", "csrf_token_in", "new_csrf_token"]
+__all__ = [
+    "CSRF",
+    "CSRF_TOKEN",
+    "check_csrf_token",
+    "csrf_token_in",
+    "csrf_token_of",
+    "new_csrf_token",
+]
 
 #: The key in the HTTP session that holds the token.
 CSRF: Final = "_wamp_csrf"
@@ -41,8 +48,13 @@ def csrf_token_in(http_session: Mapping[str, Any], standing: Standing) -> str | 
     kept = kept_for(http_session.get(CSRF), standing.identity)
     if kept is not None or not standing.binding_ids:
         return kept
-    # The ids are random and shown to nobody, and so is what follows from them.
-    text = " ".join(("csrf", *sorted(standing.binding_ids)))
+    return csrf_token_of(standing.binding_ids)
+
+
+def csrf_token_of(binding_ids: Iterable[str]) -> str:
+    """Return the token of a login that is known by these ids."""
+    # They are random and shown to nobody, and so is what follows from them.
+    text = " ".join(("csrf", *sorted(binding_ids)))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

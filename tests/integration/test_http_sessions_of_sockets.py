@@ -14,6 +14,7 @@ import aiohttp_session
 import pytest
 from aiohttp import web
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
+from yarl import URL
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import ConfigurationError, SessionBinding
@@ -256,6 +257,30 @@ async def test_pages_that_are_opened_at_once_have_the_same_token(storage: Any) -
         (token,) = set(await asyncio.gather(*pages))
 
         assert await joins(http, token)
+
+
+async def test_pages_of_a_login_without_an_id_have_the_same_token_too(
+    storage: Any,
+) -> None:
+    """It was made before this server knew of ids, or where nobody watches."""
+    async with (
+        site(storage, binding=False) as (elsewhere, _),
+        site(storage, csrf=True) as (http, _),
+        browser(http) as ann,
+    ):
+        signed_in = await elsewhere.post("/login", params={"user": "ann"})
+        ann.cookie_jar.update_cookies(signed_in.cookies, URL("http://127.0.0.1"))
+        pages = [text_of(ann, "/page") for _ in range(5)]
+
+        (token,) = set(await asyncio.gather(*pages))
+
+        assert await text_of(ann, "/page") == token
+        assert await joins(ann, token)
+        await ann.post("/write")
+        assert await joins(ann, token)
+        await ann.post("/logout")
+        await ann.post("/login", params={"user": "ann"})
+        assert not await joins(ann, token)
 
 
 @pytest.mark.parametrize("way", ["/invalidate", "/logout"])
