@@ -10,7 +10,7 @@ error.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import ceil, isfinite
 from operator import attrgetter
@@ -280,7 +280,8 @@ class Authenticate(Message):
     """A client answers a CHALLENGE."""
 
     CODE: ClassVar[int] = 5
-    signature: str
+    # Not shown: it may be a ticket, which is a secret.
+    signature: str = field(repr=False)
     extra: dict[str, Any]
 
 

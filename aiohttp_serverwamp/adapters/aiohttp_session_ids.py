@@ -79,7 +79,9 @@ class HTTPSessionIds:
             storage = request[aiohttp_session.STORAGE_KEY]
             return self.standing(request, await storage.load_session(request))
         except Exception as error:
-            logger.debug("an HTTP session cannot be read again: %r", error)
+            # Its name says enough: what it says may show what is in there.
+            name = type(error).__name__
+            logger.debug("an HTTP session cannot be read again: %s", name)
             return _NOBODY
 
     async def complete(

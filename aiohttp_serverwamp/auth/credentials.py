@@ -32,6 +32,7 @@ __all__ = [
     "SCRAMCredential",
     "TicketCredential",
     "credential_from",
+    "is_unicode",
     "password_bytes",
     "record_of",
     "salt_text",
@@ -199,6 +200,15 @@ CREDENTIALS: Final[Mapping[str, type[Credential]]] = {
 def password_bytes(password: str) -> bytes:
     """Return a password as bytes, also one that is no valid Unicode."""
     return password.encode(errors="surrogatepass")
+
+
+def is_unicode(text: str) -> bool:
+    """Tell whether a text can be encoded: JSON may hold half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def salt_text(salt: bytes) -> str:

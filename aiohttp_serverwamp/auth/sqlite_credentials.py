@@ -15,6 +15,7 @@ from aiohttp_serverwamp.auth.credentials import (
     Credential,
     CryptosignCredential,
     credential_from,
+    is_unicode,
     record_of,
 )
 from aiohttp_serverwamp.errors import ConfigurationError
@@ -62,7 +63,7 @@ class SQLiteCredentials:
 
     def find(self, authmethod: str, authid: str) -> Credential | None:
         """Return the credential of `authid` for a method, or None."""
-        if not _is_unicode(authid):
+        if not is_unicode(authid):
             return None
         query = "SELECT record FROM credentials WHERE authmethod = ? AND authid = ?"
         return self._first(query, authmethod, authid)
@@ -146,12 +147,3 @@ def _is_empty(database: sqlite3.Connection) -> bool:
 def _credential(record: str) -> Credential:
     plain: dict[str, Any] = msgspec.json.decode(record)
     return credential_from(plain)
-
-
-def _is_unicode(text: str) -> bool:
-    # HELLO may hold half of a surrogate pair, which no file has.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

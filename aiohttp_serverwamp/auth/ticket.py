@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from aiohttp_serverwamp.auth.credentials import TicketCredential, password_bytes
+from aiohttp_serverwamp.auth.credentials import (
+    TicketCredential,
+    is_unicode,
+    password_bytes,
+)
 from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.auth.lookup import Identify, Lookup
 from aiohttp_serverwamp.errors import ConfigurationError
@@ -82,6 +86,8 @@ class _TicketAttempt:
         return {}
 
     def verify(self, signature: str, extra: Mapping[str, Any]) -> Any:
+        if not is_unicode(signature):
+            return None  # or everybody who encodes it would have to expect this
         return self._verify(self._session, signature)
 
 

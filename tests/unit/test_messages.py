@@ -153,6 +153,14 @@ def test_a_message_is_parsed_from_its_list(message: m.Message, wire: list[Any]) 
     assert parsed == message
 
 
+def test_no_repr_shows_a_ticket() -> None:
+    """Security rule 10: tools print the variables of a traceback."""
+    shown = repr(m.parse([5, "open sesame", {}]))
+
+    assert "sesame" not in shown
+    assert shown.startswith("Authenticate(")
+
+
 @pytest.mark.parametrize(("message", "wire"), ROUND_TRIPS)
 def test_a_message_is_marshalled_to_its_list(
     message: m.Message, wire: list[Any]

@@ -34,3 +34,14 @@ def test_the_challenge_is_empty_and_the_ticket_is_judged_as_it_is_sent() -> None
     assert attempt.challenge() == {}
     assert attempt.verify(" tïcket\n", {}) == "somebody"
     assert judged == [(SESSION, " tïcket\n")]
+
+
+def test_what_cannot_be_encoded_is_a_wrong_ticket_and_no_accident() -> None:
+    """A function that encodes it would raise, and a client could fill the log."""
+    attempt = Ticket(lambda session, ticket: ticket.encode()).begin(
+        SESSION, {"authid": "joe"}
+    )
+    assert attempt is not None
+
+    assert attempt.verify("\ud800", {}) is None
+    assert attempt.verify("a ticket", {}) == b"a ticket"
