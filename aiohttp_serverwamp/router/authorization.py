@@ -3,8 +3,9 @@
 The most specific rule that says something about an action decides alone: the exact one,
 else the longest prefix, else the best wildcard, in `UriIndex`'s order. Only then are
 its roles checked; a role that it does not name is denied, whatever wider rules say.
-Otherwise a rule for ``chat.`` would open ``chat.admin.``. Reserved URIs (``wamp.``) are
-not decided here.
+Otherwise a rule for ``chat.`` would open ``chat.admin.``. The meta API's URIs
+(``wamp.``) are like any other here; that clients neither publish nor register them is
+checked before.
 
 Statements under the same URI and match policy are merged action by action:
 

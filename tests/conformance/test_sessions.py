@@ -40,7 +40,7 @@ def guarded(authenticator: Callable[..., Any]) -> Client:
 
 
 def test_welcome_announces_both_roles_with_boolean_features() -> None:
-    """REQ-SES-026, 027, 028, 029; client-notes 6; REQ-RPC-132, REQ-PUB-044."""
+    """REQ-SES-026 to 029; REQ-RPC-132; REQ-PUB-044; REQ-META-012; client-notes 6."""
     roles = World().connect().join()["roles"]
 
     assert roles == {

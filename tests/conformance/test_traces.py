@@ -445,6 +445,62 @@ S< [8,34,6,{},"wamp.error.no_such_subscription",...]
     """)
 
 
+def test_trc_30_testament() -> None:
+    """REQ-META-002, 019; REQ-SES-047."""
+    world = World()
+    client, subscriber = world.join(authid="joe"), world.join()
+    trace = Trace(C=client, S=subscriber)
+    trace.play("""
+        S> [32,1,{},"com.will"]   S< [33,1,605]
+        S> [32,2,{},"wamp.session.on_leave"]   S< [33,2,606]
+        C> [48,17,{},"wamp.session.add_testament",["com.will",["bye"],{}],\
+{"scope":"destroyed"}]   C< [50,17,{}]
+    """)
+
+    client.lose()
+
+    trace.play("""
+        S< [36,605,<pub>,{},["bye"]]   S< [36,606,<pub2>,{},[<C>,"joe","user"]]
+    """)
+
+
+def test_trc_31_kill() -> None:
+    """REQ-META-025, 027, 031."""
+    world = World()
+    Trace(A=world.join(), S=world.join(authid="joe"), O=world.join()).play("""
+        O> [32,1,{},"wamp.session.on_leave"]   O< [33,1,606]
+        A> [48,1,{},"wamp.session.kill",[<S>],\
+{"reason":"com.myapp.bye","message":"enough"}]
+        S< [6,{"message":"enough"},"com.myapp.bye"]   A< [50,1,{}]   \
+O< [36,606,<pub>,{},[<S>,"joe","user"]]
+        A> [48,2,{},"wamp.session.kill",[<A>]]   \
+A< [8,48,2,{},"wamp.error.no_such_session",...]
+    """)
+
+
+def test_trc_32_subscription_lifecycle() -> None:
+    """REQ-META-042, 043, 044."""
+    world = World()
+    first, second = world.join(), world.join()
+    trace = Trace(O=world.join(), S=first, T=second)
+    trace.play("""
+        O> [32,1,{},"wamp.subscription.on_create"]   O< [33,1,601]
+        O> [32,2,{},"wamp.subscription.on_subscribe"]   O< [33,2,602]
+        O> [32,3,{},"wamp.subscription.on_unsubscribe"]   O< [33,3,603]
+        O> [32,4,{},"wamp.subscription.on_delete"]   O< [33,4,604]
+        S> [32,1,{},"com.m"]   S< [33,1,607]
+        O< [36,601,<p1>,{},\
+[<S>,{"id":607,"created":"...","uri":"com.m","match":"exact"}]]   \
+O< [36,602,<p2>,{},[<S>,607]]
+        T> [32,1,{},"com.m"]   T< [33,1,607]   O< [36,602,<p3>,{},[<T>,607]]
+    """)
+
+    second.lose()
+    trace.play("O< [36,603,<p4>,{},[<T>,607]]")
+    first.lose()
+    trace.play("O< [36,603,<p5>,{},[<S>,607]]   O< [36,604,<p6>,{},[<S>,607]]")
+
+
 def test_trc_33_passthru_gating() -> None:
     """REQ-PPT-005, 007: where a realm holds clients to what they announced."""
     world = World(Realm("realm1", permissions=OPEN, strict_features=True))

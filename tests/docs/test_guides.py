@@ -596,3 +596,20 @@ def test_pytest_runs_the_page_on_testing_as_it_says(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert f" {program.count('async def test_')} passed" in done.stdout
+
+
+# --- docs/meta_api.rst ----------------------------------------------------------------
+
+
+async def test_the_meta_api_is_open_to_whom_the_rules_name() -> None:
+    names = names_of("meta_api")
+    async with serving(names.app) as http, connect(http, realm="office") as heir:
+        gone = await heir.subscribe("office.gone")
+        async with connect(http, realm="office") as client:
+            with pytest.raises(NotAuthorized):
+                await client.call("wamp.session.count")
+            await client.call("wamp.session.add_testament", "office.gone", ["bye"], {})
+            async with http.get("/headcount") as response:
+                assert await response.json() == 2
+        assert (await gone.next()).args == ["bye"]
+    assert len(names.departed) >= 1
