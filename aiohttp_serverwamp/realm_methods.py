@@ -308,11 +308,11 @@ class RealmMethods(RealmEvents, Advising):
     def set_trust_levels(self, levels: TrustLevels | None) -> None:
         """Let ``levels(session, action, uri)`` say how far calls, events are trusted.
 
-        It returns an int from 0, the lowest level, on, or None to say nothing; `action`
-        is "call" or "publish". Callees and subscribers see it as ``trustlevel``
-        (specification, 5.7 and 6.6). If it fails, that is logged, and the level is 0.
-        It is asked for every call and publication, and has to be a plain function. None
-        takes it back.
+        It returns an int from 0, the lowest level, on, or None to say nothing; its
+        argument action is "call" or "publish". Callees and subscribers see it as
+        ``trustlevel`` (specification, 5.7 and 6.6). If it fails, that is logged, and
+        the level is 0. It is asked for every call and publication, and has to be a
+        plain function. None takes it back.
         """
         if levels is not None and (not callable(levels) or is_async(levels)):
             raise ConfigurationError(
