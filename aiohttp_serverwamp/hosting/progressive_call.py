@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import (
     ApplicationError,
+    Canceled,
     ConfigurationError,
     Unavailable,
 )
@@ -215,8 +216,11 @@ class ProgressiveCall:
                 f"cancel({mode!r}): give 'skip', 'kill' or 'killnowait'"
             ) from None
         self._local.runtime.check_thread("cancel()")
-        self._started = True
-        self._receipts.cancel(chosen)
+        if self._started:
+            self._receipts.cancel(chosen)
+        else:
+            self._started = True
+            self._receipts.set_error(Canceled("cancelled before it was made"))
 
     async def __aenter__(self) -> ProgressiveCall:
         self._start()

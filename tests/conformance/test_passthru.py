@@ -69,6 +69,33 @@ def test_a_call_and_its_result_are_carried_along(keys: dict[str, str]) -> None:
     assert caller.received() == [[50, 1, keys, [SECRET]]]
 
 
+@pytest.mark.parametrize("cipher", ["xsalsa20poly1305", "aes256gcm"])
+def test_encryption_is_the_affair_of_the_endpoints(cipher: str) -> None:
+    """REQ-PPT-013: of a scheme that is predefined, too."""
+    _, caller, callee = three()
+    registration = callee.register("com.p")
+    keys = {"ppt_scheme": "wamp", "ppt_serializer": "cbor", "ppt_cipher": cipher}
+
+    caller.send([48, 1, keys, "com.p", [SECRET]])
+
+    assert callee.received() == [[68, 1, registration, keys, [SECRET]]]
+
+
+def test_the_older_payload_transparency_is_not_offered() -> None:
+    """REQ-PPT-014; PIT-09: its keys mean nothing, its bare payload is no list."""
+    _, caller, callee = three()
+    registration = callee.register("com.p")
+    features = World().connect().join()["roles"]["dealer"]["features"]
+    keys = {"enc_algo": "cryptobox", "enc_serializer": "json", "enc_key": "k"}
+
+    caller.send([48, 1, keys, "com.p", [1]])
+    caller.send([48, 2, keys, "com.p", SECRET])
+
+    assert callee.received()[0] == [68, 1, registration, {}, [1]]
+    assert is_violation(caller.received())
+    assert not {"payload_transparency", "payload_encryption_cryptobox"} & set(features)
+
+
 @payloads
 def test_an_error_is_carried_along(keys: dict[str, str]) -> None:
     """REQ-PPT-003: ERROR to ERROR."""

@@ -108,6 +108,22 @@ def test_a_procedure_registered_again_gets_a_new_id() -> None:
     assert callee.register("com.p", invoke="random") != first
 
 
+def test_each_of_several_registers_has_its_answer() -> None:
+    """REQ-RPC-019, 001, 002: whichever comes first."""
+    callee = World().join()
+    for request, procedure in enumerate(["com.a", "com.a", "com.b"], 1):
+        callee.send([64, request, {}, procedure])
+
+    answers = callee.received()
+
+    by_request = {answer[2 if answer[0] == 8 else 1]: answer for answer in answers}
+    assert {request: answer[0] for request, answer in by_request.items()} == {
+        1: 65,
+        2: 8,
+        3: 65,
+    }
+
+
 def test_registered_comes_before_the_first_invocation() -> None:
     """REQ-RPC-018: seen from a callee that calls itself in one burst."""
     callee = World().join()
@@ -260,7 +276,7 @@ def test_an_answer_to_what_was_never_asked_is_a_violation(answer: list[Any]) -> 
 )
 @pytest.mark.parametrize("why", ["answered", "cancelled", "timed out", "abandoned"])
 def test_a_late_answer_is_discarded(late: list[Any], why: str) -> None:
-    """REQ-RPC-021, 022, 080, 094, 027; PIT-02."""
+    """REQ-RPC-021, 022, 041, 080, 094, 027; PIT-02."""
     caller, callee = pair()
     callee.register("com.p")
     caller.send([48, 1, {"timeout": 10, "receive_progress": True}, "com.p"])
@@ -301,7 +317,7 @@ def test_an_invocation_is_answered_only_by_whom_it_was_sent_to() -> None:
 
 @pytest.mark.parametrize("how", ENDINGS)
 def test_when_the_callee_leaves_its_callers_are_told(how: str) -> None:
-    """REQ-RPC-025, 042, 027, 034; REQ-SES-042, 044; REQ-MSG-033."""
+    """REQ-RPC-025, 028, 042, 027, 034; REQ-SES-042, 044; REQ-MSG-033."""
     caller, callee = pair()
     callee.register("com.p")
     caller.send([48, 1, {"receive_progress": True}, "com.p"])

@@ -28,7 +28,15 @@ MATCHES = st.sampled_from(["exact", "prefix", "wildcard"])
 #: One of them is no URI unless it is a pattern.
 NAMES = st.sampled_from(["a", "a.b", "a.c", "a..c", "b.b", "a."])
 CHOICE = st.integers(min_value=0, max_value=10**6)
-FEATURES = st.sampled_from([(), ("callee.call_canceling",), ("callee.call_timeout",)])
+FEATURES = st.sampled_from(
+    [
+        (),
+        ("callee.call_canceling",),
+        ("callee.call_timeout",),
+        ("callee.call_reroute",),
+        ("callee.call_canceling", "callee.call_reroute"),
+    ]
+)
 ENDINGS = ("GOODBYE", "ABORT", "connection lost", "violation", "killed", "duplicate")
 
 
@@ -42,6 +50,13 @@ class Actor:
     calls: set[int] = field(default_factory=set)
     #: Calls that had theirs.
     answered: set[int] = field(default_factory=set)
+    #: Progressive calls whose last chunk it has not sent, and the procedures; whether
+    #: or not they have been answered.
+    unfinished: dict[int, str] = field(default_factory=dict)
+    #: The last invocation that has come.
+    invoked: int = 0
+    #: Invocations whose last chunk has come.
+    complete: set[int] = field(default_factory=set)
     #: Invocations it has not answered.
     invocations: list[int] = field(default_factory=list)
     registrations: set[int] = field(default_factory=set)
@@ -165,7 +180,22 @@ class Sessions(RuleBasedStateMachine):
         ),
     )
     def call(self, who: int, procedure: str, options: dict[str, Any]) -> None:
-        self.actor(who).ask(48, options, procedure, [who])
+        actor = self.actor(who)
+        request = actor.ask(48, options, procedure, [who])
+        if options.get("progress"):
+            actor.unfinished[request] = procedure
+
+    @precondition(lambda self: any(actor.unfinished for actor in self.actors))
+    @rule(who=CHOICE, number=CHOICE, more=st.booleans())
+    def go_on(self, who: int, number: int, more: bool) -> None:
+        """Send a chunk, of a call that may be answered, or may yet wait."""
+        busy = [actor for actor in self.actors if actor.unfinished]
+        actor = busy[who % len(busy)]
+        request = [*actor.unfinished][number % len(actor.unfinished)]
+        procedure = actor.unfinished[request]
+        if not more:
+            del actor.unfinished[request]
+        actor.client.send([48, request, {"progress": more}, procedure, [who]])
 
     @precondition(lambda self: self.actors)
     @rule(
@@ -178,7 +208,9 @@ class Sessions(RuleBasedStateMachine):
 
     @precondition(lambda self: any(actor.invocations for actor in self.actors))
     @rule(
-        who=CHOICE, number=CHOICE, how=st.sampled_from(["YIELD", "progress", "ERROR"])
+        who=CHOICE,
+        number=CHOICE,
+        how=st.sampled_from(["YIELD", "progress", "ERROR", "decline"]),
     )
     def answer(self, who: int, number: int, how: str) -> None:
         self.hear()
@@ -193,6 +225,8 @@ class Sessions(RuleBasedStateMachine):
             actor.invocations.remove(invocation)
         if how == "YIELD":
             actor.client.send([70, invocation, {}, [1]])
+        elif how == "decline":
+            actor.client.send([8, 68, invocation, {}, "wamp.error.unavailable"])
         else:
             actor.client.send([8, 68, invocation, {}, "com.err"])
 
@@ -242,9 +276,7 @@ class Sessions(RuleBasedStateMachine):
     def take(self, actor: Actor, message: list[Any]) -> None:
         code = message[0]
         if code == 68:
-            assert message[1] not in actor.invocations
-            actor.invocations.append(message[1])
-            assert message[2] in actor.registrations
+            self.take_invocation(actor, message)
         elif code == 65:
             actor.registrations.add(message[2])
         elif code == 33:
@@ -264,6 +296,17 @@ class Sessions(RuleBasedStateMachine):
             actor.answered.add(request)
         else:
             assert code in (8, 17, 69), message
+
+    def take_invocation(self, actor: Actor, message: list[Any]) -> None:
+        invocation, registration = message[1], message[2]
+        assert invocation not in actor.complete, "a chunk after the last one"
+        if invocation > actor.invoked:
+            assert invocation == actor.invoked + 1
+            actor.invoked = invocation
+            actor.invocations.append(invocation)
+            assert registration in actor.registrations
+        if not message[3].get("progress"):
+            actor.complete.add(invocation)
 
     def take_event(self, actor: Actor, message: list[Any]) -> None:
         subscription, (publisher, number) = message[1], message[4]
