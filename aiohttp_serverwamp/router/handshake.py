@@ -262,10 +262,15 @@ class Handshake:
 
     def _challenge(self, extra: Any) -> None:
         assert self._authenticator is not None, "an attempt has its authenticator"
-        if extra is None:
-            self._verify("", {})
-        else:
-            self._send_challenge(self._authenticator.authmethod, dict(extra))
+        method = self._authenticator.authmethod
+        if extra is not None:
+            self._send_challenge(method, dict(extra))
+            return
+        if method != _ANONYMOUS:
+            # What it can fail at has come with HELLO.
+            self._check_failures()
+            self._challenged = True
+        self._verify("", {})
 
     def _send_challenge(self, method: str, extra: dict[str, Any]) -> None:
         self._check_failures()
@@ -333,16 +338,18 @@ class Handshake:
 
     def _denied(self, message: str) -> SessionRejected:
         """Count a failed sign-in and return what it means."""
-        self._count_failure()
+        self._refused()
         return SessionRejected(uris.AUTHENTICATION_DENIED, message)
 
     def _refused(self) -> None:
-        """Count what an authenticator has raised, once there is something to fail at.
+        """Count a failed sign-in, once there is something to fail at.
 
-        Not for who has to wait already: a handler passes on what that is told.
+        Who has to wait by now is told that, as it would be with the right answer:
+        otherwise the one of many guesses made at once that is answered differently
+        would be the right one. It is not counted again.
         """
-        failed = self._session.host.failed_sign_ins
-        if self._challenged and not failed.refuses(self._network, self._claimed):
+        if self._challenged:
+            self._check_failures()
             self._count_failure()
 
     def _count_failure(self) -> None:

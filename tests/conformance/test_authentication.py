@@ -761,6 +761,101 @@ def test_after_too_many_failures_the_right_secret_does_not_help_either(
     assert (outcome(elsewhere), outcome(later)) == ("ann", "ann")
 
 
+class Crowd:
+    """Many who answer at once for one authid, while their answers are looked at."""
+
+    def __init__(self, *, raises: bool) -> None:
+        self.gates = list[Gate]()
+        self.raises = raises
+        realm = Realm("realm1")
+        realm.set_ticket_authenticator(self._verify)
+        self.world = World(realm, limits=Limits(max_failed_sign_ins=2))
+        self.clients = list[Client]()
+
+    async def _verify(self, session: Session, ticket: str) -> Identity | None:
+        self.gates.append(gate := Gate())
+        await gate
+        if ticket != SECRET and self.raises:
+            raise SessionRejected("lab.error.wrong_code")
+        return ANN if ticket == SECRET else None
+
+    def answer(self, ticket: str) -> None:
+        client = self.world.connect(peer_address="192.0.2.1")
+        client.hello(authid="ann", authmethods=["ticket"])
+        assert client.received()[0][0] == 4
+        client.send([5, ticket, {}])
+        assert client.received() == []
+        self.clients.append(client)
+
+    def outcomes(self) -> list[Any]:
+        for gate in self.gates:
+            gate.open(None)
+        return [client.received() for client in self.clients]
+
+
+@pytest.mark.parametrize("raises", [False, True], ids=["returns None", "raises"])
+def test_guesses_made_at_once_do_not_say_which_one_was_right(raises: bool) -> None:
+    """REQ-AUTH-014: all that come after the last allowed failure look alike."""
+    crowd = Crowd(raises=raises)
+    for ticket in (WRONG, WRONG, WRONG, SECRET, WRONG):
+        crowd.answer(ticket)
+
+    first, second, *late = crowd.outcomes()
+
+    assert first == second
+    assert outcome(first) in (DENIED, "lab.error.wrong_code")
+    assert late[0] == late[1] == late[2]
+    assert outcome(late[0]) == DENIED
+    assert late[0] != first
+
+
+class Token:
+    """A method of one's own that finds all it needs in HELLO."""
+
+    authmethod = "token"
+
+    def begin(self, session: Session, details: Mapping[str, Any]) -> TokenAttempt:
+        return TokenAttempt(details["authid"], details["authextra"]["token"])
+
+
+class TokenAttempt:
+    authextra: Mapping[str, Any] = {}
+
+    def __init__(self, authid: str, token: str) -> None:
+        self.identity = Identity(authid)
+        self._token = token
+
+    def challenge(self) -> None:
+        return None
+
+    def verify(self, signature: str, extra: Mapping[str, Any]) -> bool:
+        return self._token == SECRET
+
+
+def test_what_fails_without_a_challenge_by_a_method_has_to_wait_as_well() -> None:
+    """REQ-AUTH-014."""
+    realm = Realm("realm1")
+    realm.add_authenticator(Token())
+    realm.add_authenticator(auth.Anonymous())
+    limits = Limits(max_failed_sign_ins=2, max_failed_sign_ins_per_address=2)
+    world = World(realm, limits=limits)
+
+    def told(token: str, *methods: str) -> list[Any]:
+        client = world.connect(peer_address="192.0.2.1")
+        extra = {"token": token}
+        client.hello(authid="ann", authmethods=[*methods], authextra=extra)
+        received: list[Any] = client.received()
+        return received
+
+    assert outcome(told(SECRET, "token")) == "ann"
+    wrong = [told(WRONG, "token") for _ in range(2)]
+    late = [told(ticket, "token") for ticket in (WRONG, SECRET)]
+
+    assert {outcome(each) for each in (*wrong, *late)} == {DENIED}
+    assert late[0] == late[1] != wrong[0]
+    assert told("", "anonymous")[0][0] == 2
+
+
 def raising_function(error: Callable[[], Exception]) -> Realm:
     def verify(session: Session, ticket: str) -> Identity:
         if ticket != SECRET:
