@@ -102,7 +102,7 @@ MAKE = set(re.findall(r"^([A-Z_]+) \?=", (ROOT / "Makefile").read_text(), re.MUL
 
 def make_targets() -> set[str]:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    return set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
 
 
 def extras() -> set[str]:
