@@ -7,7 +7,7 @@ others are what an application may bring along itself.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ __all__ = [
     "Codec",
     "Connection",
     "CredentialStore",
+    "HistoryStore",
     "RevocationList",
     "Serializer",
     "TaskHandle",
@@ -98,6 +99,31 @@ class CredentialStore(Protocol):
         """Return the ``cryptosign`` credentials of a public key, in lower-case hex.
 
         A sequence: one key may serve several authids, or none.
+        """
+
+
+class HistoryStore(Protocol):
+    """Where a realm keeps the events of its topics with history.
+
+    Its methods may return awaitables. If they block, a class attribute ``blocking =
+    True`` has them called in a worker thread. A log is the history of one topic or
+    pattern of one realm, under a name that is the same ever after. Events are added to
+    it in the order published, by one `append` at a time; what that raises is logged,
+    and the events are lost for history.
+    """
+
+    def append(
+        self, log: str, events: Sequence[Any], *, limit: int, oldest: int | None
+    ) -> Any:
+        """Add every `HistoryEvent`; keep the last `limit` and none before `oldest`.
+
+        `oldest` is a timestamp, in nanoseconds of the epoch; None is no bound.
+        """
+
+    def select(self, log: str, query: Any) -> Any:
+        """Return a sequence of those that a `HistoryQuery` asks for, in its order.
+
+        Its `select` and `pick` help.
         """
 
 

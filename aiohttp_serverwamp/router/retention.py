@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.ids import Counter
 from aiohttp_serverwamp.router.patterns import covers, literal_head
-from aiohttp_serverwamp.router.payload_size import payload_size
 from aiohttp_serverwamp.router.receivers import LaterReceivers
+from aiohttp_serverwamp.serializers.payload_size import payload_size
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:

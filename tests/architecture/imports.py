@@ -12,9 +12,10 @@ PACKAGE = "aiohttp_serverwamp"
 #: Layers from the ground up; a module imports from lower layers and from its own. The
 #: foundation is one layer: what keeps it in order is that its imports make no circle.
 LAYERS = (
-    ("errors", "uris", "ids", "limits", "interfaces"),
+    ("errors", "uris", "ids", "limits", "timestamps", "interfaces"),
     ("messages",),
     ("serializers",),
+    ("history",),
     ("auth",),
     ("router",),
     ("hosting",),

@@ -6,9 +6,9 @@ from typing import Any
 
 from aiohttp_serverwamp.limits import Limits
 from aiohttp_serverwamp.messages import Publish
-from aiohttp_serverwamp.router.payload_size import payload_size
 from aiohttp_serverwamp.router.peer import Peer
 from aiohttp_serverwamp.router.retention import Retention
+from aiohttp_serverwamp.serializers.payload_size import payload_size
 from aiohttp_serverwamp.uris import Match
 
 

@@ -1,0 +1,16 @@
+"""The history of topics: which events are kept, and where (specification, 6.9)."""
+
+from __future__ import annotations
+
+from aiohttp_serverwamp.history.event import History, HistoryEvent
+from aiohttp_serverwamp.history.memory import MemoryHistory
+from aiohttp_serverwamp.history.query import HistoryQuery
+from aiohttp_serverwamp.history.sqlite import SQLiteHistory
+
+__all__ = [
+    "History",
+    "HistoryEvent",
+    "HistoryQuery",
+    "MemoryHistory",
+    "SQLiteHistory",
+]
