@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp_serverwamp import adapters, auth, errors, messages, uris
+from aiohttp_serverwamp import adapters, auth, errors, history, messages, uris
 from aiohttp_serverwamp.adapters.aiohttp_security import (
     security_authenticator,
     security_authorizer,
@@ -28,6 +28,7 @@ from aiohttp_serverwamp.errors import (
     SubscribeError,
     WAMPError,
 )
+from aiohttp_serverwamp.history.event import History
 from aiohttp_serverwamp.hosting.chunks import Chunk, Chunks
 from aiohttp_serverwamp.hosting.events import Event
 from aiohttp_serverwamp.hosting.invocation import (
@@ -73,6 +74,7 @@ __all__ = [
     "ConnectionClosed",
     "Decision",
     "Event",
+    "History",
     "Identity",
     "Invocation",
     "Limits",
@@ -98,6 +100,7 @@ __all__ = [
     "auth",
     "certificate_authenticator",
     "errors",
+    "history",
     "jwt_authenticator",
     "messages",
     "procedure",

@@ -303,6 +303,7 @@ class Application(RealmMethods):
                     await self.shutdown()
                     # What still runs may publish and call until it has ended.
                     await tasks.join(self.limits.close_timeout)
+                    await self._finish()
         finally:
             self._stop()
 
@@ -338,6 +339,13 @@ class Application(RealmMethods):
             self._stop()
             raise
         self._started_in = loop
+
+    async def _finish(self) -> None:
+        """Let histories be written to the end, as long as closing may take."""
+        timeout = self.limits.close_timeout or None
+        for realm in self._every_realm():
+            if not await self.support.wait_at_most(timeout, realm.finish):
+                logger.error("%r: its history store is too slow: events lost", realm)
 
     def _stop(self) -> None:
         self._runtime = self._started_in = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.history.memory import MemoryHistory
 from aiohttp_serverwamp.hosting.events import HostedSubscription
+from aiohttp_serverwamp.hosting.history_keeper import StoreKeeper
 from aiohttp_serverwamp.hosting.installation import Installation
 from aiohttp_serverwamp.hosting.lifespans import Life, LifeHandler, check_life_handler
 from aiohttp_serverwamp.hosting.local_session import LocalSession
@@ -36,15 +39,17 @@ from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.realm_methods import RealmMethods
 from aiohttp_serverwamp.router.authorization import Permissions, Preset
 from aiohttp_serverwamp.router.disclosure import Disclosure
+from aiohttp_serverwamp.router.history import TopicHistory
 from aiohttp_serverwamp.router.joining import Kick
 from aiohttp_serverwamp.router.router import Router
-from aiohttp_serverwamp.uris import is_valid_uri
+from aiohttp_serverwamp.uris import Match, is_valid_uri
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.authenticator import Authenticator
+    from aiohttp_serverwamp.history.event import History
     from aiohttp_serverwamp.hosting.default_args import DefaultArg
     from aiohttp_serverwamp.hosting.runtime import Runtime
-    from aiohttp_serverwamp.interfaces import Waiter
+    from aiohttp_serverwamp.interfaces import HistoryStore, Waiter
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.decisions import Authorizer
     from aiohttp_serverwamp.router.host import TransportAuthenticator
@@ -103,6 +108,10 @@ class Realm(RealmMethods):
         #: Who says how far calls and publications are trusted.
         self.trust_levels: TrustLevels | None = None
         self._subscriptions: list[HostedSubscription] = []
+        #: Which topics and patterns have history, and how much.
+        self._histories: dict[tuple[str, Match], History] = {}
+        self._history_store: HistoryStore | None = None
+        self._history_keeper: StoreKeeper | None = None
         #: Lifespan handlers with whether they wait for the client to be authenticated.
         self._life_functions: list[tuple[Callable[..., Any], bool]] = []
         self._life_handlers: list[tuple[LifeHandler, bool]] = []
@@ -139,8 +148,8 @@ class Realm(RealmMethods):
                     f"{self!r} serves the {kind} {route.uri!r} already: give each its "
                     "own URI, or leave one route out"
                 )
-            if isinstance(route, TopicRoute) and route.handler is not None:
-                check_life_handler(route.handler, "subscription handler")
+            if isinstance(route, TopicRoute):
+                self._check_topic(route)
             added[key] = route
         if self._installation is not None:
             self._installation.take_up(added.values(), subscriptions)
@@ -148,6 +157,44 @@ class Realm(RealmMethods):
         self._subscriptions += subscriptions
         for route in added.values():
             self._declare(route)
+            if isinstance(route, TopicRoute) and route.history is not None:
+                assert isinstance(route.uri, str), "declare() takes no expression"
+                self.install_history(route.uri, route.match, route.history)
+
+    def _check_topic(self, route: TopicRoute) -> None:
+        if route.handler is not None:
+            check_life_handler(route.handler, "subscription handler")
+        if route.history is not None and (route.uri, route.match) in self._histories:
+            raise self._history_twice(route.uri)
+
+    def install_history(self, uri: str, match: Match, history: History) -> None:
+        """Keep the history of a topic or pattern, from now on if the realm is live."""
+        self._check_thread("keep_history()")
+        if (uri, match) in self._histories:
+            raise self._history_twice(uri)
+        self._histories[uri, match] = history
+        if self._history_keeper is not None:
+            self._keep_history(self._history_keeper, uri, match, history)
+
+    def _history_twice(self, uri: object) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self!r} keeps the history of {uri!r} already: say once how much"
+        )
+
+    def _keep_history(
+        self, keeper: StoreKeeper, uri: str, match: Match, history: History
+    ) -> None:
+        kept = TopicHistory(self.uri, uri, match, history, keeper, time.time)
+        self.router.broker.keep_history(kept)
+
+    def install_history_store(self, store: HistoryStore) -> None:
+        """Set where histories are kept, before the realm runs."""
+        if self._runtime is not None:
+            raise ConfigurationError(
+                f"set_history_store() comes too late, {self!r} runs: call it before "
+                "start-up"
+            )
+        self._history_store = store
 
     def install_subscription(self, route: EventRoute) -> HostedSubscription:
         """Subscribe as the application, at once if the realm is live."""
@@ -244,6 +291,12 @@ class Realm(RealmMethods):
         self._local = LocalSession(
             self._router, runtime, self.view, max_chunks=limits.max_pending_chunks
         )
+        # First of all subscriptions: their ids are the same whenever it starts.
+        self._history_keeper = StoreKeeper(
+            runtime, self._history_store or MemoryHistory()
+        )
+        for (uri, match), history in self._histories.items():
+            self._keep_history(self._history_keeper, uri, match, history)
         self._installation = Installation(
             self._local, topics, self.default_args, camel_snake=self._camel_snake
         )
@@ -270,9 +323,15 @@ class Realm(RealmMethods):
                 name,
             )
 
+    async def finish(self) -> None:
+        """Return when everything is in the history store that is to be there."""
+        if self._history_keeper is not None:
+            await self._history_keeper.flush()
+
     def stop(self) -> None:
         """Be set up only, as before `start`."""
         self._runtime = self._router = self._local = self._installation = None
+        self._history_keeper = None
         self._life_handlers = []
         for subscription in self._subscriptions:
             subscription.live = None

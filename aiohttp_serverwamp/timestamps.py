@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-__all__ = ["rfc3339", "rfc3339_nanoseconds"]
+__all__ = ["moment", "nanoseconds_of", "rfc3339", "rfc3339_nanoseconds"]
 
 _NANOSECONDS: Final = 10**9
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,8 +23,18 @@ _SECOND: Final = timedelta(seconds=1)
 
 def rfc3339(nanoseconds: int) -> str:
     """Return a moment as 2025-01-31T12:00:00.000000Z, cut to microseconds."""
-    moment = _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    utc = moment(nanoseconds).replace(tzinfo=None)
+    return f"{utc.isoformat(timespec='microseconds')}Z"
+
+
+def moment(nanoseconds: int) -> datetime:
+    """Return a moment in UTC, cut to microseconds."""
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
+
+
+def nanoseconds_of(moment: datetime) -> int:
+    """Return the moment that a datetime with a time zone is."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
 def rfc3339_nanoseconds(text: str) -> int:
@@ -37,10 +47,10 @@ def rfc3339_nanoseconds(text: str) -> int:
         raise ValueError("no date and time of RFC 3339")
     *fields, fraction, sign, hours, minutes = found.groups()
     year, month, day, hour, minute, second = map(int, fields)
-    moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+    date = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
     if second > 60:
         raise ValueError("no such second")
-    seconds = (moment - _EPOCH) // _SECOND + (second == 60)
+    seconds = (date - _EPOCH) // _SECOND + (second == 60)
     if sign is not None:
         seconds -= int(f"{sign}1") * _offset(int(hours), int(minutes))
     return seconds * _NANOSECONDS + int((fraction or "0").ljust(9, "0")[:9])

@@ -73,6 +73,8 @@ AUTHORIZATION_FAILED: Final = "wamp.error.authorization_failed"
 RUNTIME_ERROR: Final = "wamp.error.runtime_error"
 INVALID_PAYLOAD: Final = "wamp.error.invalid_payload"
 
+GET_EVENTS: Final = "wamp.subscription.get_events"
+
 NO_SUCH_REALM: Final = "wamp.error.no_such_realm"
 NO_MATCHING_AUTH_METHOD: Final = "wamp.error.no_matching_auth_method"
 AUTHENTICATION_REQUIRED: Final = "wamp.error.authentication_required"

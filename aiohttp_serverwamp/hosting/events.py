@@ -17,7 +17,10 @@ from aiohttp_serverwamp.router.passthru import carry
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from aiohttp_serverwamp import messages
+    from aiohttp_serverwamp.history.event import HistoryEvent
     from aiohttp_serverwamp.hosting.binding import Binding
     from aiohttp_serverwamp.hosting.route import EventRoute
     from aiohttp_serverwamp.hosting.runtime import Runtime
@@ -51,6 +54,8 @@ class Event:
     kwargs: Mapping[str, Any]
     #: ``EVENT.Details``.
     details: Mapping[str, Any]
+    #: When it was published, in UTC, if it comes from `Realm.history`.
+    timestamp: datetime | None = None
 
     @property
     def retained(self) -> bool:
@@ -88,7 +93,9 @@ class Event:
         return self.details.get("trustlevel")
 
 
-def event_of(topic: str, message: messages.Event | RetainedEvent) -> Event:
+def event_of(
+    topic: str, message: messages.Event | RetainedEvent | HistoryEvent
+) -> Event:
     """Return an event that shares nothing with the message."""
     return Event(
         topic,

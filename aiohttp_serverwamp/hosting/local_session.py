@@ -46,8 +46,10 @@ from aiohttp_serverwamp.messages import Invocation as InvocationMessage
 from aiohttp_serverwamp.router.cancelling import cancel
 from aiohttp_serverwamp.router.passthru import carry
 from aiohttp_serverwamp.router.peer import Peer
+from aiohttp_serverwamp.timestamps import moment
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.history.query import HistoryQuery
     from aiohttp_serverwamp.hosting.events import Event as HostedEvent
     from aiohttp_serverwamp.hosting.events import EventHandler
     from aiohttp_serverwamp.hosting.route import EventRoute
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Waiter
     from aiohttp_serverwamp.router.router import Router
     from aiohttp_serverwamp.serializers.frame import Frame
+    from aiohttp_serverwamp.uris import Match
 
 __all__ = ["LocalSession"]
 
@@ -145,6 +148,21 @@ class LocalSession(Peer):
             return None
         event = event_of(topic, kept)
         return replace(event, details={**event.details, "retained": True})
+
+    async def history(
+        self, uri: str, match: Match, query: HistoryQuery
+    ) -> Sequence[HostedEvent]:
+        """Return what a query asks of a topic's history; see `Realm.history`."""
+        subscription = self.router.broker.subscriptions.get(uri, match)
+        if subscription is None or subscription.history is None:
+            raise ConfigurationError(
+                f"no history is kept of the {match} topic {uri!r}: say so by "
+                "realm.keep_history() or topics.declare(..., history=History())"
+            )
+        return [
+            replace(event_of(kept.topic, kept), timestamp=moment(kept.timestamp))
+            for kept in await subscription.history.select(query)
+        ]
 
     def unsubscribe(self, subscription: int, handler: EventHandler) -> None:
         """Take a handler's subscription back."""

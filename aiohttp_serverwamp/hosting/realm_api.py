@@ -10,6 +10,8 @@ from aiohttp_serverwamp.hosting.session_selection import ANY, AnyValue
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from aiohttp_serverwamp.hosting.events import Event, HostedSubscription
     from aiohttp_serverwamp.hosting.local_session import LocalSession
     from aiohttp_serverwamp.hosting.progressive_call import ProgressiveCall
@@ -101,6 +103,25 @@ class RealmAPI(Protocol):
 
     def clear_retained(self, uri: str, *, match: Match | str = Match.EXACT) -> int:
         """Forget the retained events of a topic, or of all that match."""
+
+    async def history(
+        self,
+        uri: str,
+        *,
+        match: Match | str = Match.EXACT,
+        reverse: bool = False,
+        limit: int | None = None,
+        topic: str | None = None,
+        from_time: datetime | str | None = None,
+        after_time: datetime | str | None = None,
+        before_time: datetime | str | None = None,
+        until_time: datetime | str | None = None,
+        from_publication: int | None = None,
+        after_publication: int | None = None,
+        before_publication: int | None = None,
+        until_publication: int | None = None,
+    ) -> Sequence[Event]:
+        """Return the kept events of a topic or pattern with history."""
 
     def permit(
         self,

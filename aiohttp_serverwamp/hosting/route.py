@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.history.event import History
 from aiohttp_serverwamp.messages import InvokePolicy
 from aiohttp_serverwamp.router.permission_rules import role_names
 from aiohttp_serverwamp.uris import Match, is_valid_uri, shown
@@ -74,8 +75,16 @@ class TopicRoute(Route):
     publish: bool | None = None
     #: Whether what they publish is retained if they ask for it; None says nothing.
     retain: bool | None = None
+    #: How much of its history is kept; None: nothing.
+    history: History | None = None
     #: Give the handler the topic and the session, in this order, and nothing else.
     whole: bool = False
+
+    def __post_init__(self) -> None:
+        if self.history is not None and not isinstance(self.history, History):
+            raise ConfigurationError(
+                f"history={self.history!r}: give History(limit=..., max_age=...)"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

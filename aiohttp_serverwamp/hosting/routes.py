@@ -32,6 +32,8 @@ __all__ = ["RPCRouteSet", "TopicRouteSet"]
 if TYPE_CHECKING:
     import re
 
+    from aiohttp_serverwamp.history.event import History
+
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R", bound=Route)
 T = TypeVar("T")
@@ -280,8 +282,12 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         roles: Iterable[str] | None = None,
         publish: bool | None = None,
         retain: bool | None = None,
+        history: History | None = None,
     ) -> None:
-        """Let clients subscribe to `uri` without a handler."""
+        """Let clients subscribe to `uri` without a handler.
+
+        With `history` its events are kept, as `Realm.keep_history` does.
+        """
         policy = policy_of(match)
         self._routes.append(
             TopicRoute(
@@ -290,6 +296,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
                 roles=role_names(roles),
                 publish=publish,
                 retain=retain,
+                history=history,
             )
         )
 

@@ -149,6 +149,14 @@ class Permissions:
                 return _verdict(rules, action, authrole)
         return self._default
 
+    def names(self, authrole: str, action: Action, uri: str) -> bool:
+        """Tell whether a rule for exactly this URI allows it to the role."""
+        said = self._rules.get(uri, Match.EXACT)
+        rules = None if said is None else said.get(action)
+        return rules is not None and (
+            _verdict(rules, action, authrole) is Verdict.ALLOWED
+        )
+
     def _decide_pattern(
         self, authrole: str, action: Action, uri: str, match: Match
     ) -> Verdict:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.disclosure import Disclosure
     from aiohttp_serverwamp.router.feature_gates import FeatureGates
+    from aiohttp_serverwamp.router.history import TopicHistory
     from aiohttp_serverwamp.router.observer import Observer
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.retention import RetainedEvent
@@ -59,6 +60,8 @@ class Subscription:
     audience: int = 0
     #: When the first of these came, by ISO 8601.
     created: str = ""
+    #: What keeps its events; such a subscription lasts without subscribers, too.
+    history: TopicHistory | None = None
 
 
 class Broker:
@@ -75,9 +78,9 @@ class Broker:
         new_id: Callable[[], int],
         observer: Observer,
     ) -> None:
+        self.subscriptions: UriIndex[Subscription] = UriIndex()
         #: Those of the index, by id.
         self.by_id: dict[int, Subscription] = {}
-        self.subscriptions: UriIndex[Subscription] = UriIndex()
         self.retention = Retention(limits)
         self._ids = Counter()
         self._uri_rules = uri_checks
@@ -116,16 +119,25 @@ class Broker:
         count = len(peer.brokering.subscriptions)
         if count >= self._max_subscriptions and not peer.trusted:
             raise Unavailable("too many subscriptions")
-        subscription = self.subscriptions.get(uri, match)
-        if subscription is None:
-            subscription = Subscription(self._ids.next(), uri, match)
-            self.subscriptions.set(uri, match, subscription)
-            self.by_id[subscription.id] = subscription
+        subscription = self._made(uri, match)
         subscription.subscribers[peer] = False
         peer.brokering.subscriptions[subscription.id] = subscription
         if told:
             self.settle(peer, subscription.id)
         return subscription
+
+    def _made(self, uri: str, match: Match) -> Subscription:
+        """Return the subscription of a key; make it if there is none."""
+        subscription = self.subscriptions.get(uri, match)
+        if subscription is None:
+            subscription = Subscription(self._ids.next(), uri, match)
+            self.subscriptions.set(uri, match, subscription)
+            self.by_id[subscription.id] = subscription
+        return subscription
+
+    def keep_history(self, history: TopicHistory) -> None:
+        """Keep what is published from now on, subscribers or not (REQ-PUB-047)."""
+        self._made(history.uri, history.match).history = history
 
     def settle(self, peer: Peer, subscription_id: int) -> None:
         """Let others hear of a subscriber of whom they did not."""
@@ -140,7 +152,7 @@ class Broker:
         if subscription is None:
             raise NoSuchSubscription("this session holds no such subscription")
         told = subscription.subscribers.pop(peer)
-        if not subscription.subscribers:
+        if not subscription.subscribers and subscription.history is None:
             self.subscriptions.remove(subscription.uri, subscription.match)
             del self.by_id[subscription.id]
         if told:
@@ -199,6 +211,8 @@ class Broker:
             accepted(publication)
         receives = receiver_filter(publisher, options)
         for subscription in self.subscriptions.matches(message.topic):
+            if subscription.history is not None:
+                subscription.history.record(publication, message, details)
             frame = self._frame(subscription, publication, message, details)
             for peer in [*subscription.subscribers]:
                 if peer is publisher if receives is None else not receives(peer):

@@ -27,6 +27,7 @@ BROKER_FEATURES: Final = {
     "publication_trustlevels": "router.trust",
     "event_retention": "router.retention",
     "payload_passthru_mode": "router.passthru",
+    "event_history": "router.meta_history",
 }
 
 #: Feature of the dealer role → module that honours it.

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.authenticator import Authenticator
+    from aiohttp_serverwamp.history.event import HistoryEvent
+    from aiohttp_serverwamp.history.query import HistoryQuery
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.messages import Message
     from aiohttp_serverwamp.router.failed_sign_ins import FailedSignIns
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EndedLife",
+    "HistoryKeeper",
     "HostedLife",
     "HostedTopics",
     "JoinableRealm",
@@ -59,6 +62,18 @@ class HostedTopics(Protocol):
 
     def life(self, session: RouterSession, uri: str, match: Match) -> HostedLife | None:
         """Return what accompanies this subscription, or None."""
+
+
+class HistoryKeeper(Protocol):
+    """Where the histories of one realm go; a log is one of them, by its name."""
+
+    def record(
+        self, log: str, event: HistoryEvent, limit: int, oldest: int | None
+    ) -> None:
+        """Take an event for a log, and the bounds of that; never wait."""
+
+    async def select(self, log: str, query: HistoryQuery) -> Sequence[HistoryEvent]:
+        """Return what a query asks of a log, with what has been recorded before."""
 
 
 class JoinableRealm(Protocol):

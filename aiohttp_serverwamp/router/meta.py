@@ -8,12 +8,14 @@ adds a row to `PROCEDURES`. Closed realms permit none of them until they say so.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.errors import ApplicationError, RuntimeFailure
 from aiohttp_serverwamp.messages import Error, Invocation, Message, Register, Yield
 from aiohttp_serverwamp.router import (
+    meta_history,
     meta_registrations,
     meta_sessions,
     meta_subscriptions,
@@ -23,15 +25,17 @@ from aiohttp_serverwamp.router.meta_call import MetaCall
 from aiohttp_serverwamp.router.peer import Peer
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.router.pending_call import PendingCall
     from aiohttp_serverwamp.router.router import Router
 
 __all__ = ["PROCEDURES", "MetaAPI"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
-#: URI → what does it, and returns the arguments of RESULT; none for an empty one. It
-#: raises `ApplicationError` for what is answered with ERROR.
-PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Sequence[Any]]]] = {
+#: URI → what does it, and returns the arguments of RESULT, none for an empty one, or an
+#: awaitable of them. It raises `ApplicationError` for what is answered with ERROR.
+PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Any]]] = {
+    **meta_history.PROCEDURES,
     **meta_sessions.PROCEDURES,
     **meta_testaments.PROCEDURES,
     **meta_registrations.PROCEDURES,
@@ -76,16 +80,42 @@ class MetaAPI(Peer):
             invocation.args or (),
             invocation.kwargs or {},
         )
-        dealer, request = self._router.dealer, invocation.request
+        request = invocation.request
         try:
             results = self._procedures[invocation.registration](call)
-        except ApplicationError as error:
-            dealer.error(self, _error(request, error))
-        except Exception:
-            logger.exception("%s failed", pending.procedure)
-            dealer.error(self, _error(request, RuntimeFailure()))
+        except Exception as error:
+            self._refuse(request, pending, error)
         else:
-            dealer.yield_(self, Yield(request, {}, [*results] or None))
+            if not isawaitable(results):
+                self._reply(request, results)
+                return
+            assert pending.tasks is not None, "every call has an owner of its tasks"
+            pending.tasks.start(self._wait, request, pending, results)
+
+    async def _wait(
+        self, request: int, pending: PendingCall, awaited: Awaitable[Sequence[Any]]
+    ) -> None:
+        """Answer when the answer is there, if the caller still waits for it."""
+        run = self._router.run
+        try:
+            results = await awaited
+        except Exception as error:
+            run(self._refuse, request, pending, error)
+        else:
+            run(self._reply, request, results)
+
+    def _reply(self, request: int, results: Sequence[Any]) -> None:
+        if request in self.dealing.invocations:
+            answer = Yield(request, {}, [*results] or None)
+            self._router.dealer.yield_(self, answer)
+
+    def _refuse(self, request: int, pending: PendingCall, error: Exception) -> None:
+        if request not in self.dealing.invocations:
+            return
+        if not isinstance(error, ApplicationError):
+            logger.error("%s failed", pending.procedure, exc_info=error)
+            error = RuntimeFailure()
+        self._router.dealer.error(self, _error(request, error))
 
 
 def _error(request: int, error: ApplicationError) -> Error:

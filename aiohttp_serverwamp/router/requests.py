@@ -44,7 +44,7 @@ from aiohttp_serverwamp.router.authorization import Verdict
 from aiohttp_serverwamp.router.decisions import Decision, decision_from
 from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.router.progressive_calls import continue_call
-from aiohttp_serverwamp.uris import Match, shown
+from aiohttp_serverwamp.uris import GET_EVENTS, Match, shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.router.session import RouterSession
@@ -196,7 +196,9 @@ def call(session: RouterSession, message: Call) -> None:
     session.router.dealer.check_call(session, message)
     verdict = _verdict(session, Action.CALL, message.procedure)
     if verdict is Verdict.UNSAID:
-        _check_fallback(session, message.procedure)
+        # Of a history the procedure itself looks who may have it (REQ-PUB-051).
+        if message.procedure != GET_EVENTS:
+            _check_fallback(session, message.procedure)
     elif verdict is not Verdict.ALLOWED:
         session.router.dealer.check_procedure(message.procedure)
         raise _not_authorized(session, Action.CALL, message.procedure)

@@ -255,6 +255,14 @@ class RouterSession(Peer):
         if self.host.synchronize_requests:
             self.requests.note_answer(message)
 
+    def can_carry(self, value: Any) -> bool:
+        """Tell whether the client's serializer has a form for a value."""
+        try:
+            self._serializer.encode([value])
+        except EncodingError:
+            return False
+        return True
+
     def write(self, frame: Frame) -> None:
         """Send a message that other sessions receive as well."""
         # Hot path.

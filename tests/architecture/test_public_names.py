@@ -16,7 +16,11 @@ from tests.architecture.imports import PACKAGE, layer_of, modules
 
 MODULES = modules(Path(__file__).parents[2] / PACKAGE)
 PUBLIC = list(aiohttp_serverwamp.__all__)
-EVERY = [*PUBLIC, *(f"auth.{name}" for name in aiohttp_serverwamp.auth.__all__)]
+EVERY = [
+    *PUBLIC,
+    *(f"auth.{name}" for name in aiohttp_serverwamp.auth.__all__),
+    *(f"history.{name}" for name in aiohttp_serverwamp.history.__all__),
+]
 #: Names that serverwamp's users know, beside our own name for the same thing.
 ALIASES = {"RPCRequest": "Invocation"}
 

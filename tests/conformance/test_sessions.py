@@ -54,6 +54,7 @@ def test_welcome_announces_both_roles_with_boolean_features() -> None:
                 "event_retention": True,
                 "session_meta_api": True,
                 "subscription_meta_api": True,
+                "event_history": True,
                 "publication_trustlevels": True,
                 "payload_passthru_mode": True,
             }

@@ -1,0 +1,160 @@
+"""``wamp.subscription.get_events``: what was published before (6.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp_serverwamp.errors import InvalidArgument, NoSuchSubscription, NotAuthorized
+from aiohttp_serverwamp.history.query import HistoryQuery
+from aiohttp_serverwamp.ids import MAX_ID
+from aiohttp_serverwamp.router.decisions import decision_from
+from aiohttp_serverwamp.router.permission_rules import Action
+from aiohttp_serverwamp.router.requests import may_subscribe
+from aiohttp_serverwamp.router.session import RouterSession
+from aiohttp_serverwamp.timestamps import rfc3339, rfc3339_nanoseconds
+from aiohttp_serverwamp.uris import GET_EVENTS, is_valid_uri
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.history.event import HistoryEvent
+    from aiohttp_serverwamp.router.broker import Subscription
+    from aiohttp_serverwamp.router.meta_call import MetaCall
+
+__all__ = ["PROCEDURES"]
+
+
+def _get_events(call: MetaCall) -> Awaitable[Sequence[Any]]:
+    subscription_id = call.id(0, "subscription")
+    query = _query(call)
+    subscription = call.router.broker.by_id.get(subscription_id)
+    if subscription is None:
+        raise NoSuchSubscription("there is no such subscription")
+    return _events(call, subscription, query)
+
+
+async def _events(
+    call: MetaCall, subscription: Subscription, query: HistoryQuery
+) -> Sequence[Any]:
+    caller = call.caller
+    if isinstance(caller, RouterSession) and not await _may_read(caller, subscription):
+        raise NotAuthorized(f"not authorized to subscribe {subscription.uri}")
+    if subscription.history is None:
+        return [[]]
+    events = await subscription.history.select(query)
+    found = [_shown(subscription.id, event) for event in events]
+    return [found if not isinstance(caller, RouterSession) else _carried(caller, found)]
+
+
+async def _may_read(session: RouterSession, subscription: Subscription) -> bool:
+    """Tell whether a session may have the history of a subscription (REQ-PUB-051).
+
+    Whoever is subscribed, or might be. Not who would have to ask a hosted handler of
+    the topic first, unless a rule for this very procedure says so.
+    """
+    uri, match = subscription.uri, subscription.match
+    router = session.router
+    if router.permissions.names(session.authrole, Action.CALL, GET_EVENTS):
+        return True
+    if not may_subscribe(session, uri, match):
+        return False
+    held = session.brokering.subscriptions.get(subscription.id) is subscription
+    if held and not session.holds_events(subscription.id):
+        return True
+    hosted = router.hosted_topics
+    if hosted is not None and hosted.life(session, uri, match) is not None:
+        return False
+    if router.authorizer is None:
+        return True
+    answer = router.authorizer(
+        session.public(), Action.SUBSCRIBE, uri, {"match": match}
+    )
+    return decision_from(await answer if isawaitable(answer) else answer).allow
+
+
+def _carried(session: RouterSession, found: list[Any]) -> list[Any]:
+    """Leave out what the session's serializer cannot carry, as when it was sent."""
+    if session.can_carry(found):
+        return found
+    return [event for event in found if session.can_carry(event)]
+
+
+def _shown(subscription: int, event: HistoryEvent) -> dict[str, Any]:
+    shown = {
+        "timestamp": rfc3339(event.timestamp),
+        "subscription": subscription,
+        "publication": event.publication,
+        "details": event.details,
+    }
+    if event.args:
+        shown["args"] = event.args
+    if event.kwargs:
+        shown["kwargs"] = event.kwargs
+    return shown
+
+
+# --- Filters (REQ-PUB-049) --------------------------------------------------------
+
+
+def _query(call: MetaCall) -> HistoryQuery:
+    """Return the filters that were given, for who asks (REQ-PUB-050, 052)."""
+    filters: dict[str, Any] = {}
+    for name, (read, expected) in _FILTERS.items():
+        value = call.kwargs.get(name)
+        if value is None:
+            continue
+        try:
+            filters[name] = read(value)
+        except (TypeError, ValueError):
+            raise InvalidArgument(f"{name} is to be {expected}") from None
+    caller = call.caller
+    reader = None if caller.trusted else (caller.authid, caller.authrole)
+    return HistoryQuery(**filters, reader=reader)
+
+
+def _boolean(value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError
+    return value
+
+
+def _positive(value: Any) -> int:
+    # JavaScript's codecs make floats of large integers.
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is not int or value < 1:
+        raise ValueError
+    return value
+
+
+def _id(value: Any) -> int:
+    number = _positive(value)
+    if number > MAX_ID:
+        raise ValueError
+    return number
+
+
+def _topic(value: Any) -> str:
+    if not isinstance(value, str) or not is_valid_uri(value):
+        raise ValueError
+    return value
+
+
+_TIME: Final = (rfc3339_nanoseconds, "a date and time of RFC 3339")
+_PUBLICATION: Final = (_id, "the id of a publication")
+_FILTERS: Final[Mapping[str, tuple[Callable[[Any], Any], str]]] = {
+    "reverse": (_boolean, "true or false"),
+    "limit": (_positive, "a number of events, 1 or more"),
+    "topic": (_topic, "a URI"),
+    "from_time": _TIME,
+    "after_time": _TIME,
+    "before_time": _TIME,
+    "until_time": _TIME,
+    "from_publication": _PUBLICATION,
+    "after_publication": _PUBLICATION,
+    "before_publication": _PUBLICATION,
+    "until_publication": _PUBLICATION,
+}
+
+#: URI → what does it; see `meta.PROCEDURES`.
+PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Any]]] = {GET_EVENTS: _get_events}
