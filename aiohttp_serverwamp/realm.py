@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
@@ -42,6 +41,7 @@ from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.history import TopicHistory
 from aiohttp_serverwamp.router.joining import Kick
 from aiohttp_serverwamp.router.router import Router
+from aiohttp_serverwamp.timestamps import rfc3339
 from aiohttp_serverwamp.uris import Match, is_valid_uri
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ class Realm(RealmMethods):
             limits=limits,
             permissions=self.permissions,
             now=runtime.support.now,
-            timestamp=_timestamp,
+            timestamp=lambda: rfc3339(time.time_ns()),
             choose=random.choice,
             new_id=random_id,
             disclosure=self._disclosure,
@@ -488,9 +488,3 @@ def _disclosure(policy: str | None, *, open_: bool) -> Disclosure:
         raise ConfigurationError(
             f"disclosure={policy!r}: give 'deny', 'allow' or 'force'"
         ) from None
-
-
-def _timestamp() -> str:
-    """Return the time as 2025-01-31T12:00:00.000Z (REQ-META-040)."""
-    now = datetime.now(UTC).replace(tzinfo=None)
-    return f"{now.isoformat(timespec='milliseconds')}Z"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from aiohttp_serverwamp.history.event import History, HistoryEvent
+from aiohttp_serverwamp.history.event import HistoryEvent
 from aiohttp_serverwamp.history.memory import MemoryHistory
 from aiohttp_serverwamp.history.query import HistoryQuery
 from aiohttp_serverwamp.history.sqlite import SQLiteHistory
 
 __all__ = [
-    "History",
     "HistoryEvent",
     "HistoryQuery",
     "MemoryHistory",

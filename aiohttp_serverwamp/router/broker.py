@@ -137,7 +137,10 @@ class Broker:
 
     def keep_history(self, history: TopicHistory) -> None:
         """Keep what is published from now on, subscribers or not (REQ-PUB-047)."""
-        self._made(history.uri, history.match).history = history
+        subscription = self._made(history.uri, history.match)
+        subscription.history = history
+        if not subscription.audience:
+            subscription.created = history.created
 
     def settle(self, peer: Peer, subscription_id: int) -> None:
         """Let others hear of a subscriber of whom they did not."""

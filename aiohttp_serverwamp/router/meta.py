@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.errors import ApplicationError, RuntimeFailure
@@ -32,8 +31,9 @@ __all__ = ["PROCEDURES", "MetaAPI"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
-#: URI → what does it, and returns the arguments of RESULT, none for an empty one, or an
-#: awaitable of them. It raises `ApplicationError` for what is answered with ERROR.
+#: URI → what does it, and returns the arguments of RESULT, none for an empty one; or,
+#: where these have to be waited for, a function to await. It raises `ApplicationError`
+#: for what is answered with ERROR.
 PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Any]]] = {
     **meta_history.PROCEDURES,
     **meta_sessions.PROCEDURES,
@@ -86,19 +86,22 @@ class MetaAPI(Peer):
         except Exception as error:
             self._refuse(request, pending, error)
         else:
-            if not isawaitable(results):
+            if not callable(results):
                 self._reply(request, results)
                 return
             assert pending.tasks is not None, "every call has an owner of its tasks"
             pending.tasks.start(self._wait, request, pending, results)
 
     async def _wait(
-        self, request: int, pending: PendingCall, awaited: Awaitable[Sequence[Any]]
+        self,
+        request: int,
+        pending: PendingCall,
+        find: Callable[[], Awaitable[Sequence[Any]]],
     ) -> None:
         """Answer when the answer is there, if the caller still waits for it."""
         run = self._router.run
         try:
-            results = await awaited
+            results = await find()
         except Exception as error:
             run(self._refuse, request, pending, error)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["PROCEDURES"]
 
 
-def _get_events(call: MetaCall) -> Awaitable[Sequence[Any]]:
+def _get_events(call: MetaCall) -> Callable[[], Awaitable[Sequence[Any]]]:
     subscription_id = call.id(0, "subscription")
     query = _query(call)
     subscription = call.router.broker.by_id.get(subscription_id)
     if subscription is None:
         raise NoSuchSubscription("there is no such subscription")
-    return _events(call, subscription, query)
+    return partial(_events, call, subscription, query)
 
 
 async def _events(

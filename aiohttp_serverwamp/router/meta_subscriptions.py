@@ -1,7 +1,8 @@
 """``wamp.subscription.*``: what is subscribed to in the realm, and by whom (6.17).
 
 Subscriptions to the router's own topics are not shown; neither is a subscriber who has
-not been told yet, because a hosted handler is still deciding.
+not been told yet, because a hosted handler is still deciding. What has history is shown
+without subscribers, too: its id is needed to ask for that.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def _subscription(call: MetaCall) -> Subscription:
 
 
 def _is_shown(subscription: Subscription) -> bool:
-    return subscription.audience > 0 and not is_reserved(subscription.uri)
+    there = subscription.audience > 0 or subscription.history is not None
+    return there and not is_reserved(subscription.uri)
 
 
 #: URI → what does it; see `meta.PROCEDURES`.

@@ -6,6 +6,7 @@ import importlib
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -89,8 +90,7 @@ def test_names_are_exported_once() -> None:
 
 
 def public_value(name: str) -> Any:
-    home, _, rest = name.rpartition(".")
-    return getattr(aiohttp_serverwamp.auth if home else aiohttp_serverwamp, rest)
+    return attrgetter(name)(aiohttp_serverwamp)
 
 
 @pytest.mark.parametrize("name", EVERY)

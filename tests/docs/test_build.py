@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PACKAGE = "aiohttp_serverwamp"
 #: Modules that applications import by name.
-MODULES = ("auth", "errors", "messages", "uris", "testing", "interfaces")
+MODULES = ("auth", "history", "errors", "messages", "uris", "testing", "interfaces")
 #: Sphinx where only the extra "docs" is installed: the others' packages are missing.
 BUILD = """
 import sys
