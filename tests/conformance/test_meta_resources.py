@@ -37,7 +37,7 @@ def witness(world: World, family: str) -> Client:
 
 def check_created(text: str) -> None:
     """See that it is a time by ISO 8601, of today and by Greenwich (REQ-META-040)."""
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text), text
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text), text
     age = datetime.now(UTC) - datetime.fromisoformat(text)
     assert abs(age.total_seconds()) < 3600
 
