@@ -4,8 +4,8 @@ The most specific rule that says something about an action decides alone: the ex
 else the longest prefix, else the best wildcard, in `UriIndex`'s order. Only then are
 its roles checked; a role that it does not name is denied, whatever wider rules say.
 Otherwise a rule for ``chat.`` would open ``chat.admin.``. The meta API's URIs
-(``wamp.``) are like any other here; that clients neither publish nor register them is
-checked before.
+(``wamp.``) are like any other here, but that rules have to name them: none for
+everything, as the prefix "", opens them unawares.
 
 Statements under the same URI and match policy are merged action by action:
 
@@ -36,7 +36,7 @@ from aiohttp_serverwamp.router.patterns import (
 )
 from aiohttp_serverwamp.router.permission_rules import Action, Flag, Rule, make_rule
 from aiohttp_serverwamp.router.uri_index import UriIndex
-from aiohttp_serverwamp.uris import Match
+from aiohttp_serverwamp.uris import Match, is_reserved
 
 __all__ = ["OPEN", "Permissions", "Preset", "Verdict"]
 
@@ -145,7 +145,7 @@ class Permissions:
             return _verdict(rules, action, authrole)
         for statements in self._rules.matches(uri):
             rules = statements.get(action)
-            if rules is not None:
+            if rules is not None and _speaks_of(rules[0].uri, uri):
                 return _verdict(rules, action, authrole)
         return self._default
 
@@ -165,6 +165,8 @@ class Permissions:
         for rule_uri, rule_match, statements in self._rules:
             rules = statements.get(action)
             if rules is None or not intersect(rule_uri, rule_match, uri, match):
+                continue
+            if not _speaks_of(rule_uri, uri):
                 continue
             rule_rank = rank(rule_uri, rule_match)
             rule_verdict = _verdict(rules, action, authrole)
@@ -204,6 +206,11 @@ def _by_action(
         Action.SUBSCRIBE: subscribe,
         Action.RETAIN: retain,
     }
+
+
+def _speaks_of(rule_uri: str, uri: str) -> bool:
+    """Tell whether a rule that matches is meant: the router's own URIs are named."""
+    return is_reserved(uri) is is_reserved(rule_uri)
 
 
 _STRICTEST_FIRST = (Verdict.DENIED, Verdict.ALLOWED_OWN, Verdict.ALLOWED)

@@ -23,7 +23,7 @@ from aiohttp_serverwamp.router.receivers import receiver_filter
 from aiohttp_serverwamp.router.retention import Retention
 from aiohttp_serverwamp.router.uri_index import UriIndex
 from aiohttp_serverwamp.serializers.frame import Frame
-from aiohttp_serverwamp.uris import Match
+from aiohttp_serverwamp.uris import Match, is_reserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -213,7 +213,8 @@ class Broker:
         if accepted is not None:
             accepted(publication)
         receives = receiver_filter(publisher, options)
-        for subscription in self.subscriptions.matches(message.topic):
+        matching = self.matching if publisher.trusted else self.subscriptions.matches
+        for subscription in matching(message.topic):
             if subscription.history is not None:
                 subscription.history.record(publication, message, details)
             frame = self._frame(subscription, publication, message, details)
@@ -225,6 +226,18 @@ class Broker:
                 except EncodingError as error:
                     self._log_lost(peer, subscription, error)
         return publication
+
+    def matching(self, topic: str) -> list[Subscription]:
+        """Return the subscriptions that the events of a topic go to.
+
+        The router's own topics, ``wamp.``, have to be named: like registrations
+        (REQ-URI-012) no pattern for everything captures them, so that who may hear
+        everything that is published does not hear who joins.
+        """
+        found = self.subscriptions.matches(topic)
+        if is_reserved(topic):
+            return [each for each in found if is_reserved(each.uri)]
+        return found
 
     def send_retained(self, peer: Peer, subscription: Subscription) -> None:
         """Deliver what is retained for a subscription to one of its subscribers.
@@ -257,7 +270,7 @@ class Broker:
     ) -> None:
         """Deliver a publication to one peer, on each of its matching subscriptions."""
         details = {} if trust_level is None else {"trustlevel": trust_level}
-        for subscription in self.subscriptions.matches(message.topic):
+        for subscription in self.matching(message.topic):
             if peer in subscription.subscribers:
                 frame = self._frame(subscription, publication, message, details)
                 self._write(peer, subscription, frame)

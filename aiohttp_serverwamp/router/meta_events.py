@@ -88,7 +88,7 @@ class MetaEvents(Observer):
 
     def _heard(self, topic: str) -> bool:
         """Tell whether anybody would get the event."""
-        return bool(self._router.broker.subscriptions.matches(topic))
+        return bool(self._router.broker.matching(topic))
 
     def _tell(self, topic: str, *args: Any) -> None:
         """Publish once the running operation is over."""

@@ -46,7 +46,7 @@ def _match(call: MetaCall) -> Sequence[Any]:
         call.router.broker.check_topic(uri)
     except InvalidURI:
         return [None]
-    matching = call.router.broker.subscriptions.matches(uri)
+    matching = call.router.broker.matching(uri)
     return [[each.id for each in matching if _is_shown(each)] or None]
 
 

@@ -435,6 +435,57 @@ def test_a_rule_opens_it_to_a_role() -> None:
     assert call(admin, "wamp.session.kill", user.id) == [50, 1, {}]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "match"), [("", "prefix"), ("wa", "prefix"), ("..", "wildcard")]
+)
+def test_what_is_permitted_of_everything_is_not_the_meta_api(
+    pattern: str, match: str
+) -> None:
+    """REQ-META-011, 032; REQ-URI-012: it has to be named."""
+    realm = Realm("realm1")
+    realm.permit(pattern, match=match, call=True, subscribe=True)
+    realm.permit("wamp.session.", match="prefix", subscribe=True, roles=["admin"])
+    world = World(realm)
+    client = world.join(authid="ann")
+
+    answer = call(client, "wamp.session.count")
+    assert is_error(answer, 48, 1, "wamp.error.no_such_procedure")
+    for topic, how in ((ON_JOIN, "exact"), ("wamp.session.", "prefix")):
+        refused = client.request([32, 2, {"match": how}, topic])
+        assert is_error(refused, 32, 2, "wamp.error.not_authorized")
+    client.subscribe(pattern, match=match)
+    world.join(authid="bob").lose()
+    assert client.received() == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "match", "hears"),
+    [
+        ("", "prefix", False),
+        ("wam", "prefix", False),
+        (".session.on_join", "wildcard", False),
+        ("wamp", "prefix", True),
+        ("wamp.session.on_", "prefix", True),
+        ("wamp..on_join", "wildcard", True),
+    ],
+)
+def test_patterns_have_to_name_the_meta_events(
+    pattern: str, match: str, hears: bool
+) -> None:
+    """REQ-META-014; PIT-15."""
+    world = World()
+    client = world.join()
+    client.subscribe(pattern, match=match)
+
+    joining = world.join()
+
+    came = client.received()
+    assert len(came) == hears
+    if hears:
+        assert came[0][3] == {"topic": ON_JOIN}
+        assert came[0][4][0]["session"] == joining.id
+
+
 @pytest.mark.parametrize("disclosure", ["deny", "allow", "force"])
 def test_the_caller_is_known_whatever_is_disclosed(disclosure: str) -> None:
     """REQ-RPC-104; REQ-META-027."""
@@ -524,3 +575,70 @@ def test_a_failing_procedure_is_answered_without_details(
     assert answer == [8, Call.CODE, 1, {}, "wamp.error.runtime_error"]
     assert "wamp.session.count failed" in caplog.text
     caplog.clear()
+
+
+# --- What might go wrong ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options", [{"progress": True}, {"ppt_scheme": "x_custom"}, {"timeout": 100}]
+)
+def test_calls_of_every_kind_get_one_final_answer(options: dict[str, Any]) -> None:
+    """REQ-META-016, 017: and nothing is left behind."""
+    world = World()
+    client = world.join(
+        "caller.progressive_call_invocations",
+        "caller.call_canceling",
+        "caller.payload_passthru_mode",
+    )
+
+    client.send([48, 1, options, "wamp.session.count"])
+    client.send([48, 2, {}, "wamp.session.count"])
+
+    answers = client.received()
+    assert [message[0] for message in answers] in ([8, 50], [50, 50])
+    assert not client.session.dealing.calls
+    assert not world.realm.router.meta.dealing.invocations
+
+
+def test_who_has_gone_before_kills_nobody() -> None:
+    """REQ-SES-043: what a departed client called for is not done any more."""
+    world = World()
+    client, other = world.join(), world.join()
+
+    def call_and_go() -> None:
+        client.send([48, 1, {}, "wamp.session.kill", [other.id]])
+        client.lose()
+
+    world.realm.router.run(call_and_go)
+
+    assert other.received() == []
+    assert result(other, "wamp.session.count") == 1
+
+
+def test_who_is_sent_away_while_joining_is_announced_has_no_life() -> None:
+    """REQ-META-018, 019: hosted code that hears of it may be the first to act."""
+    realm = Realm("realm1", permissions=OPEN)
+    lives: list[int] = []
+
+    async def life(session: Any) -> Any:
+        lives.append(session.id)
+        yield
+
+    def send_away(details: dict[str, Any]) -> None:
+        router = realm.router
+        endings.goodbye(router.sessions[details["session"]], "com.full")
+
+    realm.add_session_lifespan_handler(life)
+    world = World(realm)
+    observing = observer(world, ON_JOIN, ON_LEAVE)
+    lives.clear()
+    realm.subscribe(ON_JOIN, send_away)
+    joining = world.connect()
+    joining.hello()
+
+    welcome, goodbye = joining.received()
+    assert (welcome[0], goodbye) == (2, [6, {}, "com.full"])
+    joined, left = events(observing)
+    assert joined[0]["session"] == left[0] == joining.id
+    assert lives == []

@@ -24,6 +24,8 @@ DEFAULTS = {
     "max_pending_chunks": 100,
     "max_subscriptions": 1_000,
     "max_registrations": 1_000,
+    "max_testaments": 100,
+    "max_testament_size": 262_144,
     "max_retained_topics": 10_000,
     "max_retained_bytes": 67_108_864,
     "max_uri_length": 1_024,
