@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp import messages
     from aiohttp_serverwamp.history.event import HistoryEvent
     from aiohttp_serverwamp.hosting.binding import Binding
+    from aiohttp_serverwamp.hosting.payloads import HostedPayloads
     from aiohttp_serverwamp.hosting.route import EventRoute
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.router.retention import RetainedEvent
@@ -147,8 +148,9 @@ class HostedSubscription:
 class HostedSubscriptions:
     """The application's subscriptions in one realm, by subscription id."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, payloads: HostedPayloads) -> None:
         self._runtime = runtime
+        self._payloads = payloads
         cancelled = runtime.support.cancelled
         self._raised: tuple[type[BaseException], ...] = (
             Exception,
@@ -189,12 +191,19 @@ class HostedSubscriptions:
             topic = message.details.get("topic") or self._topics[message.subscription]
             self._run(handler, event_of(topic, message))
 
+    def _arguments(self, event: Event) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Return what the handlers of an event get: of the topic's type, if it has one.
+
+        Raises `InvalidArgument` for what was published before it had.
+        """
+        return self._payloads.converted(event.topic, event.args, event.kwargs)
+
     def _run(self, handler: EventHandler, event: Event) -> None:
         if handler.kind is not HandlerKind.PLAIN or handler.binding.needs_task:
             self._runtime.tasks.start(self._guard, handler, event, self._call)
             return
         try:
-            args, kwargs = handler.binding.bind(event, event.args, event.kwargs)
+            args, kwargs = handler.binding.bind(event, *self._arguments(event))
         except InvalidArgument as error:
             _log_misfit(handler, event, error)
             return
@@ -223,7 +232,7 @@ class HostedSubscriptions:
         async with AsyncExitStack() as stack:
             try:
                 args, kwargs = await handler.binding.bind_async(
-                    event, event.args, event.kwargs, stack
+                    event, *self._arguments(event), stack
                 )
             except InvalidArgument as error:
                 _log_misfit(handler, event, error)

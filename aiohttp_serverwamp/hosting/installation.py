@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import ConfigurationError
@@ -14,6 +15,7 @@ from aiohttp_serverwamp.hosting.injection import (
     compile_procedure,
 )
 from aiohttp_serverwamp.hosting.lifespans import LifeHandler
+from aiohttp_serverwamp.hosting.payloads import PayloadType
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure
 from aiohttp_serverwamp.hosting.route import ProcedureRoute, Route, TopicRoute
 from aiohttp_serverwamp.hosting.services import Service, ServiceMethod
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.events import HostedSubscription
     from aiohttp_serverwamp.hosting.local_session import LocalSession
     from aiohttp_serverwamp.hosting.topics import HostedTopics
+    from aiohttp_serverwamp.uris import Match
 
 __all__ = ["Installation"]
 
@@ -139,8 +142,23 @@ class Installation:
             handler = self.life_handler(function, whole=route.whole)
         uri = route.uri
         if isinstance(uri, str):
-            return lambda: self._topics.add(uri, route.match, handler)
+            payload = None
+            if route.payload is not None:
+                payload = PayloadType(route.payload, camel_snake=self._camel_snake)
+            return partial(self._host_topic, uri, route.match, handler, payload)
         return lambda: self._topics.add_fallback(uri, route.roles, handler)
+
+    def _host_topic(
+        self,
+        uri: str,
+        match: Match,
+        handler: LifeHandler | None,
+        payload: PayloadType | None,
+    ) -> None:
+        self._topics.add(uri, match, handler)
+        if payload is not None:
+            self._local.payloads.add(uri, match, payload)
+            self._router.broker.payloads = self._local.payloads
 
     def _prepare_subscription(
         self, subscription: HostedSubscription

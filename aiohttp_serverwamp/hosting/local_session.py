@@ -18,6 +18,7 @@ from aiohttp_serverwamp.errors import ApplicationError, ConfigurationError
 from aiohttp_serverwamp.hosting.events import HostedSubscriptions, event_of
 from aiohttp_serverwamp.hosting.invocation import RPCResult
 from aiohttp_serverwamp.hosting.invocation_runs import HostedProcedures
+from aiohttp_serverwamp.hosting.payloads import HostedPayloads
 from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
 from aiohttp_serverwamp.hosting.progressive_call import (
     ProgressiveCall,
@@ -71,6 +72,7 @@ class LocalSession(Peer):
     __slots__ = (
         "_make_view",
         "_requests",
+        "payloads",
         "calls",
         "max_chunks",
         "procedures",
@@ -97,7 +99,8 @@ class LocalSession(Peer):
         self.runtime = runtime
         self.tasks = runtime.tasks
         self._make_view = make_view
-        self.subscriptions = HostedSubscriptions(runtime)
+        self.payloads = HostedPayloads()
+        self.subscriptions = HostedSubscriptions(runtime, self.payloads)
         self.procedures = HostedProcedures(self)
         self._requests = Counter()
         #: Calls made by the application, by request id.
@@ -223,6 +226,7 @@ class LocalSession(Peer):
         """Publish an event; see `Realm.publish`."""
         message = self._publish_message(topic, args, kwargs, options)
         self.router.broker.check_publish(self, message)
+        self.router.broker.check_payload(message)
         publication = random_id()
         self._in_loop(
             partial(self.router.broker.publish, self, message, publication=publication)
@@ -241,6 +245,7 @@ class LocalSession(Peer):
         """Send an event to one peer; see `Session.send_event`."""
         message = self._publish_message(topic, args, kwargs, None)
         self.router.broker.check_publish(self, message)
+        self.router.broker.check_payload(message)
         publication = random_id()
         self._in_loop(
             partial(

@@ -75,6 +75,8 @@ class TopicRoute(Route):
     publish: bool | None = None
     #: Whether what they publish is retained if they ask for it; None says nothing.
     retain: bool | None = None
+    #: The type of its events' payload, see `PayloadType`; None: any.
+    payload: Any = None
     #: How much of its history is kept; None: nothing.
     history: History | None = None
     #: Give the handler the topic and the session, in this order, and nothing else.

@@ -222,6 +222,12 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
     lets clients subscribe to exact topics beneath it, and to patterns that it covers
     wholly.
 
+    ``payload`` is the type of the one argument that events have, or a function whose
+    parameters are those of several. What does not fit is refused: to clients with
+    ``wamp.error.invalid_argument``, to the application by raising `InvalidArgument`.
+    Clients get events as they were published, the application's handlers converted.
+    Of several types for one topic the most specific one counts.
+
     Every method raises `ConfigurationError` for a malformed URI or expression.
     """
 
@@ -232,6 +238,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         roles: Iterable[str] | None = None,
         publish: bool | None = None,
         retain: bool | None = None,
+        payload: Any = None,
     ) -> Callable[[F], F]:
         """Let the decorated handler accompany subscriptions to exactly `uri`."""
         return self._add(
@@ -245,10 +252,11 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         roles: Iterable[str] | None = None,
         publish: bool | None = None,
         retain: bool | None = None,
+        payload: Any = None,
     ) -> Callable[[F], F]:
         """Serve every topic that begins with `uri_prefix`, as a string (6.7)."""
         uri = checked_uri(uri_prefix, Match.PREFIX)
-        return self._add(uri, Match.PREFIX, roles, publish, retain)
+        return self._add(uri, Match.PREFIX, roles, publish, retain, payload)
 
     def wildcard_route(
         self,
@@ -257,10 +265,11 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         roles: Iterable[str] | None = None,
         publish: bool | None = None,
         retain: bool | None = None,
+        payload: Any = None,
     ) -> Callable[[F], F]:
         """Serve every topic that equals ``a..c`` but for the empty components (6.7)."""
         uri = checked_uri(uri, Match.WILDCARD)
-        return self._add(uri, Match.WILDCARD, roles, publish, retain)
+        return self._add(uri, Match.WILDCARD, roles, publish, retain, payload)
 
     def regex_route(
         self,
@@ -282,6 +291,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         roles: Iterable[str] | None = None,
         publish: bool | None = None,
         retain: bool | None = None,
+        payload: Any = None,
         history: History | None = None,
     ) -> None:
         """Let clients subscribe to `uri` without a handler.
@@ -296,6 +306,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
                 roles=role_names(roles),
                 publish=publish,
                 retain=retain,
+                payload=payload,
                 history=history,
             )
         )
@@ -335,6 +346,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         roles: Iterable[str] | None,
         publish: bool | None = None,
         retain: bool | None = None,
+        payload: Any = None,
     ) -> Callable[[F], F]:
         names = role_names(roles)
 
@@ -347,6 +359,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
                     handler=checked_handler(handler),
                     publish=publish,
                     retain=retain,
+                    payload=payload,
                 )
             )
             return handler

@@ -78,13 +78,19 @@ def topic(
     roles: Iterable[str] | None = None,
     publish: bool | None = None,
     retain: bool | None = None,
+    payload: Any = None,
 ) -> Callable[[F], F]:
     """Mark a service's method as a subscription handler, under the prefix and `uri`.
 
     The other options are those of `TopicRouteSet.route`. Raises `ConfigurationError`
     for options that make no sense.
     """
-    options = {"roles": role_names(roles), "publish": publish, "retain": retain}
+    options = {
+        "roles": role_names(roles),
+        "publish": publish,
+        "retain": retain,
+        "payload": payload,
+    }
     return _marked(_Mark(TopicRoute, uri, policy_of(match), options))
 
 

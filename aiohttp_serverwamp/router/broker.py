@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.disclosure import Disclosure
     from aiohttp_serverwamp.router.feature_gates import FeatureGates
     from aiohttp_serverwamp.router.history import TopicHistory
+    from aiohttp_serverwamp.router.host import TopicPayloads
     from aiohttp_serverwamp.router.observer import Observer
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.retention import RetainedEvent
@@ -82,6 +83,8 @@ class Broker:
         #: Those of the index, by id.
         self.by_id: dict[int, Subscription] = {}
         self.retention = Retention(limits)
+        #: The types of topics that hosted code has declared, if it has any.
+        self.payloads: TopicPayloads | None = None
         self._ids = Counter()
         self._uri_rules = uri_checks
         self._disclosure = disclosure
@@ -178,6 +181,11 @@ class Broker:
             self._uri_rules.check_own(message.topic)
         if message.options:
             self._gates.check_publish(publisher, message)
+
+    def check_payload(self, message: Publish) -> None:
+        """Raise `InvalidArgument` for arguments that are none of the topic's."""
+        if self.payloads is not None:
+            self.payloads.check(message.topic, message.args, message.kwargs)
 
     def publish(
         self,

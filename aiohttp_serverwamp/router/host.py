@@ -27,6 +27,7 @@ __all__ = [
     "JoinableRealm",
     "RequestHandler",
     "RouterHost",
+    "TopicPayloads",
     "TransportAuthenticator",
 ]
 
@@ -62,6 +63,18 @@ class HostedTopics(Protocol):
 
     def life(self, session: RouterSession, uri: str, match: Match) -> HostedLife | None:
         """Return what accompanies this subscription, or None."""
+
+
+class TopicPayloads(Protocol):
+    """What the arguments of some topics' events have to be."""
+
+    def check(
+        self,
+        topic: str,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+    ) -> None:
+        """Raise `InvalidArgument` unless the arguments are what the topic's are."""
 
 
 class HistoryKeeper(Protocol):

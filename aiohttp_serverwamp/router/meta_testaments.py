@@ -45,6 +45,7 @@ def _add(call: MetaCall) -> Sequence[Any]:
         # Asked again in the end, about who the session is then; but who may not publish
         # now had better know.
         raise NotAuthorized(f"not authorized to publish {topic}")
+    call.router.broker.check_payload(message)
     call.router.testaments.add(session, scope, message)
     return []
 

@@ -49,7 +49,7 @@ from aiohttp_serverwamp.uris import GET_EVENTS, Match, shown
 if TYPE_CHECKING:
     from aiohttp_serverwamp.router.session import RouterSession
 
-__all__ = ["ANSWERS", "REQUESTS", "may_publish", "may_subscribe"]
+__all__ = ["ANSWERS", "REQUESTS", "check_content", "may_publish", "may_subscribe"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
@@ -70,16 +70,28 @@ def publish(session: RouterSession, message: Publish) -> None:
     _authorize(session, message, Action.PUBLISH, message.topic, _publish)
 
 
-def _publish(session: RouterSession, message: Publish, decision: Decision) -> None:
+def check_content(session: RouterSession, message: Publish) -> None:
+    """Raise what is wrong with the payload of a publication that is permitted.
+
+    Where the session may not retain, the event is published all the same, and just not
+    retained (REQ-PUB-066).
+    """
+    # Hot path.
+    broker = session.router.broker
+    if broker.payloads is not None:
+        broker.check_payload(message)
     options = message.options
-    acknowledge = options.get("acknowledge", False)
     if (
         options
         and "retain" in options
         and _verdict(session, Action.RETAIN, message.topic) is not Verdict.ALLOWED
     ):
-        # It is published all the same (REQ-PUB-066).
         del options["retain"]
+
+
+def _publish(session: RouterSession, message: Publish, decision: Decision) -> None:
+    check_content(session, message)
+    acknowledge = message.options.get("acknowledge", False)
 
     def accepted(publication: int) -> None:
         session.send(Published(message.request, publication))

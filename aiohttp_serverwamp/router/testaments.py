@@ -22,7 +22,7 @@ from aiohttp_serverwamp.errors import (
 from aiohttp_serverwamp.router.decisions import Decision, decision_from
 from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.router.request_queue import wait
-from aiohttp_serverwamp.router.requests import may_publish
+from aiohttp_serverwamp.router.requests import check_content, may_publish
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
@@ -182,6 +182,7 @@ def _publish(session: RouterSession, message: Publish, answer: Any) -> None:
         logger.debug("session %s: testament dropped: not authorized", session.id)
         return
     try:
+        check_content(session, message)
         session.router.broker.publish(session, message, disclose=decision.disclose)
     except ApplicationError as error:
         logger.debug("session %s: testament dropped: %s", session.id, error)

@@ -12,6 +12,7 @@ from aiohttp_serverwamp import messages
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.hosting.events import Event, EventHandler, HostedSubscriptions
 from aiohttp_serverwamp.hosting.injection import compile_event_handler
+from aiohttp_serverwamp.hosting.payloads import HostedPayloads
 from aiohttp_serverwamp.hosting.route import EventRoute
 
 
@@ -32,7 +33,7 @@ def event(subscription: int = 7, **details: Any) -> messages.Event:
 
 
 def test_an_event_is_delivered_to_the_handlers_of_its_subscription_only() -> None:
-    hosted = HostedSubscriptions(RUNTIME)
+    hosted = HostedSubscriptions(RUNTIME, HostedPayloads())
     seen: list[tuple[str, int]] = []
     hosted.add(7, "a.b", handler_of(lambda number: seen.append(("seven", number))))
     hosted.add(8, "a.b", handler_of(lambda number: seen.append(("eight", number))))
@@ -44,7 +45,7 @@ def test_an_event_is_delivered_to_the_handlers_of_its_subscription_only() -> Non
 
 
 def test_the_topic_is_the_one_published_to_else_the_one_subscribed_to() -> None:
-    hosted = HostedSubscriptions(RUNTIME)
+    hosted = HostedSubscriptions(RUNTIME, HostedPayloads())
     topics: list[str] = []
     hosted.add(7, "a.", handler_of(lambda _, event: topics.append(event.topic)))
 
@@ -55,7 +56,7 @@ def test_the_topic_is_the_one_published_to_else_the_one_subscribed_to() -> None:
 
 
 def test_the_last_handler_that_leaves_is_told_so() -> None:
-    hosted = HostedSubscriptions(RUNTIME)
+    hosted = HostedSubscriptions(RUNTIME, HostedPayloads())
     seen: list[int] = []
     first, second = (handler_of(lambda number: seen.append(number)) for _ in "ab")
     hosted.add(7, "a.b", first)
@@ -74,7 +75,7 @@ def test_what_a_handler_raises_keeps_no_other_from_the_event(
     def fail(number: int) -> None:
         raise error
 
-    hosted = HostedSubscriptions(RUNTIME)
+    hosted = HostedSubscriptions(RUNTIME, HostedPayloads())
     seen: list[int] = []
     hosted.add(7, "a.b", handler_of(fail))
     hosted.add(7, "a.b", handler_of(lambda number: seen.append(number)))
@@ -89,7 +90,7 @@ def test_an_interrupt_from_the_keyboard_is_nobodys_failure() -> None:
     def interrupted(number: int) -> None:
         raise KeyboardInterrupt
 
-    hosted = HostedSubscriptions(RUNTIME)
+    hosted = HostedSubscriptions(RUNTIME, HostedPayloads())
     hosted.add(7, "a.b", handler_of(interrupted))
 
     with pytest.raises(KeyboardInterrupt):
