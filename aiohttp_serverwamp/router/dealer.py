@@ -229,15 +229,24 @@ class Dealer:
             self._disclosure.disclose(details, "caller", pending.caller)
         if self._trust.levels is not None:
             self._trust.mark(details, pending.caller, Action.CALL, pending.procedure)
-        if call.options:
-            if pending.receive_progress and self._gates.admits_progress(callee.peer):
-                details["receive_progress"] = True
-            carry(call.options, details)
+        if call.options or callee.time_limit:
+            self._add_options(details, pending, call, callee)
+        return details
+
+    def _add_options(
+        self,
+        details: dict[str, Any],
+        pending: PendingCall,
+        call: Call,
+        callee: Callee,
+    ) -> None:
+        if pending.receive_progress and self._gates.admits_progress(callee.peer):
+            details["receive_progress"] = True
+        carry(call.options, details)
         if callee.time_limit and not 0 < pending.timeout <= callee.time_limit:
             pending.timeout = callee.time_limit
         if pending.timeout and pending.deadline is None:
             self._time(pending, callee, details)
-        return details
 
     def _time(
         self, pending: PendingCall, callee: Callee, details: dict[str, Any]
@@ -284,25 +293,32 @@ class Dealer:
             return
         details: dict[str, Any] = {}
         options = message.options
+        progress = False
         if options:
-            if options.get("progress"):
-                if not pending.receive_progress:
-                    return
-                details["progress"] = True
-            if options.get("ppt_scheme"):
-                self._gates.check_yield(callee, message)
-                try:
-                    self._gates.check_caller(pending.caller, options)
-                except FeatureNotSupported as error:
-                    pending.fail(error, interrupt="progress" in details)
-                    return
-                carry(options, details)
+            progress = options.get("progress", False)
+            if progress and not pending.receive_progress:
+                return
+            if options.get("ppt_scheme") and not self._carries(pending, message):
+                return
+            carry(options, details)
         result = Result(pending.request, details, message.args, message.kwargs)
-        if "progress" in details:
+        if progress:
+            details["progress"] = True
             pending.report(result, self._now)
         else:
             pending.finish()
             pending.answer(result)
+
+    def _carries(self, pending: PendingCall, message: Yield) -> bool:
+        """Tell whether the caller gets a payload passed through, or an error for it."""
+        self._gates.check_yield(pending.callee, message)
+        try:
+            self._gates.check_caller(pending.caller, message.options)
+        except FeatureNotSupported as error:
+            progress = message.options.get("progress", False)
+            pending.fail(error, interrupt=progress)
+            return False
+        return True
 
     def error(self, callee: Peer, message: Error) -> None:
         """Pass a callee's error on to the caller (REQ-RPC-013)."""

@@ -64,7 +64,6 @@ class PendingCall:
         "more",
         "offer",
         "procedure",
-        "progressive",
         "receive_progress",
         "registration",
         "request",
@@ -80,19 +79,19 @@ class PendingCall:
         self.procedure = call.procedure
         self.registration = registration
         self.callee = callee
-        #: ``INVOCATION.Details``, but for "progress".
-        self.details: dict[str, Any] = {}
+        #: ``INVOCATION.Details``, but for "progress"; set before `invoke`.
+        self.details: dict[str, Any]
         #: The id in the callee's sequence; 0 until the invocation is sent.
         self.invocation = 0
         self.receive_progress = False
-        #: Whether the arguments come in chunks, and whether the last is yet to come.
-        self.progressive = self.more = False
+        #: Whether chunks of its arguments are to come; None: they come all at once.
+        self.more: bool | None = None
         #: Seconds until the first answer, and between progressive ones; 0: no limit.
         self.timeout = 0.0
         options = call.options
         if options:
             self.receive_progress = options.get("receive_progress", False)
-            self.progressive = self.more = options.get("progress", False)
+            self.more = options.get("progress") or None
             self.timeout = min(options.get("timeout", 0), _LONGEST_TIMEOUT) / 1000
         self.deadline: Deadline | None = None
         #: Whether the caller's identity is made known to the callee.
@@ -104,6 +103,11 @@ class PendingCall:
         self.offer: Offer | None = None
         #: Owner of the task that hosted code runs for this call.
         self.tasks: TaskRunner | None = caller.tasks
+
+    @property
+    def progressive(self) -> bool:
+        """Whether the arguments come in chunks."""
+        return self.more is not None
 
     def start(self) -> None:
         """Take the next id in the callee's sequence, and be known to both ends."""

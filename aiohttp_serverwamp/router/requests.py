@@ -200,8 +200,10 @@ def unregister(session: RouterSession, message: Unregister) -> None:
 def call(session: RouterSession, message: Call) -> None:
     """CALL → INVOCATION, and later RESULT or ERROR."""
     # Hot path.
-    request, dealing = message.request, session.dealing
-    if request in dealing.calls or request in dealing.unfinished:
+    dealing = session.dealing
+    if message.request in dealing.calls or (
+        dealing.unfinished and message.request in dealing.unfinished
+    ):
         strict = session.host.strict_request_ids
         continue_call(session, message, strict=strict)
         return
