@@ -28,8 +28,10 @@ import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.__main__ import main
 from aiohttp_serverwamp.errors import (
     ApplicationError,
+    Canceled,
     ConfigurationError,
     InvalidArgument,
+    NoAvailableCallee,
     NotAuthorized,
 )
 from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
@@ -543,6 +545,69 @@ async def test_a_lamp_shows_its_certificate(tmp_path: Path) -> None:
             assert client.welcome["authrole"] == "device"
     finally:
         await runner.cleanup()
+
+
+# --- docs/calls.rst -------------------------------------------------------------------
+
+
+@pytest.fixture
+async def archive() -> AsyncIterator[Any]:
+    names = names_of("calls")
+    async with names.application.run():
+        yield names
+
+
+async def test_progress_comes_one_by_one(
+    archive: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await archive.print_export() == "3 pages"
+    assert capsys.readouterr().out == "page 1\npage 2\npage 3\n"
+
+
+async def test_arguments_are_sent_in_chunks(archive: Any) -> None:
+    lines = ["O Rose", "thou art", "sick"]
+
+    assert await archive.store_poem(lines) == "poem: 18 characters"
+    assert await archive.realm.call("archive.store", "haiku", "frog") == (
+        "haiku: 4 characters"
+    )
+    options = serverwamp.CallOptions(progress=True)
+    call = archive.realm.call_progressively("archive.index", "b", options=options)
+    call.send("c", "a")
+    call.finish("b")
+    assert await call.result() == ["a", "b", "c"]
+
+
+async def test_only_who_kills_gets_what_was_found(archive: Any) -> None:
+    for mode in ("kill", "killnowait"):
+        call = archive.realm.call_progressively("archive.search", "rose")
+        async with call:
+            await asyncio.sleep(0.02)
+            call.cancel(mode)
+            if mode == "kill":
+                assert "rose 0" in await call.result()
+            else:
+                with pytest.raises(Canceled):
+                    await call.result()
+
+
+async def test_a_route_limits_the_time(archive: Any) -> None:
+    assert await archive.look_for("found") == 0.05
+    assert await archive.look_for("lost") is None
+
+
+async def test_who_is_unavailable_lets_others_do_it(archive: Any) -> None:
+    assert await archive.realm.call("archive.scan", "map") == "map, scanned here"
+    archive.busy.add("map")
+    with pytest.raises(NoAvailableCallee):
+        await archive.realm.call("archive.scan", "map")
+
+
+async def test_payloads_pass_through(archive: Any) -> None:
+    result = await archive.turn_over(b"abc")
+
+    assert result.args == [b"cba"]
+    assert result.passthru == {"ppt_scheme": "x_archive", "ppt_cipher": "aes256gcm"}
 
 
 # --- docs/permissions.rst -------------------------------------------------------------

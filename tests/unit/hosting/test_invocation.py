@@ -35,3 +35,21 @@ def test_keyword_arguments_are_a_mapping(make: Any) -> None:
 @pytest.mark.parametrize("args", [[], ["sold out"], (1, 2), None, range(3)])
 def test_any_other_sequence_will_do(make: Any, args: Any) -> None:
     assert make(args, {"sku": 7}).args is args
+
+
+@pytest.mark.parametrize(
+    ("passthru", "advice"),
+    [
+        ({"ppt_cipher": "aes256gcm"}, "give ppt_scheme"),
+        ({"ppt_scheme": ""}, "give ppt_scheme"),
+        ({"ppt_scheme": "x_mine", "progress": True}, "give ppt_scheme"),
+        ({"ppt_scheme": 7}, "expected a string"),
+        (["ppt_scheme"], "passthru="),
+    ],
+)
+def test_a_result_passes_through_under_the_keys_of_wamp(
+    passthru: Any, advice: str
+) -> None:
+    for kind in (RPCResult, RPCProgressReport):
+        with pytest.raises(ConfigurationError, match=advice):
+            kind([b"\0"], passthru=passthru)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.hosting.route import ProcedureRoute, TopicRoute
 from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
 from aiohttp_serverwamp.realm import Realm
 from aiohttp_serverwamp.uris import Match
+from tests.sites import running
 
 
 async def handler() -> None: ...
@@ -203,3 +205,75 @@ def test_patterns_as_they_should_be_are_not_remarked_on(
     Realm("r").permit("cart.", match="prefix", call=True)
 
     assert not caplog.messages
+
+
+# --- What is said of a procedure besides its URI --------------------------------------
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"invoke": "shared"}, "'single', or to share"),
+    ({"invoke": None}, "'single', or to share"),
+    ({"disclose_caller": "yes"}, "disclose_caller='yes': give True or False"),
+    ({"timeout": "2s"}, "timeout='2s': give seconds"),
+    ({"timeout": 0}, "timeout=0: give seconds"),
+    ({"timeout": -1.0}, "give seconds"),
+    ({"timeout": float("nan")}, "give seconds"),
+    ({"timeout": float("inf")}, "give seconds"),
+    ({"timeout": True}, "give seconds"),
+]
+
+
+@pytest.mark.parametrize(("options", "advice"), WRONG)
+def test_options_of_a_procedure_are_checked(
+    options: dict[str, Any], advice: str
+) -> None:
+    api = RPCRouteSet()
+    for decorator in (api.route, api.prefix_route, api.wildcard_route):
+        with pytest.raises(ConfigurationError, match=re.escape(advice)):
+            decorator("a.b", **options)
+    with pytest.raises(ConfigurationError, match=re.escape(advice)):
+        serverwamp.procedure("a.b", **options)
+    if "timeout" in options:
+        with pytest.raises(ConfigurationError, match=re.escape(advice)):
+            api.regex_route("a.b", timeout=options["timeout"])
+
+
+def test_a_match_policy_that_there_is_not_is_a_mistake() -> None:
+    with pytest.raises(ConfigurationError, match="'exact', 'prefix' or 'wildcard'"):
+        RPCRouteSet().route("a", match="regex")
+    with pytest.raises(ConfigurationError, match="no exact URI"):
+        RPCRouteSet().route("a..b")
+
+
+async def test_routes_by_match_are_the_routes_by_name() -> None:
+    def named(api: RPCRouteSet) -> None:
+        api.prefix_route("a.", invoke="last", timeout=2)(print)
+        api.wildcard_route("a..b", disclose_caller=True)(print)
+
+    def matched(api: RPCRouteSet) -> None:
+        api.route("a.", match="prefix", invoke="last", timeout=2)(print)
+        api.route("a..b", match="wildcard", disclose_caller=True)(print)
+
+    tables = []
+    for fill in (named, matched):
+        api = RPCRouteSet()
+        fill(api)
+        tables.append([*api])
+
+    assert tables[0] == tables[1]
+
+
+async def test_services_have_the_same_options() -> None:
+    api = RPCRouteSet()
+
+    @api.service("clock.")
+    class Clock:
+        @serverwamp.procedure("read", invoke="first", timeout=3, disclose_caller=True)
+        def read(self) -> int:
+            return 12
+
+    [route] = api
+    assert isinstance(route, ProcedureRoute)
+    assert (route.invoke, route.timeout, route.disclose_caller) == ("first", 3.0, True)
+    async with running(api) as realm:
+        assert await realm.call("clock.read") == 12
