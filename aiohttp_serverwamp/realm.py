@@ -41,7 +41,6 @@ from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.history import TopicHistory
 from aiohttp_serverwamp.router.joining import Kick
 from aiohttp_serverwamp.router.router import Router
-from aiohttp_serverwamp.timestamps import rfc3339
 from aiohttp_serverwamp.uris import Match, is_valid_uri
 
 if TYPE_CHECKING:
@@ -275,7 +274,7 @@ class Realm(RealmMethods):
             limits=limits,
             permissions=self.permissions,
             now=runtime.support.now,
-            timestamp=lambda: rfc3339(time.time_ns()),
+            wall_time_ns=time.time_ns,
             choose=random.choice,
             new_id=random_id,
             disclosure=self._disclosure,

@@ -59,8 +59,8 @@ class Subscription:
     subscribers: dict[Peer, bool] = field(default_factory=dict)
     #: How many have been told.
     audience: int = 0
-    #: When the first of these came, by ISO 8601.
-    created: str = ""
+    #: When the first of these came, in nanoseconds of the epoch.
+    created: int = 0
     #: What keeps its events; such a subscription lasts without subscribers, too.
     history: TopicHistory | None = None
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.history.event import NANOSECONDS, HistoryEvent
-from aiohttp_serverwamp.timestamps import rfc3339
 from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
@@ -47,9 +46,9 @@ class TopicHistory:
         return f"{self.realm} {self.match.value} {self.uri}"
 
     @property
-    def created(self) -> str:
-        """The time it is now, as text."""
-        return rfc3339(int(self.wall_time() * NANOSECONDS))
+    def created(self) -> int:
+        """The time it is now, in nanoseconds of the epoch."""
+        return int(self.wall_time() * NANOSECONDS)
 
     def record(
         self, publication: int, message: Publish, details: dict[str, Any]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiohttp_serverwamp.timestamps import rfc3339
+
 if TYPE_CHECKING:
     from aiohttp_serverwamp.router.broker import Subscription
     from aiohttp_serverwamp.router.registrations import Registration
@@ -32,7 +34,7 @@ def subscription_details(subscription: Subscription) -> dict[str, Any]:
     """Return what on_create and ``wamp.subscription.get`` say."""
     return {
         "id": subscription.id,
-        "created": subscription.created,
+        "created": rfc3339(subscription.created),
         "uri": subscription.uri,
         "match": subscription.match.value,
     }
@@ -42,7 +44,7 @@ def registration_details(registration: Registration) -> dict[str, Any]:
     """Return what on_create and ``wamp.registration.get`` say (REQ-META-039)."""
     return {
         "id": registration.id,
-        "created": registration.created,
+        "created": rfc3339(registration.created),
         "uri": registration.uri,
         "match": registration.match.value,
         "invoke": registration.policy.value,

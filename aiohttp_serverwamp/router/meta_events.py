@@ -35,9 +35,9 @@ ON_LEAVE: Final = "wamp.session.on_leave"
 class MetaEvents(Observer):
     """Publishes what happens in one realm."""
 
-    def __init__(self, router: Router, timestamp: Callable[[], str]) -> None:
+    def __init__(self, router: Router, wall_time_ns: Callable[[], int]) -> None:
         self._router = router
-        self._timestamp = timestamp
+        self._wall_time_ns = wall_time_ns
 
     def joined(self, session: RouterSession) -> None:
         """Publish on_join (REQ-META-018)."""
@@ -53,7 +53,7 @@ class MetaEvents(Observer):
         if is_reserved(subscription.uri):
             return
         if subscription.audience == 1:
-            subscription.created = self._timestamp()
+            subscription.created = self._wall_time_ns()
             if self._heard("wamp.subscription.on_create"):
                 details = subscription_details(subscription)
                 self._tell("wamp.subscription.on_create", peer.id, details)
@@ -72,7 +72,7 @@ class MetaEvents(Observer):
         if is_reserved(registration.uri):
             return
         if len(registration.callees) == 1:
-            registration.created = self._timestamp()
+            registration.created = self._wall_time_ns()
             if self._heard("wamp.registration.on_create"):
                 details = registration_details(registration)
                 self._tell("wamp.registration.on_create", peer.id, details)

@@ -51,8 +51,8 @@ class Registration:
     callees: list[Callee] = field(default_factory=list)
     #: Only for fallbacks of hosted code: who may call (None: everybody).
     roles: frozenset[str] | None = None
-    #: When its first callee came, by ISO 8601.
-    created: str = ""
+    #: When its first callee came, in nanoseconds of the epoch.
+    created: int = 0
     _turn: int = 0
 
     @property

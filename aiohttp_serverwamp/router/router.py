@@ -57,7 +57,7 @@ class Router:
         limits: Limits,
         permissions: Permissions,
         now: Callable[[], float],
-        timestamp: Callable[[], str],
+        wall_time_ns: Callable[[], int],
         choose: Choose,
         new_id: Callable[[], int],
         disclosure: Disclosure = Disclosure.DENY,
@@ -71,7 +71,7 @@ class Router:
         uri_checks = URIChecks(limits, strict=strict_uris)
         self.trust = Trust()
         gates = FeatureGates(strict=strict_features)
-        self._observer = observer = MetaEvents(self, timestamp)
+        self._observer = observer = MetaEvents(self, wall_time_ns)
         self.broker = Broker(
             limits,
             uri_checks,

@@ -15,7 +15,7 @@ def router() -> Router:
         limits=Limits(),
         permissions=Permissions(),
         now=lambda: 0.0,
-        timestamp=lambda: "",
+        wall_time_ns=lambda: 0,
         choose=lambda callees: callees[0],
         new_id=lambda: 1,
     )
