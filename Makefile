@@ -9,6 +9,10 @@ PYTEST_ARGS ?=
 # Processes that share the tests; 0 for one that runs them in order.
 WORKERS ?= auto
 BENCH_ARGS ?=
+# Which rules `make mutants` breaks, how many, and how many at a time.
+SEED ?= 1
+COUNT ?= 30
+JOBS ?= 2
 
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
@@ -19,7 +23,8 @@ METADATA := setup.cfg setup.py pyproject.toml
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and \
 	print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo test test-slow lint conformance bench docs picture clean python-is-new-enough
+.PHONY: help demo test test-slow lint conformance mutants bench docs picture clean \
+	python-is-new-enough
 
 help:
 	@echo "make demo         serve the example on http://localhost:$(PORT)"
@@ -27,6 +32,7 @@ help:
 	@echo "make test-slow    look at every screen of the example, which make test does not"
 	@echo "make lint         ruff and mypy only"
 	@echo "make conformance  tell which statements of the specification are tested"
+	@echo "make mutants      break rules of the router; a test has to notice each"
 	@echo "make bench        compare the server with bare aiohttp and other libraries"
 	@echo "make docs         build the documentation into docs/_build/html"
 	@echo "make picture      take the picture of the example in docs/images anew"
@@ -94,6 +100,10 @@ test-slow: $(VENV)/.test
 # The names of the statements are read from the tests, which need not run for that.
 conformance: $(VENV)/.demo
 	$(RUN) -m tests.conformance.report
+
+# A seeded sample: another SEED breaks others. Takes its time.
+mutants: $(VENV)/.lint
+	$(RUN) -m tests.mutants.run --seed $(SEED) --count $(COUNT) --jobs $(JOBS)
 
 # With the aiohttp that ours is measured with. Without a package index the benchmark goes
 # on, says who is missing, and the next run tries again.
