@@ -226,7 +226,7 @@ def test_the_router_sends_keys_of_the_two_shapes_and_a_dict_always() -> None:
     other.send([16, 3, {"disclose_me": True, "acknowledge": True}, "com.t"])
     other.send([34, 4, 77])
     one.send([66, 5, registration])
-    one.session.goodbye("wamp.close.killed", "enough")
+    one.end("killed")
     other.send([77])
 
     said = [
