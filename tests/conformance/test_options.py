@@ -396,7 +396,8 @@ def test_a_publication_that_asks_for_no_answer_is_dropped(uri: str) -> None:
     """REQ-URI-008, 010; REQ-PUB-018; REQ-MSG-026."""
     world = World()
     client, witness = world.join(), world.join()
-    witness.subscribe("", match="prefix")
+    witness.send([32, 1, {"match": "prefix"}, ""])
+    assert witness.received()[0][0] == 33
 
     client.send([16, 1, {}, uri])
 
