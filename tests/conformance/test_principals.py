@@ -181,21 +181,30 @@ def test_tickets_are_judged_when_they_have_come_and_others_before() -> None:
     assert seen == ["bob", "ann: secret"]
 
 
+@pytest.mark.parametrize("challenged", [True, False])
 @pytest.mark.parametrize("claimed", ["ann", ""])
-def test_a_handler_that_only_agrees_lets_in_whom_the_client_claims_to_be(
-    claimed: str,
+def test_a_handler_that_only_agrees_lets_in_whom_it_has_challenged(
+    claimed: str, challenged: bool
 ) -> None:
-    """REQ-AUTH-006, 015."""
+    """REQ-AUTH-006, 018: a name that nobody asked about is nobody's."""
     realm = Realm("realm1", permissions=OPEN)
 
     async def handle(session: Any) -> Any:
+        if challenged:
+            await session.challenge("riddle")
         return "a user of the application's own"
 
     realm.set_authentication_handler(handle)
-    details = World(realm).connect().join(authid=claimed)
+    client = World(realm).connect()
+    client.hello(authid=claimed)
+    said = client.received()
+    if challenged:
+        client.send([5, "answer", {}])
+        said = client.received()
 
-    assert (details["authid"] == "ann") is (claimed == "ann")
-    assert details["authid"]
+    authid = said[-1][2]["authid"]
+    assert authid
+    assert (authid == "ann") is (claimed == "ann" and challenged)
 
 
 # --- What is permitted ------------------------------------------------------------
