@@ -358,6 +358,10 @@ class World:
         self.wall = 1_700_000_000.0
         self.clients: list[Client] = []
         self.timers: list[Timer] = []
+        #: The sessions that have joined and not ended.
+        self.members: list[RouterSession] = []
+        #: Those that have ended, joined or not, as often as the host was told.
+        self.past: list[RouterSession] = []
         self._eager = eager
         self._codecs: dict[str, SerializerCodec] = {}
         self._tasks: list[Tasks] = []
@@ -454,10 +458,12 @@ class World:
         pass
 
     def joined(self, session: RouterSession) -> None:
-        pass
+        self.members.append(session)
 
     def ended(self, session: RouterSession) -> None:
-        pass
+        self.past.append(session)
+        if session in self.members:
+            self.members.remove(session)
 
 
 def _by_transport(session: Any) -> Identity:

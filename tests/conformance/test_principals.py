@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from aiohttp_serverwamp import OPEN, Decision, Realm, RPCRouteSet
+from aiohttp_serverwamp import OPEN, Decision, Identity, Realm, RPCRouteSet
 from tests.answers import cra_answer
 from tests.conformance.harness import Client, World, is_error
 from tests.conformance.test_authentication import (
@@ -205,6 +205,24 @@ def test_a_handler_that_only_agrees_lets_in_whom_it_has_challenged(
     authid = said[-1][2]["authid"]
     assert authid
     assert (authid == "ann") is (claimed == "ann" and challenged)
+
+
+@pytest.mark.parametrize("who", [None, ANN])
+def test_a_handler_may_say_who_it_is_before_it_is_done(who: Identity | None) -> None:
+    """REQ-AUTH-017, 018: with no identity at all a client is a guest."""
+    realm = Realm("realm1", permissions=OPEN)
+
+    async def handle(session: Any) -> Any:
+        await session.mark_authenticated(who)
+
+    realm.set_authentication_handler(handle)
+
+    details = World(realm).connect().join(authid="root", authrole="admin")
+
+    assert details["authmethod"] == ("anonymous" if who is None else "custom")
+    assert details["authrole"] == ("anonymous" if who is None else "person")
+    assert (details["authid"] == "ann") is (who is ANN)
+    assert details["authid"] != "root"
 
 
 # --- What is permitted ------------------------------------------------------------

@@ -17,7 +17,14 @@ from aiohttp_serverwamp import (
 )
 from aiohttp_serverwamp.ids import MAX_ID
 from aiohttp_serverwamp.router import endings
-from tests.conformance.harness import Client, Gate, World, is_error, is_violation
+from tests.conformance.harness import (
+    ENDINGS,
+    Client,
+    Gate,
+    World,
+    is_error,
+    is_violation,
+)
 
 ROLES: dict[str, Any] = {"caller": {}}
 
@@ -656,6 +663,23 @@ def test_nothing_follows_the_reply_to_goodbye() -> None:
     other.send([70, 1, {}])
 
     assert client.received() == [[6, {}, "wamp.close.goodbye_and_out"]]
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_whoever_serves_the_sessions_hears_of_each_end(how: str) -> None:
+    """REQ-SES-002: from WELCOME to the end, whatever that is."""
+    world = World()
+    client, other, fresh = world.join(), world.join(), world.connect()
+    assert world.members == [client.session, other.session]
+    ended, fresh_one = client.session, fresh.session
+
+    client.end(how)
+    fresh.end(how)
+    client.lose()
+    fresh.lose()
+
+    assert world.members == [other.session]
+    assert {ended, fresh_one} <= {*world.past}
 
 
 def test_a_new_session_does_not_inherit_anything() -> None:
