@@ -39,8 +39,9 @@ def transport_info(request: web.Request) -> dict[str, Any]:
     """Return what is known of a client's transport, under the names of serverwamp.
 
     ``http_cookies`` (dict), ``http_headers_raw`` (pairs of bytes), ``http_path``,
-    ``http_path_raw``, ``http_query_string``, ``peer_address`` (an IP address as text,
-    without the port), ``peer_certificate`` (a dict, None without one) and
+    ``http_path_raw``, ``http_query_string``, ``http_scheme`` ("http" or "https", which
+    serverwamp does not tell), ``peer_address`` (an IP address as text, without the
+    port), ``peer_certificate`` (a dict, None without one) and
     ``peer_certificate_raw`` (DER), both None without TLS.
     """
     transport = request.transport
@@ -51,6 +52,7 @@ def transport_info(request: web.Request) -> dict[str, Any]:
         "http_path": request.path,
         "http_path_raw": request.raw_path,
         "http_query_string": request.query_string,
+        "http_scheme": request.scheme,
         "peer_address": request.remote,
         "peer_certificate": tls and tls.getpeercert(),
         "peer_certificate_raw": tls and tls.getpeercert(binary_form=True),

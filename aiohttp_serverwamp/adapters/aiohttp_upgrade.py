@@ -179,6 +179,7 @@ class AiohttpHandler:
         token = side.csrf_token
         connection.transport_info = {
             **connection.transport_info,
+            "http_scheme": self._scheme(request),
             "peer_address": self._peer_address(request),
             **({} if token is None else {CSRF_TOKEN: token}),
             _REQUEST: request,
@@ -194,6 +195,11 @@ class AiohttpHandler:
             if client is not None:
                 return client
         return request.remote
+
+    def _scheme(self, request: web.Request) -> str:
+        """Return how the client came: as the socket says, or a trusted proxy."""
+        forwarded = self._is_from_proxy(request)
+        return (forwarded and _first(request, "X-Forwarded-Proto")) or request.scheme
 
     def _is_from_proxy(self, request: web.Request) -> bool:
         proxies = self._proxies
@@ -229,11 +235,10 @@ class AiohttpHandler:
 
     def _own_site(self, request: web.Request) -> Site | None:
         """Return where the request went to, as its sender sees it."""
-        scheme, host = request.scheme, request.headers.get("Host", "")
+        host = request.headers.get("Host", "")
         if self._is_from_proxy(request):
-            scheme = _first(request, "X-Forwarded-Proto") or scheme
             host = _first(request, "X-Forwarded-Host") or host
-        return site_of(f"{scheme}://{host}")
+        return site_of(f"{self._scheme(request)}://{host}")
 
 
 class StartingHandler(AiohttpHandler):

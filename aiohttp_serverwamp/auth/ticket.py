@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Callable, Mapping
 from inspect import isawaitable
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.auth.credentials import (
@@ -15,12 +17,15 @@ from aiohttp_serverwamp.auth.credentials import (
 from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.auth.lookup import Identify, Lookup
 from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.authenticator import Attempt
     from aiohttp_serverwamp.interfaces import CredentialStore
 
 __all__ = ["Ticket", "TicketVerifier"]
+
+logger = logging.getLogger("aiohttp_serverwamp.auth")
 
 #: ``fn(session, ticket) -> Identity | truthy | None``, or an awaitable of it.
 TicketVerifier = Callable[[Any, str], Any]
@@ -31,7 +36,8 @@ class Ticket:
 
     Over a `CredentialStore` of `TicketCredential`, or judged by a function
     ``verify(session, ticket)``, which compares with `hmac.compare_digest`. Serve it
-    over TLS only: the ticket is sent as it is.
+    over TLS only: the ticket is sent as it is. The first client from another machine
+    who comes without is let in, and there is a warning in the log.
 
     `identify` and `masking_key` are for stores: who the client becomes, and what keeps
     unknown users unknown across restarts and processes. Raises `ConfigurationError` for
@@ -49,6 +55,7 @@ class Ticket:
     ) -> None:
         self._verify: TicketVerifier | None = None
         self._lookup: Lookup[TicketCredential] | None = None
+        self._warned = False
         if not callable(source):
             self._lookup = Lookup(
                 source, TicketCredential, identify=identify, masking_key=masking_key
@@ -66,10 +73,35 @@ class Ticket:
         authid = details.get("authid")
         if not authid:
             return None
+        self._warn_if_overheard(session)
         if self._lookup is not None:
             return _StoredTicketAttempt(self._lookup, session, authid)
         assert self._verify is not None, "either a store or a function"
         return _TicketAttempt(self._verify, session, authid)
+
+    def _warn_if_overheard(self, session: Any) -> None:
+        """Warn, once, where anybody on the way can read the tickets (REQ-AUTH-022)."""
+        if self._warned:
+            return
+        info = session.connection.transport_info
+        if info.get("http_scheme") != "http" or _is_here(info.get("peer_address")):
+            return
+        self._warned = True
+        logger.warning(
+            "session %s: tickets come from %s without TLS, for anybody on the way to "
+            "read (if a proxy has taken it off, name it in "
+            "setup_wamp(trusted_proxies=[...]))",
+            session.id,
+            shown(str(info["peer_address"])),
+        )
+
+
+def _is_here(address: Any) -> bool:
+    """Tell whether somebody is on this machine; who has no address came by a file."""
+    try:
+        return not address or ip_address(str(address).partition("%")[0]).is_loopback
+    except ValueError:
+        return False
 
 
 class _TicketAttempt:

@@ -181,6 +181,41 @@ def test_tickets_are_judged_when_they_have_come_and_others_before() -> None:
     assert seen == ["bob", "ann: secret"]
 
 
+@pytest.mark.parametrize(
+    ("scheme", "address", "warned"),
+    [
+        ("http", "192.0.2.1", True),
+        ("http", "10.0.0.1", True),
+        ("http", "fe80::1%eth0", True),
+        ("http", "no address", True),
+        ("https", "192.0.2.1", False),
+        ("http", "127.0.0.1", False),
+        ("http", "::1", False),
+        ("http", None, False),
+        (None, "192.0.2.1", False),
+    ],
+)
+@pytest.mark.parametrize("method", [STORED[0], STORED[1]], ids=["ticket", "wampcra"])
+def test_tickets_that_can_be_overheard_are_warned_about(
+    method: Method,
+    scheme: str | None,
+    address: str | None,
+    warned: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """REQ-AUTH-022: once, and nobody is refused for it."""
+    world = world_of(method)
+    for _ in range(2):
+        client = world.connect(http_scheme=scheme, peer_address=address)
+        client.hello(**method.player("ann", SECRET).hello)
+        assert client.received()[0][0] == 4
+
+    lines = [line for line in caplog.messages if "without TLS" in line]
+
+    assert len(lines) == (warned and method.name == "ticket")
+    assert SECRET not in caplog.text
+
+
 @pytest.mark.parametrize("challenged", [True, False])
 @pytest.mark.parametrize("claimed", ["ann", ""])
 def test_a_handler_that_only_agrees_lets_in_whom_it_has_challenged(

@@ -206,6 +206,7 @@ async def test_the_transport_info_has_the_names_of_serverwamp() -> None:
         "http_path",
         "http_path_raw",
         "http_query_string",
+        "http_scheme",
         "http_session",
         "peer_address",
         "peer_certificate",
@@ -216,6 +217,7 @@ async def test_the_transport_info_has_the_names_of_serverwamp() -> None:
     assert found["http_path"] == "/ws"
     assert found["http_path_raw"] == "/ws?a=%C3%A4"
     assert found["http_query_string"] == "a=ä"
+    assert found["http_scheme"] == "http"
     assert found["http_session"] == {"user_id": 7}
     assert found["peer_address"] == "127.0.0.1"
     assert found["peer_certificate"] is None
@@ -1092,6 +1094,7 @@ def self_signed(path: Path) -> tuple[bytes, Path]:
 
 
 async def test_messages_travel_over_tls_and_both_sides_part_in_peace(tls: Tls) -> None:
+    """REQ-TRN-045."""
     async with (
         site(echo, tls=tls.server, close_timeout=1000.0) as served,
         await served.connect(ssl=tls.client) as ws,

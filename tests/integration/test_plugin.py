@@ -268,16 +268,21 @@ async def test_a_sub_application_without_http_sessions_says_so_once(
 
 
 @pytest.mark.parametrize(
-    ("proxies", "address"), [(["127.0.0.0/8"], "203.0.113.9"), ([], "127.0.0.1")]
+    ("proxies", "address", "scheme"),
+    [(["127.0.0.0/8"], "203.0.113.9", "https"), ([], "127.0.0.1", "http")],
 )
-async def test_a_trusted_proxy_says_whose_address_it_is(
-    proxies: list[str], address: str
+async def test_a_trusted_proxy_says_whose_address_it_is_and_how_they_came(
+    proxies: list[str], address: str, scheme: str
 ) -> None:
     async with site(setup={"trusted_proxies": proxies}) as served:
-        headers = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+        headers = {
+            "X-Forwarded-For": "198.51.100.1, 203.0.113.9",
+            "X-Forwarded-Proto": "https",
+        }
         async with served.client(headers=headers):
             (session,) = served.wamp.sessions()
-            assert session.connection.transport_info["peer_address"] == address
+            info = session.connection.transport_info
+            assert (info["peer_address"], info["http_scheme"]) == (address, scheme)
 
 
 # --- Stopping -------------------------------------------------------------------------

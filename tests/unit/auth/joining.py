@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from aiohttp_serverwamp import Identity
@@ -29,4 +30,5 @@ class Joining:
     def __init__(self, authid: str = "ann") -> None:
         self.authid = authid
         self.id = 7
+        self.connection = SimpleNamespace(transport_info={})
         self.realm = JoiningRealm()

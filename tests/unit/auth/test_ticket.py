@@ -9,7 +9,9 @@ import pytest
 
 from aiohttp_serverwamp.auth.ticket import Ticket
 
-SESSION = SimpleNamespace(authid="joe")
+SESSION = SimpleNamespace(
+    authid="joe", id=7, connection=SimpleNamespace(transport_info={})
+)
 
 
 @pytest.mark.parametrize("details", [{}, {"authid": ""}])
