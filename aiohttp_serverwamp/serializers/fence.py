@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
+
+from msgspec.msgpack import Ext
 
 from aiohttp_serverwamp.errors import InvalidPayload
 
@@ -11,7 +14,11 @@ __all__ = ["MAX_DEPTH", "check_plain"]
 #: Nested lists and dicts that any message may have; the bound that ujson has built in.
 MAX_DEPTH: Final = 1_024
 
-_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
+#: The last two are what MessagePack has besides: they are carried, and mean nothing to
+#: the router (REQ-SER-011).
+_SCALARS: Final = frozenset(
+    {type(None), bool, int, float, str, bytes, datetime, Ext},
+)
 
 
 def check_plain(message: Any, max_depth: int = MAX_DEPTH) -> None:

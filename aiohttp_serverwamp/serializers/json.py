@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from binascii import a2b_base64
+from datetime import datetime
 from typing import Any, Final
 
 import ujson
@@ -22,17 +23,19 @@ __all__ = ["JSONSerializer"]
 _STRING_LITERAL: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
-def _from_bytes(value: Any) -> str:
-    """Write a byte string as text (REQ-SER-005)."""
+def _as_text(value: Any) -> str:
+    """Write a byte string, or a timestamp, as text (REQ-SER-005, 011)."""
     if type(value) is bytes or type(value) is bytearray:
         return "\0" + b64encode(value).decode()
+    if type(value) is datetime:
+        return value.isoformat().replace("+00:00", "Z")
     raise TypeError(f"{type(value).__name__} is not plain data")
 
 
 # ujson takes twice as long for keyword arguments. In its order: ensure_ascii,
 # encode_html_chars, escape_forward_slashes, sort_keys, indent, allow_nan, reject_bytes,
 # default. (A test holds this against what the options do.)
-_OPTIONS: Final = (False, False, False, 0, False, True, _from_bytes)
+_OPTIONS: Final = (False, False, False, 0, False, True, _as_text)
 
 
 class JSONSerializer:

@@ -6,6 +6,10 @@ both text and byte strings. So there are two ways: the ordinary message is read 
 type eight levels deep; a message that does not fit it (deeper, with byte strings, with
 wampy's ``undefined``, or wrong) is read again with every type admitted, but only after
 a look at its map keys, and then walked.
+
+Timestamps, what JavaScript's ``Date`` becomes, and extensions are carried to those who
+read MessagePack as well. JSON makes text of the former, and cannot carry the latter
+(REQ-SER-011).
 """
 
 from __future__ import annotations
@@ -85,6 +89,5 @@ def _values(depth: int) -> Any:
     return values
 
 
-def _extension(code: int, data: memoryview) -> None:
-    if code != _UNDEFINED:
-        raise InvalidPayload(f"extension type {code} is not a type of WAMP")
+def _extension(code: int, data: memoryview) -> msgspec.msgpack.Ext | None:
+    return None if code == _UNDEFINED else msgspec.msgpack.Ext(code, data.tobytes())

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from threading import get_ident
 from typing import Any
+from weakref import WeakSet
 
 import msgspec
 
@@ -360,8 +361,8 @@ class World:
         self.timers: list[Timer] = []
         #: The sessions that have joined and not ended.
         self.members: list[RouterSession] = []
-        #: Those that have ended, joined or not, as often as the host was told.
-        self.past: list[RouterSession] = []
+        #: Those that have ended, joined or not, and that somebody still holds.
+        self.past: WeakSet[RouterSession] = WeakSet()
         self._eager = eager
         self._codecs: dict[str, SerializerCodec] = {}
         self._tasks: list[Tasks] = []
@@ -461,7 +462,7 @@ class World:
         self.members.append(session)
 
     def ended(self, session: RouterSession) -> None:
-        self.past.append(session)
+        self.past.add(session)
         if session in self.members:
             self.members.remove(session)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from aiohttp_serverwamp import OPEN, Realm
@@ -184,6 +186,79 @@ def test_keywords_are_strings_and_what_is_in_them_is_not_looked_at(
 
 
 # --- Values that only one serializer has ----------------------------------------------
+
+MOMENT: Final = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+
+
+def test_a_date_of_javascript_costs_nobody_the_session() -> None:
+    """REQ-SER-011: MessagePack's own timestamp, and its text for readers of JSON."""
+    world = World()
+    publisher = world.join(serializer="msgpack")
+    same, other = world.join(serializer="msgpack"), world.join()
+    for subscriber in (same, other):
+        subscriber.subscribe("com.t")
+
+    publisher.send([16, 1, {}, "com.t", [MOMENT, {"at": MOMENT}]])
+
+    assert publisher.closed is None
+    assert same.received()[0][4] == [MOMENT, {"at": MOMENT}]
+    text = "2026-01-02T03:04:05.678000Z"
+    assert other.received()[0][4] == [text, {"at": text}]
+
+
+@pytest.mark.usefixtures("allow_logged_errors")
+def test_an_extension_reaches_those_who_can_read_it() -> None:
+    """REQ-SER-011; REQ-TYP-005: for the others that delivery fails, and only that."""
+    world = World()
+    caller = world.join(serializer="msgpack")
+    same, other = world.join(serializer="msgpack"), world.join()
+    same.register("com.same")
+    other.register("com.other")
+    other.subscribe("com.t")
+    value = msgspec.msgpack.Ext(42, b"set of something")
+
+    caller.send([48, 1, {}, "com.same", [value]])
+    caller.send([48, 2, {}, "com.other", [value]])
+    caller.send([16, 3, {}, "com.t", [value]])
+    caller.send([16, 4, {}, "com.t", ["readable"]])
+
+    assert same.received()[0][4] == [value]
+    [error] = caller.received()
+    assert is_error(error, 48, 2, "wamp.error.invalid_payload")
+    assert [event[4] for event in other.received()] == [["readable"]]
+
+
+@pytest.mark.parametrize("value", [MOMENT, msgspec.msgpack.Ext(1, b"")], ids=type)
+@pytest.mark.parametrize(
+    "message",
+    [
+        [48, None, {}, "com.p"],
+        [48, 1, None, "com.p"],
+        [48, 1, {}, None],
+        [48, 1, {"timeout": None}, "com.p"],
+        [16, 1, {"exclude": [None]}, "com.t"],
+        [48, 1, {}, "com.p", None],
+        [None, 1, {}, "com.p"],
+    ],
+    ids=repr,
+)
+def test_the_protocol_itself_knows_neither(message: list[Any], value: object) -> None:
+    """REQ-TYP-001; REQ-MSG-004, 007."""
+    client = World().join(serializer="msgpack")
+
+    client.send(filled(message, value))
+
+    assert is_violation(client.received())
+
+
+def filled(part: Any, value: object) -> Any:
+    """Put a value where None stands."""
+    if isinstance(part, list):
+        return [filled(each, value) for each in part]
+    if isinstance(part, dict):
+        return {key: filled(each, value) for key, each in part.items()}
+    return value if part is None else part
+
 
 #: Keys may come twice, the last one counts; sizes may be longer than they have to be.
 ODD_BUT_VALID: Final[dict[str, bytes]] = {

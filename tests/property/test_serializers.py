@@ -114,7 +114,8 @@ def is_plain(value: Any) -> bool:
         return all(type(key) is str for key in value) and is_plain(list(value.values()))
     if type(value) is list:
         return all(map(is_plain, value))
-    return value is None or type(value) in {bool, int, float, str, bytes}
+    plain = {bool, int, float, str, bytes, datetime.datetime, msgspec.msgpack.Ext}
+    return value is None or type(value) in plain
 
 
 # MessagePack of anything that msgspec can write, timestamps and odd keys included.

@@ -8,8 +8,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec.msgpack import Ext
 
 from aiohttp_serverwamp.errors import EncodingError, InvalidPayload
 from aiohttp_serverwamp.serializers.msgpack import MsgPackSerializer
@@ -139,13 +139,6 @@ def test_extension_type_0_is_null(wrapper: str, undefined: bytes) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(b"\xd4\x01a", id="extension 1"),
-        pytest.param(b"\xd4\x7fa", id="extension 127"),
-        pytest.param(b"\xd4\x80a", id="extension -128"),
-        pytest.param(b"\xc7\x00\x05", id="empty extension"),
-        pytest.param(b"\xd6\xff" + b"\0" * 4, id="timestamp 32"),
-        pytest.param(b"\xd7\xff" + b"\0" * 8, id="timestamp 64"),
-        pytest.param(b"\xc7\x0c\xff" + b"\0" * 12, id="timestamp 96"),
         pytest.param(b"\xd4\xff\x00", id="bad timestamp"),
         pytest.param(b"\x81\x01\x02", id="integer key"),
         pytest.param(b"\x81\xc4\x01a\x02", id="bytes key"),
@@ -155,6 +148,7 @@ def test_extension_type_0_is_null(wrapper: str, undefined: bytes) -> None:
         pytest.param(b"\x81\x91\x01\x02", id="list key"),
         pytest.param(b"\x81\x80\x02", id="map key"),
         pytest.param(b"\x81\xd4\x00\x00\x02", id="undefined key"),
+        pytest.param(b"\x81\xd4\x01\x00\x02", id="extension key"),
         pytest.param(b"\x81\xd6\xff" + b"\0" * 4 + b"\x02", id="timestamp key"),
         pytest.param(b"\x82\xa1a\x01\x01\x02", id="second key an integer"),
         pytest.param(b"\xa1\xff", id="not UTF-8"),
@@ -300,14 +294,32 @@ def test_none_and_zero_switch_the_limit_off(unlimited: int | None) -> None:
     assert MsgPackSerializer(max_depth=unlimited).decode(data) == nested(100, 1)
 
 
-def test_a_timestamp_would_be_decoded_were_it_not_refused() -> None:
-    """The reason for the fence, should msgspec change its mind."""
-    moment = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    data = msgspec.msgpack.encode([moment])
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
-    assert msgspec.msgpack.decode(data) == [moment]
-    with pytest.raises(InvalidPayload, match="datetime"):
-        serializer.decode(data)
+
+@wrappers
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        pytest.param(b"\xd4\x01a", Ext(1, b"a"), id="extension 1"),
+        pytest.param(b"\xd4\x7fa", Ext(127, b"a"), id="extension 127"),
+        pytest.param(b"\xd4\x80a", Ext(-128, b"a"), id="extension -128"),
+        pytest.param(b"\xc7\x00\x05", Ext(5, b""), id="empty extension"),
+        pytest.param(b"\xd6\xff" + b"\0" * 4, EPOCH, id="timestamp 32"),
+        pytest.param(b"\xd7\xff" + b"\0" * 8, EPOCH, id="timestamp 64"),
+        pytest.param(b"\xc7\x0c\xff" + b"\0" * 12, EPOCH, id="timestamp 96"),
+    ],
+)
+def test_what_only_messagepack_has_is_carried(
+    wrapper: str, data: bytes, value: object
+) -> None:
+    """REQ-SER-011."""
+    prefix, wrap = WRAPPERS[wrapper]
+
+    decoded = serializer.decode(prefix + data)
+
+    assert decoded == wrap(value)
+    assert serializer.decode(serializer.encode(decoded)) == decoded
 
 
 def test_a_refusal_does_not_quote_what_was_sent() -> None:
