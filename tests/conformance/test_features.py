@@ -49,20 +49,7 @@ ANNOUNCED: Final[dict[str, set[str]]] = {
 }
 
 #: What is being built; nothing is added here.
-NOT_YET: Final[dict[str, set[str]]] = {
-    "broker": {
-        "event_history",
-        "payload_passthru_mode",
-        "subscription_meta_api",
-    },
-    "dealer": {
-        "call_reroute",
-        "payload_passthru_mode",
-        "progressive_call_invocations",
-        "registration_meta_api",
-        "testament_meta_api",
-    },
-}
+NOT_YET: Final[dict[str, set[str]]] = {"broker": {"event_history"}, "dealer": set()}
 
 #: What would be a promise that nobody could keep.
 NEVER: Final = (
