@@ -34,7 +34,8 @@ The WAMP specification, taken apart into {total} statements, and what proves the
 - {open} are open.
 
 Only tests count that put bytes or messages in and compare what comes out. They name the
-statements in their docstrings; the files are those below ``tests/``.
+statements in their docstrings; the files are those below ``tests/``. Which features are
+announced, and that each of them works, is in ``conformance/test_features.py``.
 """
 
 

@@ -57,6 +57,23 @@ def test_calls_keep_their_order_while_one_waits_for_permission(eager: bool) -> N
     ]
 
 
+def test_each_of_several_subscriptions_has_its_own_answer() -> None:
+    """REQ-PUB-015; REQ-MSG-024, 025: whoever is asked about takes its time."""
+    slow = Slow()
+    client = slow.world.join()
+    for request, topic in enumerate(["com.a", "com.slow", "com.b"], 1):
+        client.send([32, request, {}, topic])
+    client.received()
+    slow.gates["com.slow"].open(True)
+    client.send([32, 4, {}, "com.a"])
+
+    said = client.received()
+    answers = [[33, 1], *([code, request] for code, request, _ in said)]
+
+    assert sorted(answers) == [[33, 1], [33, 2], [33, 3], [33, 4]]
+    assert len({subscription for _, _, subscription in said}) == 3
+
+
 def test_only_the_session_that_waits_is_held_up() -> None:
     """PIT-41; REQ-AUTZ-014."""
     slow = Slow()

@@ -1,13 +1,12 @@
-"""The wire traces of the specification's Appendix C, each as it stands (REQ-MSG-035).
+"""The wire traces of the specification's Appendix C, each as it stands.
 
-Most begin in the middle of a conversation; what leads there is played before. Left out
-are those of features that are not offered: 29 to 32. That none of those costs a client
-its session is tested in `test_bad_input`.
+Most begin in the middle of a conversation; what leads there is played before.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from aiohttp_serverwamp import OPEN, Identity, Realm
 from aiohttp_serverwamp.router import endings
 from tests.conformance.harness import Client, World, is_violation
+from tests.conformance.test_renewal import renew
 from tests.conformance.traces import Trace
 
 STOPS = "callee.call_canceling"
@@ -445,6 +445,26 @@ S< [8,34,6,{},"wamp.error.no_such_subscription",...]
     """)
 
 
+def test_trc_29_revocation() -> None:
+    """REQ-PUB-067, 068; REQ-RPC-134, 135: to who has announced that it knows of it."""
+    realm = Realm("realm1")
+    realm.permit("com.", match="prefix", subscribe=True, register=True, roles=["staff"])
+    features = "subscriber.subscription_revocation", "callee.registration_revocation"
+    client = World(realm).join(*features, authid="joe", authrole="staff")
+    trace = Trace(S=client)
+    trace.play("""
+        S> [32,1,{},"com.t"]   S< [33,1,601]
+        S> [64,2,{},"com.p"]   S< [65,2,501]
+    """)
+
+    renew(client, Identity("joe", "guest"))
+
+    trace.play("""
+        S< [35,0,{"subscription":601,"reason":"..."}]
+        S< [67,0,{"registration":501,"reason":"..."}]
+    """)
+
+
 def test_trc_30_testament() -> None:
     """REQ-META-002, 019; REQ-SES-047."""
     world = World()
@@ -531,3 +551,15 @@ def test_trc_34_json_to_messagepack_binary() -> None:
     assert event[:2] == [36, subscription]
     assert event[4] == [data]
     assert base64.b64encode(data) == b"EOP/kFMHXFJvX8BtT+N82w=="
+
+
+def test_none_of_the_traces_is_left_out() -> None:
+    """REQ-MSG-035: there are thirty-four."""
+    played: set[int] = set()
+    for name in globals():
+        numbers = re.match(r"test_trc_(\d\d)(?:_(to|and)_(\d\d))?", name)
+        if numbers:
+            first = int(numbers[1])
+            played |= {*range(first, int(numbers[3] or first) + 1)}
+
+    assert played == {*range(1, 35)}
