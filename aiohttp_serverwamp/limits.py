@@ -45,9 +45,9 @@ class Limits:
     write_deadline: float | None = 10.0
     #: Calls of one session in flight, and requests waiting behind a pending decision.
     max_pending_calls: int | None = 1_000
-    #: Chunks of one progressive call that its hosted procedure has not taken, and
-    #: progressive results of one that hosted code has not taken.
-    max_pending_chunks: int | None = 100
+    #: Chunks of one session's progressive calls that hosted procedures have not taken,
+    #: and progressive results of one call by the application that it has not taken.
+    max_pending_chunks: int | None = 256
     #: Subscriptions of one session.
     max_subscriptions: int | None = 1_000
     #: Registrations of one session.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Condition, get_ident
-from typing import TYPE_CHECKING, Any
+from threading import Condition, Lock, get_ident
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.errors import (
     ApplicationError,
@@ -18,8 +18,12 @@ from aiohttp_serverwamp.errors import (
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.interfaces import Waiter
+    from aiohttp_serverwamp.router.peer import DealerState
 
 __all__ = ["Chunk", "Chunks"]
+
+#: Calls of one caller may run in several threads.
+_counting: Final = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,15 @@ class Chunks:
 
     An async handler iterates with ``async for``, a handler with ``thread=True`` with
     ``for``. Iterating waits for the next chunk, and ends after the last one. It raises
-    `Unavailable` when more than `Limits.max_pending_chunks` were waiting, and
-    `Canceled` when the call has ended before its last chunk came.
+    `Unavailable` when more chunks of the caller were waiting than
+    `Limits.max_pending_chunks`, and `Canceled` when the call has ended before its last
+    chunk came.
     """
 
     __slots__ = (
+        "_caller",
         "_complete",
+        "_counted",
         "_error",
         "_limit",
         "_news",
@@ -52,10 +59,19 @@ class Chunks:
     )
 
     def __init__(
-        self, runtime: Runtime, first: Chunk, *, more: bool, limit: int | None
+        self,
+        runtime: Runtime,
+        caller: DealerState,
+        first: Chunk,
+        *,
+        more: bool,
+        limit: int | None,
     ) -> None:
         self._runtime = runtime
+        self._caller = caller
         self._queue = deque([first])
+        #: Those of the queue that count for the caller: all but the first of the call.
+        self._counted = 0
         self._limit = limit or float("inf")
         self._complete = not more
         self._error: ApplicationError | None = None
@@ -66,11 +82,12 @@ class Chunks:
     def put(self, chunk: Chunk, *, more: bool) -> None:
         """Take a chunk from the caller."""
         with self._news:
-            if len(self._queue) >= self._limit:
+            if self._caller.waiting_chunks >= self._limit:
                 # A gap would be worse than an end.
-                self._fail(Unavailable("too many chunks wait for the procedure"))
+                self._fail(Unavailable("too many chunks wait to be taken"))
             elif self._error is None:
                 self._queue.append(chunk)
+                self._count(1)
                 self._complete = not more
             self._tell()
 
@@ -79,12 +96,26 @@ class Chunks:
         with self._news:
             if not self._complete:
                 self._fail(Canceled("the call has ended before its last chunk came"))
+            # What is left may still be taken, and weighs on nobody.
+            self._count(-self._counted)
             self._tell()
 
     def _fail(self, error: ApplicationError) -> None:
         self._queue.clear()
+        self._count(-self._counted)
         if self._error is None:
             self._error = error
+
+    def _count(self, chunks: int) -> None:
+        with _counting:
+            self._counted += chunks
+            self._caller.waiting_chunks += chunks
+
+    def _take(self) -> Chunk:
+        chunk = self._queue.popleft()
+        if self._counted > len(self._queue):
+            self._count(-1)
+        return chunk
 
     def _tell(self) -> None:
         self._news.notify_all()
@@ -108,7 +139,7 @@ class Chunks:
             waiter = self._runtime.support.waiter()
             self._waiters.append(waiter)
             await waiter.wait()
-        return self._queue.popleft()
+        return self._take()
 
     def __iter__(self) -> Iterator[Chunk]:
         return self
@@ -124,4 +155,4 @@ class Chunks:
                 if self._finished():
                     raise StopIteration
                 self._news.wait()
-            return self._queue.popleft()
+            return self._take()

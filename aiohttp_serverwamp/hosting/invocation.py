@@ -211,6 +211,7 @@ class Invocation(Advising):
     def _chunks_from_here(self) -> Chunks:
         return Chunks(
             self._local.runtime,
+            self._pending.caller.dealing,
             Chunk(self.args, self.kwargs),
             more=self._message.details.get("progress", False),
             limit=self._local.max_chunks,

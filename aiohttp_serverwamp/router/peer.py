@@ -44,6 +44,7 @@ class DealerState:
         "registrations",
         "running",
         "unfinished",
+        "waiting_chunks",
     )
 
     def __init__(self) -> None:
@@ -59,6 +60,8 @@ class DealerState:
         self.own: dict[str, Registration] = {}
         #: Progressive calls that ended before their last chunk came, oldest first.
         self.unfinished: dict[int, None] = {}
+        #: Chunks of its calls that hosted code has not taken yet.
+        self.waiting_chunks = 0
 
 
 class Peer:

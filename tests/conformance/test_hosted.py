@@ -515,10 +515,11 @@ def test_nobody_waits_for_chunks_that_do_not_come(how: str, cancel: bool) -> Non
     assert scene.log == ([(1,), CANCELED] if left else [(1,)])
     assert scene.realm.local.procedures.running == {}
     assert client.session.dealing.running == 0
+    assert client.session.dealing.waiting_chunks == 0
 
 
 @pytest.mark.parametrize("waits", [2, 3, 4])
-def test_only_so_many_chunks_wait(waits: int) -> None:
+def test_only_so_many_chunks_of_a_caller_wait(waits: int) -> None:
     """REQ-EMB-012; REQ-RPC-034: a gap would be worse than an end."""
     scene = Hosted(limits=Limits(max_pending_chunks=3))
 
@@ -528,19 +529,28 @@ def test_only_so_many_chunks_wait(waits: int) -> None:
         return sum([chunk.args[0] async for chunk in invocation.chunks])
 
     client = scene.serve()
-    for _ in range(waits):
+    for request in (1, 2):
+        client.send([48, request, {"progress": True}, "com.slow", [1]])
+        client.send([48, request, {"progress": True}, "com.slow", [1]])
+    for _ in range(waits - 2):
         client.send([48, 1, {"progress": True}, "com.slow", [1]])
     scene.world.settle()
+    # The one that is too much frees the room of its call.
+    waiting = {2: 2, 3: 3, 4: 1}
+    assert client.session.dealing.waiting_chunks == waiting[waits]
 
     scene.gate.open()
     scene.world.settle()
-    client.send([48, 1, {}, "com.slow", [1]])
+    for request in (1, 2):
+        client.send([48, request, {}, "com.slow", [1]])
 
-    [answer] = client.received()
+    one, other = client.received()
     if waits > 3:
-        assert is_error(answer, 48, 1, "wamp.error.unavailable")
+        assert is_error(one, 48, 1, "wamp.error.unavailable")
     else:
-        assert answer == [50, 1, {}, [waits + 1]]
+        assert one == [50, 1, {}, [waits + 1]]
+    assert other == [50, 2, {}, [3]]
+    assert client.session.dealing.waiting_chunks == 0
 
 
 # --- Calls by the application ---------------------------------------------------

@@ -21,7 +21,7 @@ DEFAULTS = {
     "max_pending_bytes": 8_388_608,
     "write_deadline": 10.0,
     "max_pending_calls": 1_000,
-    "max_pending_chunks": 100,
+    "max_pending_chunks": 256,
     "max_subscriptions": 1_000,
     "max_registrations": 1_000,
     "max_testaments": 100,

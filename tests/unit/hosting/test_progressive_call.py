@@ -210,3 +210,29 @@ async def test_a_client_that_has_left_is_not_called() -> None:
 
         with pytest.raises(ConnectionClosed):
             sessions[0].call_progressively("p")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("single", "single"), ("single", "first"), ("last", "first"), ("last", "single")],
+)
+async def test_what_a_client_has_is_hosted_only_by_sharing_it(
+    theirs: str, ours: str
+) -> None:
+    api = RPCRouteSet()
+    api.route("shared", invoke=ours)(lambda: "hosted")
+    async with site(open_=True) as served, served.client() as client:
+        registered = {"match": "exact", "invoke": theirs}
+        await client.request(serverwamp.messages.Register, registered, "shared")
+
+        with pytest.raises(ConfigurationError, match=f"theirs is '{theirs}'"):
+            served.realm.add_routes(api)
+
+        sharing = RPCRouteSet()
+        sharing.route("shared", invoke=theirs)(lambda: "hosted")
+        if theirs == "single":
+            with pytest.raises(ConfigurationError, match="registered it already"):
+                served.realm.add_routes(sharing)
+        else:
+            served.realm.add_routes(sharing)
+            assert await client.call("shared") == "hosted"
