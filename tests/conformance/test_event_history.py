@@ -188,6 +188,18 @@ def test_an_event_that_is_refused_is_not_kept() -> None:
     assert events(client, lookup(client, "com.t")) == []
 
 
+def test_it_is_announced_and_there_in_every_realm() -> None:
+    """REQ-PUB-045."""
+    for realm in (Realm("realm1"), Realm("realm1", permissions=OPEN)):
+        client = World(realm).connect()
+        welcome = client.join()
+
+        answer = ask(client, "no id")
+
+        assert welcome["roles"]["broker"]["features"]["event_history"] is True
+        assert is_error(answer, 48, 702, "wamp.error.invalid_argument")
+
+
 # --- Who may read it --------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aiohttp_serverwamp import Limits, PublishOptions, Realm, TopicRouteSet
+from aiohttp_serverwamp import OPEN, Limits, PublishOptions, Realm, TopicRouteSet
 from tests.conformance.harness import Client, Gate, World, is_violation
 
 GET: dict[str, Any] = {"get_retained": True}
@@ -92,6 +92,19 @@ def test_payload_and_disclosed_publisher_are_those_of_the_publication() -> None:
         [[1], None],
         {"k": {}},
     ]
+
+
+def test_a_retained_event_is_trusted_as_far_as_it_was() -> None:
+    """REQ-PUB-036, 063."""
+    realm = Realm("realm1", permissions=OPEN)
+    realm.set_trust_levels(lambda session, action, uri: 7)
+    world = World(realm)
+    retain(world.join(), "com.r", 1)
+    realm.set_trust_levels(lambda session, action, uri: 0)
+
+    [event] = subscribe(world.join(), "com.r")
+
+    assert event[3] == {"retained": True, "trustlevel": 7}
 
 
 def test_a_live_delivery_is_not_marked_as_retained() -> None:

@@ -68,6 +68,20 @@ def test_subscribed_comes_before_the_first_event() -> None:
     assert [message[0] for message in client.received()] == [33, 36]
 
 
+def test_several_subscribes_at_once_get_an_answer_each() -> None:
+    """REQ-PUB-015: by request, in whichever order."""
+    client = World().join()
+    topics = {number: f"com.{number}" for number in range(1, 6)}
+
+    for number, topic in topics.items():
+        client.send([32, number, {}, topic])
+
+    answers = client.received()
+    assert {answer[1] for answer in answers} == topics.keys()
+    assert {answer[0] for answer in answers} == {33}
+    assert len({answer[2] for answer in answers}) == len(topics)
+
+
 @pytest.mark.parametrize(
     ("topic", "match"),
     [
@@ -341,7 +355,7 @@ def test_asking_for_disclosure_where_it_is_denied_publishes_nothing() -> None:
 
 
 def test_publishers_cannot_forge_details() -> None:
-    """REQ-MSG-009; REQ-PUB-028, 036."""
+    """REQ-MSG-009; REQ-PUB-028, 036, 072."""
     publisher, subscriber = pair()
     subscriber.subscribe("com.t")
     forged = {"publisher": 1, "publisher_authid": "root", "trustlevel": 9, "topic": "x"}
