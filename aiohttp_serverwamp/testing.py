@@ -379,7 +379,9 @@ class WAMPClient:
         publication: int = answer[2]
         return publication
 
-    async def subscribe(self, topic: str, *, match: str = "exact") -> Subscription:
+    async def subscribe(
+        self, topic: str, *, match: str = "exact", get_retained: bool = False
+    ) -> Subscription:
         """Subscribe to a topic or pattern. Raises `ApplicationError` for ERROR."""
 
         def subscribed(answer: list[Any]) -> Subscription:
@@ -388,7 +390,7 @@ class WAMPClient:
                 answer[2], Subscription(self, answer[2])
             )
 
-        fields = ({"match": match}, topic)
+        fields = ({"match": match, "get_retained": get_retained}, topic)
         sent = await self._send(messages.Subscribe, fields, subscribed)
         subscription: Subscription = await sent.result()
         return subscription

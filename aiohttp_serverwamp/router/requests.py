@@ -76,21 +76,18 @@ def check_content(session: RouterSession, message: Publish) -> None:
     Where the session may not retain, the event is published all the same, and just not
     retained (REQ-PUB-066).
     """
-    # Hot path.
-    broker = session.router.broker
-    if broker.payloads is not None:
-        broker.check_payload(message)
-    options = message.options
+    session.router.broker.check_payload(message)
     if (
-        options
-        and "retain" in options
+        "retain" in message.options
         and _verdict(session, Action.RETAIN, message.topic) is not Verdict.ALLOWED
     ):
-        del options["retain"]
+        del message.options["retain"]
 
 
 def _publish(session: RouterSession, message: Publish, decision: Decision) -> None:
-    check_content(session, message)
+    # Hot path.
+    if message.options or session.router.broker.payloads is not None:
+        check_content(session, message)
     acknowledge = message.options.get("acknowledge", False)
 
     def accepted(publication: int) -> None:

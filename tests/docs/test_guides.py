@@ -610,6 +610,39 @@ async def test_payloads_pass_through(archive: Any) -> None:
     assert result.passthru == {"ppt_scheme": "x_archive", "ppt_cipher": "aes256gcm"}
 
 
+# --- docs/events.rst ------------------------------------------------------------------
+
+
+async def test_topics_have_types_a_last_event_and_a_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = names_of("events")
+    position = {"ship": "Ann", "north": 1, "east": 2.5}
+    async with serving(names.app) as http, connect(http, realm="harbour") as client:
+        await client.publish("ship.position", position)
+        assert names.positions == {"Ann": names.Position("Ann", 1, 2.5)}
+        with pytest.raises(InvalidArgument, match="north"):
+            await client.publish("ship.position", {"ship": "Ann"})
+        await client.publish("ship.docked", "Ann", 3, pilot="Bob")
+
+        names.measured(212)
+        tide = await client.subscribe("tide.level", get_retained=True)
+        event = await tide.next()
+        assert (event.args, event.details) == ([212], {"retained": True})
+        assert names.level_now() == 212
+        names.forget_tides()
+        assert names.level_now() is None
+
+        await client.publish("radio.log", "calling")
+        log = await client.subscribe("radio.log")
+        [kept] = await client.call("wamp.subscription.get_events", log.id)
+        assert kept["args"] == ["calling"]
+        assert await names.arrivals_today() == ["Ann"]
+
+    assert (tmp_path / "harbour.sqlite").exists()
+
+
 # --- docs/permissions.rst -------------------------------------------------------------
 
 
