@@ -99,6 +99,13 @@ class RemoteClient:
         """Call and ask for progressive results. Raises WampError."""
         return await self.start_call(procedure, *args, progress=True).answer()
 
+    async def call_in_chunks(self, procedure: str, *chunks: Any) -> Answer:
+        """Call with an argument for each chunk, and ask for progress."""
+        answer = await self._order(
+            "call_in_chunks", procedure=procedure, chunks=[[one] for one in chunks]
+        )
+        return Answer(**answer)
+
     def start_call(
         self, procedure: str, *args: Any, progress: bool = False, **kwargs: Any
     ) -> StartedCall:

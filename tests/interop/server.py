@@ -48,6 +48,15 @@ async def reverse(data: bytes) -> bytes:
     return data[::-1]
 
 
+@api.route("words.join")
+async def join(*first: str, invocation: serverwamp.Invocation) -> str:
+    words: list[str] = []
+    async for chunk in invocation.chunks:
+        words += chunk.args
+        await invocation.progress(len(words))
+    return " ".join(words)
+
+
 @api.route("count.up")
 async def count_up(
     n: int,

@@ -63,6 +63,18 @@ async def test_a_procedure_reports_its_progress(
     assert answer == Answer(["done"], progress=[[1], [2], [3]])
 
 
+@each_client("arguments in chunks")
+async def test_a_procedure_takes_its_arguments_in_chunks(
+    cast: Cast, server: Server, client: str
+) -> None:
+    # given
+    caller = await cast.joined(server, client, "demo")
+    # when
+    answer = await caller.call_in_chunks("words.join", "one", "two", "three")
+    # then
+    assert answer == Answer(["one two three"], progress=[[1], [2], [3]])
+
+
 @each_client()
 async def test_events_come_from_procedures_and_from_http_until_unsubscribed(
     cast: Cast, server: Server, client: str

@@ -98,6 +98,13 @@ class Conversation {
     }
   }
 
+  async call_in_chunks({ procedure, chunks }) {
+    const reports = [];
+    const report = (payload) => reports.push(this.#told(payload).args);
+    const payloads = chunks.map((args) => this.#read(args, {}));
+    return { ...this.#told(await this.#client.callInChunks(procedure, payloads, report)), progress: reports };
+  }
+
   async cancel({ call }) {
     this.#calls.get(call).cancel();
   }

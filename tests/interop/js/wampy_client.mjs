@@ -76,6 +76,15 @@ class WampyClient {
     };
   }
 
+  async callInChunks(procedure, payloads, report) {
+    const [first, ...others] = payloads.map(argsOf);
+    const progress_callback = ({ argsList, argsDict }) => report(payloadOf(argsList, argsDict));
+    const { result, sendData } = this.#wampy.progressiveCall(procedure, first, { progress_callback });
+    others.forEach((chunk, number) => sendData(chunk, { progress: number < others.length - 1 }));
+    const { argsList, argsDict } = await errorsOf(result);
+    return payloadOf(argsList, argsDict);
+  }
+
   async register(uri, match, procedure) {
     await errorsOf(this.#wampy.register(uri, async ({ details, argsList, argsDict, result_handler }) => {
       const report = (payload) => result_handler({ ...argsOf(payload), options: { progress: true } });
