@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp_serverwamp.errors import InvalidArgument, NoSuchSubscription, NotAuthorized
+from aiohttp_serverwamp.errors import (
+    AuthorizationFailed,
+    InvalidArgument,
+    NoSuchSubscription,
+    NotAuthorized,
+)
 from aiohttp_serverwamp.history.query import HistoryQuery
 from aiohttp_serverwamp.ids import MAX_ID
 from aiohttp_serverwamp.router.decisions import decision_from
@@ -21,8 +27,11 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.history.event import HistoryEvent
     from aiohttp_serverwamp.router.broker import Subscription
     from aiohttp_serverwamp.router.meta_call import MetaCall
+    from aiohttp_serverwamp.uris import Match
 
 __all__ = ["PROCEDURES"]
+
+logger = logging.getLogger("aiohttp_serverwamp.router")
 
 
 def _get_events(call: MetaCall) -> Callable[[], Awaitable[Sequence[Any]]]:
@@ -65,12 +74,20 @@ async def _may_read(session: RouterSession, subscription: Subscription) -> bool:
     hosted = router.hosted_topics
     if hosted is not None and hosted.life(session, uri, match) is not None:
         return False
-    if router.authorizer is None:
+    return await _is_authorized(session, uri, match)
+
+
+async def _is_authorized(session: RouterSession, uri: str, match: Match) -> bool:
+    """Ask the realm's authorizer, if it has one."""
+    authorizer = session.router.authorizer
+    if authorizer is None:
         return True
-    answer = router.authorizer(
-        session.public(), Action.SUBSCRIBE, uri, {"match": match}
-    )
-    return decision_from(await answer if isawaitable(answer) else answer).allow
+    try:
+        answer = authorizer(session.public(), Action.SUBSCRIBE, uri, {"match": match})
+        return decision_from(await answer if isawaitable(answer) else answer).allow
+    except Exception as failure:
+        logger.exception("session %s: the authorizer failed", session.id)
+        raise AuthorizationFailed from failure
 
 
 def _carried(session: RouterSession, found: list[Any]) -> list[Any]:

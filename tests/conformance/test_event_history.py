@@ -319,6 +319,27 @@ def test_the_authorizer_is_asked_about_who_is_not_subscribed(
     assert asked == [("com.t", "exact")]
 
 
+@pytest.mark.usefixtures("allow_logged_errors")
+@pytest.mark.parametrize("answer", [1, RuntimeError("no")])
+def test_an_authorizer_that_fails_denies(answer: Any) -> None:
+    """REQ-PUB-051; REQ-AUTZ-009."""
+
+    def authorizer(session: Any, action: str, uri: str, options: Any) -> Any:
+        if action != "subscribe":
+            return True
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    world = history_world()
+    world.realm.set_authorizer(authorizer)
+    client = world.join()
+
+    refused = ask(client, lookup(client, "com.t"))
+
+    assert is_error(refused, 48, 702, "wamp.error.authorization_failed")
+
+
 def test_where_a_handler_decides_who_subscribes_only_subscribers_may_read() -> None:
     """REQ-PUB-051: and not before it has decided."""
     gate = Gate()
