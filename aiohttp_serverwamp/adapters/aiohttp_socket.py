@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import WSCloseCode, web
 
-__all__ = ["UpgradedSocket", "accept", "is_unix", "offer", "transport_info"]
+from aiohttp_serverwamp.adapters.upgrade import (
+    Refusal,
+    no_common_subprotocol,
+    upgrade_required,
+)
+
+__all__ = [
+    "UpgradedSocket",
+    "accept",
+    "http_error",
+    "is_unix",
+    "offer",
+    "transport_info",
+]
+
+_ERRORS: Final[Mapping[int, type[web.HTTPException]]] = {
+    400: web.HTTPBadRequest,
+    403: web.HTTPForbidden,
+    426: web.HTTPUpgradeRequired,
+    503: web.HTTPServiceUnavailable,
+}
 
 #: Not everywhere are there Unix sockets.
 _AF_UNIX: Final = getattr(socket, "AF_UNIX", None)
@@ -78,12 +98,12 @@ def offer(
 ) -> UpgradedSocket:
     """Make the WebSocket that a request asks for, to `accept` it with.
 
-    Raises `HTTPUpgradeRequired` (426) for an ordinary request and `HTTPBadRequest`
-    (400) for a client that offers none of `subprotocols` or a broken handshake. Closing
-    it and its heartbeat are left to `AiohttpConnection`.
+    Raises `Refusal` for an ordinary request (426) and for a client that offers none of
+    `subprotocols` (400), and `HTTPBadRequest` for a broken handshake. Closing it and
+    its heartbeat are left to `AiohttpConnection`.
     """
     if request.headers.get("Upgrade", "").strip().lower() != "websocket":
-        raise _upgrade_required()
+        raise upgrade_required()
     ws = UpgradedSocket(
         protocols=subprotocols,
         autoclose=False,
@@ -94,7 +114,7 @@ def offer(
     )
     ready = ws.can_prepare(request)
     if ready.ok and ready.protocol is None:
-        raise _no_common_subprotocol(subprotocols)
+        raise no_common_subprotocol(subprotocols)
     return ws
 
 
@@ -107,15 +127,9 @@ async def accept(request: web.Request, ws: UpgradedSocket) -> bool:
     return True
 
 
-def _upgrade_required() -> web.HTTPException:
-    return web.HTTPUpgradeRequired(
-        headers={"Upgrade": "websocket", "Connection": "Upgrade"},
-        text="This address speaks WAMP over WebSocket only.\n",
+def http_error(refusal: Refusal) -> web.HTTPException:
+    """Return what aiohttp raises to answer with a refusal."""
+    error: web.HTTPException = _ERRORS[refusal.status](
+        text=refusal.text, headers=refusal.headers
     )
-
-
-def _no_common_subprotocol(subprotocols: Sequence[str]) -> web.HTTPException:
-    return web.HTTPBadRequest(
-        text="No WebSocket subprotocol in common. Offered here: "
-        f"{', '.join(subprotocols)}\n"
-    )
+    return error

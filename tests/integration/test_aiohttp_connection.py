@@ -23,7 +23,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from yarl import URL
 
 from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
-from aiohttp_serverwamp.adapters.aiohttp_socket import accept, offer, transport_info
+from aiohttp_serverwamp.adapters.aiohttp_socket import (
+    accept,
+    http_error,
+    offer,
+    transport_info,
+)
+from aiohttp_serverwamp.adapters.upgrade import Refusal
 from aiohttp_serverwamp.adapters.websocket import websocket_frame
 from aiohttp_serverwamp.interfaces import Serializer
 from aiohttp_serverwamp.limits import Limits
@@ -56,12 +62,15 @@ class Site:
         self.shutting_down: list[Callable[[web.Application], Awaitable[None]]] = []
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        ws = offer(
-            request,
-            subprotocols=list(SERIALIZERS),
-            max_message_size=self.limits.max_message_size,
-            compress=self.compress,
-        )
+        try:
+            ws = offer(
+                request,
+                subprotocols=list(SERIALIZERS),
+                max_message_size=self.limits.max_message_size,
+                compress=self.compress,
+            )
+        except Refusal as refusal:
+            raise http_error(refusal) from None
         if not await accept(request, ws):
             return web.Response()
         assert ws.ws_protocol is not None
