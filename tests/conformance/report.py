@@ -36,6 +36,16 @@ The WAMP specification, taken apart into {total} statements, and what proves the
 Only tests count that put bytes or messages in and compare what comes out. They name the
 statements in their docstrings; the files are those below ``tests/``. Which features are
 announced, and that each of them works, is in ``conformance/test_features.py``.
+
+
+Not offered
+-----------
+
+{reasons}
+
+Several sessions on one connection, links between routers and keys for end-to-end
+encryption are not offered either: the specification has no text for them. That this is
+so is tested, and what clients have encrypted is carried unread (payload passthru).
 """
 
 
@@ -82,12 +92,21 @@ def page(found: Mapping[str, set[str]]) -> str:
         tested=states[TESTED],
         left_out=states[LEFT_OUT],
         open=states[OPEN],
+        reasons="\n".join(_reasons()),
     )
     parts = [head]
     for section, each in groupby(STATEMENTS.values(), key=lambda one: one.section):
         rows = [row for statement in each for row in _rows(statement, found)]
         parts.append(f"\n{section}\n{'-' * len(section)}\n\n{_table(rows)}")
     return "\n".join(parts)
+
+
+def _reasons() -> Iterator[str]:
+    """Yield a line for each reason, with the ids that it is for."""
+    for reason in dict.fromkeys(NOT_OFFERED.values()):
+        ids = [name for name in STATEMENTS if NOT_OFFERED.get(name) == reason]
+        span = [f"``{ids[0]}``", f"``{ids[-1]}``"][: len(ids)]
+        yield f"- {(' and ' if len(ids) == 2 else ' to ').join(span)}: {reason}"
 
 
 def _rows(

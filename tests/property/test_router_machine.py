@@ -3,6 +3,8 @@
 - every CALL gets exactly one final answer, unless its caller left first;
 - nothing is sent to a session that has ended, and nothing escapes `receive`;
 - events reach a subscriber in the order in which their publisher sent them;
+- testaments come after everything else of who left them;
+- who loses a role holds nothing that is for it;
 - when everybody has left, nothing is left of them.
 """
 
@@ -17,17 +19,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aiohttp_serverwamp import OPEN, Decision, Realm
+from aiohttp_serverwamp import OPEN, Decision, Identity, Realm
 from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.meta import PROCEDURES
 from aiohttp_serverwamp.router.pending_call import PendingCall
 from tests.conformance.harness import Client, Gate, World
+from tests.conformance.test_renewal import renew
 from tests.leaks import LoggedErrors
 
 MATCHES = st.sampled_from(["exact", "prefix", "wildcard"])
 #: One of them is no URI unless it is a pattern.
 NAMES = st.sampled_from(["a", "a.b", "a.c", "a..c", "b.b", "a."])
 CHOICE = st.integers(min_value=0, max_value=10**6)
+REVOCABLE = ("callee.registration_revocation", "subscriber.subscription_revocation")
 FEATURES = st.sampled_from(
     [
         (),
@@ -35,8 +39,14 @@ FEATURES = st.sampled_from(
         ("callee.call_timeout",),
         ("callee.call_reroute",),
         ("callee.call_canceling", "callee.call_reroute"),
+        REVOCABLE,
+        ("callee.call_canceling", *REVOCABLE),
     ]
 )
+#: From where on the numbers of testaments are counted.
+TESTAMENT = 10**9
+#: What only some may have, and may lose.
+PRIVILEGED = {"a.b", "b.b"}
 ENDINGS = ("GOODBYE", "ABORT", "connection lost", "violation", "killed", "duplicate")
 
 
@@ -68,6 +78,8 @@ class Actor:
         default_factory=lambda: defaultdict(lambda: -1)
     )
     published: int = 0
+    #: Whether it has lost what is for the privileged.
+    demoted: bool = False
 
     def next(self) -> int:
         self.request += 1
@@ -87,6 +99,8 @@ class Sessions(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.realm = Realm("realm1", permissions=OPEN)
+        for name in PRIVILEGED:
+            self.realm.permit(name, register=True, subscribe=True, roles=["anonymous"])
         self.world = World(self.realm)
         self.actors: list[Actor] = []
         self.gone: list[Actor] = []
@@ -240,6 +254,15 @@ class Sessions(RuleBasedStateMachine):
         actor.ask(16, options, topic, payload)
 
     @precondition(lambda self: self.actors)
+    @rule(who=CHOICE, topic=NAMES)
+    def bequeath(self, who: int, topic: str) -> None:
+        """Leave a testament, which comes after all that is published before the end."""
+        actor = self.actor(who)
+        actor.published += 1
+        payload = [actor.client.id, TESTAMENT + actor.published]
+        actor.ask(48, {}, "wamp.session.add_testament", [topic, payload, {}])
+
+    @precondition(lambda self: self.actors)
     @rule(who=CHOICE, how=st.sampled_from(ENDINGS))
     def leave(self, who: int, how: str) -> None:
         actor = self.actor(who)
@@ -259,6 +282,15 @@ class Sessions(RuleBasedStateMachine):
         self.actors.remove(actor)
         client.lose()
         self.gone.append(actor)
+
+    @precondition(lambda self: self.actors)
+    @rule(who=CHOICE)
+    def demote(self, who: int) -> None:
+        """Take its privileges from a client, with all that it holds by them."""
+        actor = self.actor(who)
+        authid = actor.client.session.authid
+        renew(actor.client, Identity(authid, "guest"))
+        actor.demoted = True
 
     @rule(seconds=st.sampled_from([0.05, 0.2, 20.0]))
     def wait(self, seconds: float) -> None:
@@ -283,6 +315,8 @@ class Sessions(RuleBasedStateMachine):
             actor.subscriptions.add(message[2])
         elif code == 36:
             self.take_event(actor, message)
+        elif code in (35, 67) and message[1] == 0:
+            self.take_revocation(actor, message)
         elif code == 35:
             actor.subscriptions.remove(actor.ending[message[1]])
         elif code == 67:
@@ -308,6 +342,13 @@ class Sessions(RuleBasedStateMachine):
         if not message[3].get("progress"):
             actor.complete.add(invocation)
 
+    def take_revocation(self, actor: Actor, message: list[Any]) -> None:
+        assert actor.demoted
+        if message[0] == 35:
+            actor.subscriptions.remove(message[2]["subscription"])
+        else:
+            actor.registrations.remove(message[2]["registration"])
+
     def take_event(self, actor: Actor, message: list[Any]) -> None:
         subscription, (publisher, number) = message[1], message[4]
         assert subscription in actor.subscriptions, "before SUBSCRIBED, or too late"
@@ -327,6 +368,15 @@ class Sessions(RuleBasedStateMachine):
             assert actor.client.session.dealing.registrations == {}
             assert actor.client.session.brokering.subscriptions == {}
             assert actor.client.session.deadlines.next() is None
+
+    @invariant()
+    def the_demoted_hold_nothing_of_the_privileged(self) -> None:
+        for actor in self.actors:
+            if actor.demoted:
+                session = actor.client.session
+                offered = {each.uri for each in session.dealing.registrations.values()}
+                heard = {each.uri for each in session.brokering.subscriptions.values()}
+                assert PRIVILEGED.isdisjoint(offered | heard)
 
     @invariant()
     def calls_in_flight_are_known_to_both_ends(self) -> None:
