@@ -66,9 +66,11 @@ class Realm(RealmMethods):
 
     `permissions` is `OPEN` for a classic open router, where every client may do
     everything; otherwise clients may call what is hosted here and subscribe to what is
-    declared here. `disclosure` is "deny", "allow" or "force" (deny by default, allow
-    with OPEN); `strict_uris` admits only lower-case letters, digits and underscores in
-    URIs. Clients may use progressive calls and payload passthru without having
+    declared here. `roles` names the roles that there are, besides those of guests: no
+    rule may name another one, and nobody joins with one (7.1); None is any.
+    `disclosure` is "deny", "allow" or "force" (deny by default, allow with OPEN);
+    `strict_uris` admits only lower-case letters, digits and underscores in URIs.
+    Clients may use progressive calls and payload passthru without having
     announced them in HELLO, as many do; `strict_features` refuses that, as the
     specification asks (5.2, 5.3 and 8.6). With `camel_snake_conversion` handlers get
     the keyword argument ``userId`` of a call or an event as ``user_id``; what they
@@ -82,6 +84,7 @@ class Realm(RealmMethods):
         uri: str,
         *,
         permissions: Preset | None = None,
+        roles: Iterable[str] | None = None,
         disclosure: str | None = None,
         strict_uris: bool = False,
         strict_features: bool = False,
@@ -90,7 +93,7 @@ class Realm(RealmMethods):
         if not isinstance(uri, str) or not is_valid_uri(uri):
             raise ConfigurationError(f"Realm({uri!r}): give a URI, as 'customers'")
         self.uri = uri
-        self.permissions = Permissions.starting_from(permissions)
+        self.permissions = Permissions.starting_from(permissions, roles)
         self.transport_authenticators: list[TransportAuthenticator] = []
         #: What replaces all authenticators.
         self.authentication_handler: TransportAuthenticator | None = None

@@ -76,6 +76,7 @@ INVALID_PAYLOAD: Final = "wamp.error.invalid_payload"
 GET_EVENTS: Final = "wamp.subscription.get_events"
 
 NO_SUCH_REALM: Final = "wamp.error.no_such_realm"
+NO_SUCH_ROLE: Final = "wamp.error.no_such_role"
 NO_MATCHING_AUTH_METHOD: Final = "wamp.error.no_matching_auth_method"
 AUTHENTICATION_REQUIRED: Final = "wamp.error.authentication_required"
 AUTHENTICATION_DENIED: Final = "wamp.error.authentication_denied"

@@ -287,8 +287,9 @@ class Session(Advising, MutableMapping[str, Any]):
         It has its new rights before this returns. Subscriptions and registrations that
         it may not have any more are revoked (specification, 5.11 and 6.11); about those
         that the rules still allow the realm's authorizer is asked anew. Raises
-        `ConfigurationError` for another user's identity, and in another thread than the
-        loop's, and `ConnectionClosed` when the session has ended.
+        `ConfigurationError` for another user's identity, for a role that the realm does
+        not have, and in another thread than the loop's, and `ConnectionClosed` when the
+        session has ended.
         """
         if not isinstance(identity, Identity) or identity.authid != self.authid:
             # Not shown itself: it may be the application's record of a user.
@@ -301,6 +302,11 @@ class Session(Advising, MutableMapping[str, Any]):
         if not self.is_open:
             raise ConnectionClosed(f"session {self.id} has left")
         self._check_thread("session.renew()")
+        if not peer.router.permissions.knows(identity.authrole):
+            raise ConfigurationError(
+                f"renew() was given the role {identity.authrole!r}, which the realm "
+                "does not have"
+            )
         await renew_session(self, peer, identity)
 
     async def close(self, reason: str = uris.KILLED, message: str = "") -> None:

@@ -34,7 +34,13 @@ from aiohttp_serverwamp.router.patterns import (
     intersect,
     rank,
 )
-from aiohttp_serverwamp.router.permission_rules import Action, Flag, Rule, make_rule
+from aiohttp_serverwamp.router.permission_rules import (
+    Action,
+    Flag,
+    Rule,
+    make_rule,
+    role_names,
+)
 from aiohttp_serverwamp.router.uri_index import UriIndex
 from aiohttp_serverwamp.uris import Match, is_reserved
 
@@ -62,6 +68,9 @@ class Preset(Enum):
 
 OPEN: Final = Preset.OPEN
 
+#: The role of guests.
+ANONYMOUS: Final = "anonymous"
+
 
 # What holds under one URI and match policy: for each action the rules in force. There
 # are several only where each names roles.
@@ -71,26 +80,40 @@ _Statements: TypeAlias = "dict[Action, tuple[Rule, ...]]"
 class Permissions:
     """The permission rules of one realm.
 
-    `default` is the verdict on what no rule speaks about.
+    `default` is the verdict on what no rule speaks about; `roles` are those that there
+    are, None for any.
     """
 
-    __slots__ = ("_default", "_rules")
+    __slots__ = ("_default", "_roles", "_rules")
 
-    def __init__(self, *, default: Verdict = Verdict.UNSAID) -> None:
+    def __init__(
+        self,
+        *,
+        default: Verdict = Verdict.UNSAID,
+        roles: Iterable[str] | None = None,
+    ) -> None:
         self._default = default
+        self._roles = role_names(roles)
         self._rules: UriIndex[_Statements] = UriIndex()
 
     @classmethod
-    def starting_from(cls, preset: Preset | None) -> Permissions:
-        """Make the permissions that ``Realm(permissions=...)`` asks for."""
+    def starting_from(
+        cls, preset: Preset | None, roles: Iterable[str] | None = None
+    ) -> Permissions:
+        """Make the permissions that ``Realm(permissions=..., roles=...)`` asks for."""
         if preset is None:
-            return cls()
+            return cls(roles=roles)
         if preset is not OPEN:
             raise ConfigurationError(
                 f"permissions= takes OPEN or nothing, not {preset!r}: say who may do "
                 "what with realm.permit(...)"
             )
-        return cls(default=Verdict.ALLOWED)
+        return cls(default=Verdict.ALLOWED, roles=roles)
+
+    def knows(self, authrole: str) -> bool:
+        """Tell whether the realm has this role; guests have theirs in every realm."""
+        roles = self._roles
+        return roles is None or authrole == ANONYMOUS or authrole in roles
 
     def permit(
         self,
@@ -182,6 +205,12 @@ class Permissions:
         return next(v for v in _STRICTEST_FIRST if v in more_specific)
 
     def _add(self, rule: Rule) -> None:
+        for name in sorted(rule.roles or ()):
+            if not self.knows(name):
+                raise ConfigurationError(
+                    f"the rule for {rule.uri!r} names the role {name!r}, which "
+                    f"Realm(roles={sorted(self._roles or ())}) does not have"
+                )
         statements = self._rules.get(rule.uri, rule.match)
         if statements is None:
             statements = {}

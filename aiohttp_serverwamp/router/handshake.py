@@ -388,6 +388,8 @@ class Handshake:
             session.host.failed_sign_ins.forgive(self._network, self._claimed)
         realm_uri = self._assigned_realm(member.identity.realm)
         member.lend_identity(session)
+        if not session.router.permissions.knows(session.authrole):
+            raise SessionRejected(uris.NO_SUCH_ROLE, "this realm has no such role")
         if self._deadline is not None:
             session.deadlines.cancel(self._deadline)
         kick = session.router.joining.kick_of(session)

@@ -7,7 +7,14 @@ from typing import Any, Final
 
 import pytest
 
-from aiohttp_serverwamp import OPEN, Decision, Identity, Realm, RPCRouteSet
+from aiohttp_serverwamp import (
+    OPEN,
+    ConfigurationError,
+    Decision,
+    Identity,
+    Realm,
+    RPCRouteSet,
+)
 from tests.answers import cra_answer
 from tests.conformance.harness import Client, World, is_error
 from tests.conformance.test_authentication import (
@@ -21,6 +28,7 @@ from tests.conformance.test_authentication import (
     play,
     world_of,
 )
+from tests.conformance.test_renewal import renew
 
 DENIED: Final = "wamp.error.not_authorized"
 
@@ -242,6 +250,32 @@ def test_a_handler_that_only_agrees_lets_in_whom_it_has_challenged(
     assert (authid == "ann") is (claimed == "ann" and challenged)
 
 
+@pytest.mark.parametrize("when", ["while another waits", "once joined"])
+def test_a_client_is_challenged_once_at_a_time_and_while_it_joins(when: str) -> None:
+    """REQ-AUTH-005; REQ-SES-004: it could not know which one its answer is for."""
+    realm = Realm("realm1", permissions=OPEN)
+    begun: list[Any] = []
+
+    async def handle(session: Any) -> Any:
+        begun.append(session)
+        await session.challenge("riddle", {"what": "has four legs?"})
+        return ANN
+
+    realm.set_authentication_handler(handle)
+    client = World(realm).connect()
+    client.hello()
+    assert client.received() == [[4, "riddle", {"what": "has four legs?"}]]
+    if when == "once joined":
+        client.send([5, "a table", {}])
+        assert client.received()[0][0] == 2
+
+    with pytest.raises(ConfigurationError, match="once at a time"):
+        begun[0].challenge("riddle").send(None)
+
+    assert client.received() == []
+    assert client.closed is None
+
+
 @pytest.mark.parametrize("who", [None, ANN])
 def test_a_handler_may_say_who_it_is_before_it_is_done(who: Identity | None) -> None:
     """REQ-AUTH-017, 018: with no identity at all a client is a guest."""
@@ -258,6 +292,48 @@ def test_a_handler_may_say_who_it_is_before_it_is_done(who: Identity | None) -> 
     assert details["authrole"] == ("anonymous" if who is None else "person")
     assert (details["authid"] == "ann") is (who is ANN)
     assert details["authid"] != "root"
+
+
+@pytest.mark.parametrize(
+    ("role", "roles", "outcome"),
+    [
+        ("user", ["user", "admin"], 2),
+        ("user", ["admin"], 3),
+        ("User", ["user"], 3),
+        ("user", None, 2),
+        ("anonymous", ["admin"], 2),
+    ],
+)
+def test_nobody_joins_with_a_role_that_the_realm_does_not_have(
+    role: str, roles: list[str] | None, outcome: int
+) -> None:
+    """REQ-AUTH-009."""
+    realm = Realm("realm1", permissions=OPEN, roles=roles)
+    realm.add_transport_authenticator(lambda session: Identity("joe", role))
+    client = World(realm).connect()
+
+    client.hello()
+
+    [answer] = client.received()
+    assert answer[0] == outcome
+    if outcome == 3:
+        assert answer[2] == "wamp.error.no_such_role"
+        assert client.closed == 1000
+        assert realm.sessions() == []
+
+
+def test_no_rule_and_no_renewal_names_a_role_that_the_realm_does_not_have() -> None:
+    realm = Realm("realm1", permissions=OPEN, roles=["user", "admin"])
+    realm.permit("com.a", call=True, roles=["admin", "anonymous"])
+    client = World(realm).join(authid="joe", authrole="user")
+
+    with pytest.raises(ConfigurationError, match="'amdin'"):
+        realm.permit("com.b", call=True, roles=["amdin"])
+    with pytest.raises(ConfigurationError, match="'staff'"):
+        renew(client, Identity("joe", "staff"))
+    renew(client, Identity("joe", "admin"))
+
+    assert client.session.authrole == "admin"
 
 
 # --- What is permitted ------------------------------------------------------------
