@@ -22,12 +22,12 @@ BROKER_FEATURES: Final = {
     "subscriber_blackwhite_listing": "router.broker",
     "pattern_based_subscription": "router.broker",
     "subscription_revocation": "router.role_change",
-    "session_meta_api": "router.meta_sessions",
-    "subscription_meta_api": "router.meta_subscriptions",
+    "session_meta_api": "router.meta.sessions",
+    "subscription_meta_api": "router.meta.subscriptions",
     "publication_trustlevels": "router.trust",
     "event_retention": "router.retention",
     "payload_passthru_mode": "router.passthru",
-    "event_history": "router.meta_history",
+    "event_history": "router.meta.history",
 }
 
 #: Feature of the dealer role → module that honours it.
@@ -39,8 +39,8 @@ DEALER_FEATURES: Final = {
     "call_canceling": "router.cancelling",
     "call_timeout": "router.pending_call",
     "registration_revocation": "router.role_change",
-    "session_meta_api": "router.meta_sessions",
-    "registration_meta_api": "router.meta_registrations",
+    "session_meta_api": "router.meta.sessions",
+    "registration_meta_api": "router.meta.registrations",
     "testament_meta_api": "router.testaments",
     "call_trustlevels": "router.trust",
     "progressive_call_invocations": "router.progressive_calls",

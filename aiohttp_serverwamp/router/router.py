@@ -21,8 +21,8 @@ from aiohttp_serverwamp.router.decisions import DecisionCache
 from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.feature_gates import FeatureGates
 from aiohttp_serverwamp.router.joining import Joining
-from aiohttp_serverwamp.router.meta import MetaAPI
-from aiohttp_serverwamp.router.meta_events import MetaEvents
+from aiohttp_serverwamp.router.meta.api import MetaAPI
+from aiohttp_serverwamp.router.meta.events import MetaEvents
 from aiohttp_serverwamp.router.states import Departure
 from aiohttp_serverwamp.router.testaments import Testaments, publish_last
 from aiohttp_serverwamp.router.trust import Trust

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from aiohttp_serverwamp import OPEN, Decision, Identity, Realm
 from aiohttp_serverwamp.router import endings
-from aiohttp_serverwamp.router.meta import PROCEDURES
+from aiohttp_serverwamp.router.meta.api import PROCEDURES
 from aiohttp_serverwamp.router.pending_call import PendingCall
 from tests.conformance.harness import Client, Gate, World
 from tests.conformance.test_renewal import renew

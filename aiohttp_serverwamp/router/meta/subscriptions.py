@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.errors import InvalidURI, NoSuchSubscription
-from aiohttp_serverwamp.router.meta_details import subscription_details
+from aiohttp_serverwamp.router.meta.details import subscription_details
 from aiohttp_serverwamp.uris import Match, is_reserved
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.router.broker import Subscription
-    from aiohttp_serverwamp.router.meta_call import MetaCall
+    from aiohttp_serverwamp.router.meta.call import MetaCall
 
 __all__ = ["PROCEDURES"]
 
@@ -77,7 +77,7 @@ def _is_shown(subscription: Subscription) -> bool:
     return there and not is_reserved(subscription.uri)
 
 
-#: URI → what does it; see `meta.PROCEDURES`.
+#: URI → what does it; see `meta.api.PROCEDURES`.
 PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Sequence[Any]]]] = {
     "wamp.subscription.list": _list,
     "wamp.subscription.lookup": _lookup,

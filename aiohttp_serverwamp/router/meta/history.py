@@ -26,7 +26,7 @@ from aiohttp_serverwamp.uris import GET_EVENTS, is_valid_uri
 if TYPE_CHECKING:
     from aiohttp_serverwamp.history.event import HistoryEvent
     from aiohttp_serverwamp.router.broker import Subscription
-    from aiohttp_serverwamp.router.meta_call import MetaCall
+    from aiohttp_serverwamp.router.meta.call import MetaCall
     from aiohttp_serverwamp.uris import Match
 
 __all__ = ["PROCEDURES"]
@@ -174,5 +174,5 @@ _FILTERS: Final[Mapping[str, tuple[Callable[[Any], Any], str]]] = {
     "until_publication": _PUBLICATION,
 }
 
-#: URI → what does it; see `meta.PROCEDURES`.
+#: URI → what does it; see `meta.api.PROCEDURES`.
 PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Any]]] = {GET_EVENTS: _get_events}

@@ -12,12 +12,12 @@ from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import InvalidURI, NoSuchSession
 from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.joining import Kick
-from aiohttp_serverwamp.router.meta_details import session_details
+from aiohttp_serverwamp.router.meta.details import session_details
 from aiohttp_serverwamp.router.states import Departure
 from aiohttp_serverwamp.uris import is_valid_uri
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.router.meta_call import MetaCall
+    from aiohttp_serverwamp.router.meta.call import MetaCall
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.session import RouterSession
 
@@ -107,7 +107,7 @@ def _farewell(call: MetaCall) -> tuple[str, str]:
     return reason, call.keyword_text("message") or ""
 
 
-#: URI → what does it; see `meta.PROCEDURES`.
+#: URI → what does it; see `meta.api.PROCEDURES`.
 PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Sequence[Any]]]] = {
     "wamp.session.count": _count,
     "wamp.session.list": _list,

@@ -16,7 +16,7 @@ from aiohttp_serverwamp.router.requests import may_publish
 from aiohttp_serverwamp.router.testaments import Scope
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.router.meta_call import MetaCall
+    from aiohttp_serverwamp.router.meta.call import MetaCall
     from aiohttp_serverwamp.router.session import RouterSession
 
 __all__ = ["PROCEDURES"]
@@ -70,7 +70,7 @@ def _scope(call: MetaCall) -> Scope:
         raise InvalidArgument("scope is to be 'destroyed' or 'detached'") from None
 
 
-#: URI → what does it; see `meta.PROCEDURES`.
+#: URI → what does it; see `meta.api.PROCEDURES`.
 PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Sequence[Any]]]] = {
     "wamp.session.add_testament": _add,
     "wamp.session.flush_testaments": _flush,

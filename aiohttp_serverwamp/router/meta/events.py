@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.messages import Publish
-from aiohttp_serverwamp.router.meta_details import (
+from aiohttp_serverwamp.router.meta.details import (
     registration_details,
     session_details,
     subscription_details,

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.errors import ApplicationError, RuntimeFailure
 from aiohttp_serverwamp.messages import Error, Invocation, Message, Register, Yield
-from aiohttp_serverwamp.router import (
-    meta_history,
-    meta_registrations,
-    meta_sessions,
-    meta_subscriptions,
-    meta_testaments,
+from aiohttp_serverwamp.router.meta import (
+    history,
+    registrations,
+    sessions,
+    subscriptions,
+    testaments,
 )
-from aiohttp_serverwamp.router.meta_call import MetaCall
+from aiohttp_serverwamp.router.meta.call import MetaCall
 from aiohttp_serverwamp.router.peer import Peer
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ logger = logging.getLogger("aiohttp_serverwamp.router")
 #: where these have to be waited for, a function to await. It raises `ApplicationError`
 #: for what is answered with ERROR.
 PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Any]]] = {
-    **meta_history.PROCEDURES,
-    **meta_sessions.PROCEDURES,
-    **meta_testaments.PROCEDURES,
-    **meta_registrations.PROCEDURES,
-    **meta_subscriptions.PROCEDURES,
+    **history.PROCEDURES,
+    **sessions.PROCEDURES,
+    **testaments.PROCEDURES,
+    **registrations.PROCEDURES,
+    **subscriptions.PROCEDURES,
 }
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.errors import InvalidURI, NoSuchRegistration
-from aiohttp_serverwamp.router.meta_details import registration_details
+from aiohttp_serverwamp.router.meta.details import registration_details
 from aiohttp_serverwamp.uris import Match, is_reserved
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.router.meta_call import MetaCall
+    from aiohttp_serverwamp.router.meta.call import MetaCall
     from aiohttp_serverwamp.router.registrations import Registration
 
 __all__ = ["PROCEDURES"]
@@ -77,7 +77,7 @@ def _is_shown(registration: Registration) -> bool:
     return not is_reserved(registration.uri)
 
 
-#: URI → what does it; see `meta.PROCEDURES`.
+#: URI → what does it; see `meta.api.PROCEDURES`.
 PROCEDURES: Final[Mapping[str, Callable[[MetaCall], Sequence[Any]]]] = {
     "wamp.registration.list": _list,
     "wamp.registration.lookup": _lookup,
