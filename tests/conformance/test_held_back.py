@@ -76,12 +76,37 @@ def test_one_large_request_finds_room_behind_a_decision() -> None:
     assert [message[:2] for message in client.received()] == [[17, 1], [17, 2]]
 
 
+def test_room_is_given_back_when_what_waits_was_worked_off() -> None:
+    gate = Gate()
+    realm = Realm("realm1")
+    realm.permit("", match="prefix", publish=True)
+
+    async def authorizer(session: Any, action: Any, uri: str, options: Any) -> bool:
+        return bool(await gate) if uri == "a.slow" else True
+
+    realm.set_authorizer(authorizer)
+    client = World(realm, limits=Limits(max_pending_bytes=64 * KIB)).join()
+    payload = ["x" * 3 * KIB]
+
+    # Two find room behind the one that is being decided, each time anew.
+    for turn in range(3):
+        for number, topic in enumerate(["a.slow", "a.b", "a.c"], 3 * turn + 1):
+            client.send([16, number, {"acknowledge": True}, topic, payload])
+        assert client.received() == []
+        gate.open(True)
+
+        assert [message[0] for message in client.received()] == [17, 17, 17]
+        gate = Gate()
+
+
 def test_room_is_given_back_when_what_waits_is_cancelled() -> None:
     """REQ-RPC-081."""
     gate = Gate()
     world = world_behind(gate, max_pending_bytes=64 * KIB)
     client = world.join()
-    client.send([16, 1, {"acknowledge": True}, "a.topic"])
+    # One is being decided, and another one waits: it would find room in any case.
+    for request in (0, 1):
+        client.send([16, 10 + request, {"acknowledge": True}, "a.topic"])
     large = ["x" * 7 * KIB]
 
     for request in (2, 3, 4):

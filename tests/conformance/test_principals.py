@@ -116,6 +116,20 @@ def test_secrets_are_compared_in_constant_time(
     )
 
 
+def test_the_log_tells_of_guessing_once_it_is_too_much(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """REQ-AUTH-014, 012: and not of somebody who has mistyped."""
+    world = world_of(STORED[0], max_failed_sign_ins=2, failed_sign_in_window=60)
+    told = []
+    for _ in range(2):
+        play(world, STORED[0].player("ann", WRONG))
+        told.append("too many failed sign-ins" in caplog.text)
+
+    assert told == [False, True]
+    assert WRONG not in caplog.text
+
+
 def test_an_answer_that_comes_too_late_is_not_looked_at() -> None:
     """REQ-AUTH-033; REQ-SES-011."""
     world = world_of(STORED[1], auth_timeout=10)
