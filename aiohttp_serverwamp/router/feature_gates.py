@@ -1,6 +1,7 @@
 """Which features a client has to announce before it uses them, or is sent them.
 
-By default none: wampy announces hardly any and uses many. A realm with
+By default none: wampy announces hardly any and uses many. But who announces progressive
+results, and not progressive invocations, is taken at its word. A realm with
 ``strict_features`` follows the specification to the letter (5.2, 5.3, 8.6). INTERRUPT,
 revocations, forwarded timeouts and re-routing are for those who announced them in any
 case, and not decided here.
@@ -21,6 +22,7 @@ __all__ = ["FeatureGates"]
 
 _PPT = "payload_passthru_mode"
 _CHUNKS = "progressive_call_invocations"
+_RESULTS = "progressive_call_results"
 
 
 class FeatureGates:
@@ -65,15 +67,21 @@ class FeatureGates:
 
         See REQ-RPC-047 and REQ-PPT-007.
         """
+        if options.get("progress") and not self._takes_chunks(callee):
+            raise FeatureNotSupported("the callee takes no progressive invocations")
         if not self._strict:
             return
-        if options.get("progress") and not (
-            callee.supports("callee", _CHUNKS)
-            and callee.supports("callee", "call_canceling")
-        ):
-            raise FeatureNotSupported("the callee takes no progressive invocations")
         if options.get("ppt_scheme") and not callee.supports("callee", _PPT):
             raise FeatureNotSupported("the callee takes no payload passthru")
+
+    def _takes_chunks(self, callee: Peer) -> bool:
+        announced = callee.supports("callee", _CHUNKS)
+        if self._strict:
+            return announced and callee.supports("callee", "call_canceling")
+        # wampy announces neither, and takes them. Autobahn announces results only: in
+        # Python it fails its connection on the second INVOCATION, and in JavaScript
+        # takes it for a call of its own.
+        return announced or not callee.supports("callee", _RESULTS)
 
     def admits_progress(self, callee: Peer) -> bool:
         """Tell whether a callee is told that the caller wants progress.
@@ -81,7 +89,7 @@ class FeatureGates:
         See REQ-RPC-029, 030 and PIT-26.
         """
         return not self._strict or (
-            callee.supports("callee", "progressive_call_results")
+            callee.supports("callee", _RESULTS)
             and callee.supports("callee", "call_canceling")
         )
 

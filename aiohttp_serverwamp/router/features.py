@@ -60,6 +60,7 @@ CLIENT_FEATURES: Final = (
     ("caller", "payload_passthru_mode"),
     ("caller", "progressive_call_invocations"),
     ("publisher", "payload_passthru_mode"),
+    ("subscriber", "payload_transparency"),
     ("subscriber", "subscription_revocation"),
 )
 

@@ -98,12 +98,20 @@ def _unsubscriber(
         session.router.broker.unsubscribe(session, subscription.id)
         known = not session.holds_events(subscription.id)
         session.drop_events(subscription.id)
-        if known and session.supports("subscriber", "subscription_revocation"):
+        if known and _hears_revocation(session):
             details = {"subscription": subscription.id, "reason": _REASON}
             session.send(Unsubscribed(0, details))
         session.companions.end(subscription.id)
 
     return revoke
+
+
+def _hears_revocation(session: RouterSession) -> bool:
+    # Autobahn|Python announces it, and fails its connection on it (PIT-22). It is known
+    # by a feature that is in no specification.
+    return session.supports(
+        "subscriber", "subscription_revocation"
+    ) and not session.supports("subscriber", "payload_transparency")
 
 
 def _unregisterer(

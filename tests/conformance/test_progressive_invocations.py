@@ -19,6 +19,7 @@ from tests.conformance.harness import (
 
 STOPS = "callee.call_canceling"
 TAKES = "callee.progressive_call_invocations"
+RESULTS = "callee.progressive_call_results"
 SENDS = "caller.progressive_call_invocations"
 CANCELED = "wamp.error.canceled"
 NOT_SUPPORTED = "wamp.error.feature_not_supported"
@@ -61,6 +62,20 @@ def test_by_default_nobody_is_held_to_announcements() -> None:
     assert caller.received() == [[50, 1, {}]]
 
 
+def test_who_announces_only_progressive_results_is_not_sent_chunks() -> None:
+    """REQ-RPC-047: Autobahn|Python would fail its connection on the second one."""
+    caller, callee = pair(STOPS, RESULTS)
+    registration = callee.register("com.p")
+
+    caller.send([48, 1, MORE, "com.p"])
+
+    [answer] = caller.received()
+    assert is_error(answer, 48, 1, NOT_SUPPORTED)
+    caller.send([48, 1, {}, "com.p"])  # its last chunk, which was under way
+    caller.send([48, 2, {}, "com.p"])
+    assert callee.received() == [[68, 1, registration, {}]]
+
+
 def test_a_strict_realm_ends_a_caller_that_did_not_announce_it() -> None:
     """REQ-RPC-045; PIT-33."""
     world = strict_world()
@@ -96,9 +111,6 @@ def test_in_a_strict_realm_the_callee_must_have_announced_it(
         caller.send([48, 1, {}, "com.p"])  # its last chunk, which was under way
         assert callee.received() == []
         assert caller.received() == []
-
-
-RESULTS = "callee.progressive_call_results"
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,21 @@ def test_who_did_not_announce_revocation_loses_them_without_a_word() -> None:
     assert not client.session.dealing.registrations
 
 
+def test_autobahn_for_python_is_not_told_of_lost_subscriptions() -> None:
+    """PIT-22: it announces that it hears of them, and fails its connection."""
+    world = World(club())
+    autobahn = "subscriber.payload_transparency"
+    client = world.join(*LOSES, autobahn, authid="ann", authrole="staff")
+    client.subscribe("club.staff.news")
+    registration = client.register("club.staff.sum")
+
+    renew(client, Identity("ann", "member"))
+
+    reason = "wamp.error.not_authorized"
+    details = {"registration": registration, "reason": reason}
+    assert client.received() == [[67, 0, details]]
+
+
 def test_an_invocation_under_way_is_still_answered() -> None:
     """REQ-RPC-138."""
     world = World(club())
