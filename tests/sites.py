@@ -38,6 +38,11 @@ class Site:
             yield client
 
 
+def url_of(running: Site) -> str:
+    """Return where clients connect that are not ours."""
+    return str(running.http._build_url("/ws")).replace("http", "ws", 1)
+
+
 @asynccontextmanager
 async def site(
     *routes: Any,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 
@@ -16,13 +15,6 @@ from tests.interop.processes import Server, serving
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve for all tests."""
     with serving(tmp_path_factory.mktemp("interop") / "server.log") as running:
-        yield running
-
-
-@pytest.fixture
-def mortal_server(tmp_path: Path) -> Iterator[Server]:
-    """Serve for a test that stops the server itself."""
-    with serving(tmp_path / "server.log") as running:
         yield running
 
 

@@ -103,3 +103,16 @@ class Cast:
         client = await self.client(kind)
         await client.join(server.url, realm, serializer=serializer_of(kind))
         return client
+
+    async def member(self, server: Server, kind: str, authid: str) -> RemoteClient:
+        """Have a client that has joined the realm of members with a ticket."""
+        client = await self.client(kind)
+        await client.join(
+            server.url,
+            "members",
+            serializer=serializer_of(kind),
+            authid=authid,
+            authmethod="ticket",
+            secret="open sesame",
+        )
+        return client

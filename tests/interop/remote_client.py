@@ -11,19 +11,26 @@ what comes back are JSON objects, one a line; each order is answered under its n
 
 What happens unasked is a note: ``{"note": "event", "topic": "news", ...}``. The note
 ``crash`` is what a library has thrown where nobody could catch it. Bytes are
-``{"hex": "00ff"}`` on the way, whatever the client's serializer.
+``{"hex": "00ff"}`` on the way, whatever the client's serializer. Options and details
+have their WAMP names; a library that does not know an option may refuse or lose it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from asyncio import FIRST_COMPLETED
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
+
+#: By their WAMP names.
+Options: TypeAlias = "dict[str, Any] | None"
+
+ACKNOWLEDGED: Options = {"acknowledge": True}
 
 PATIENCE = 15.0
 
@@ -53,11 +60,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event that the client has received."""
+    """An event that the client has received; equal to one with other details."""
 
     topic: str
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 class RemoteClient:
@@ -72,13 +80,13 @@ class RemoteClient:
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._notes: defaultdict[str, asyncio.Queue[Any]] = defaultdict(asyncio.Queue)
         self._listening = asyncio.create_task(self._listen())
+        #: What WELCOME said, once the client has joined.
+        self.welcome: dict[str, Any] = {}
 
     async def join(self, url: str, realm: str, **details: Any) -> dict[str, Any]:
         """Join and return what WELCOME said. Raises WampError with ABORT's reason."""
-        welcome: dict[str, Any] = await self._order(
-            "join", url=url, realm=realm, **details
-        )
-        return welcome
+        self.welcome = await self._order("join", url=url, realm=realm, **details)
+        return self.welcome
 
     async def leave(self) -> None:
         """Say GOODBYE, and wait until it is answered and the connection closed."""
@@ -97,26 +105,23 @@ class RemoteClient:
 
     async def call_with_progress(self, procedure: str, *args: Any) -> Answer:
         """Call and ask for progressive results. Raises WampError."""
-        return await self.start_call(procedure, *args, progress=True).answer()
-
-    async def call_in_chunks(self, procedure: str, *chunks: Any) -> Answer:
-        """Call with an argument for each chunk, and ask for progress."""
-        answer = await self._order(
-            "call_in_chunks", procedure=procedure, chunks=[[one] for one in chunks]
-        )
-        return Answer(**answer)
+        options = {"receive_progress": True}
+        return await self.start_call(procedure, *args, options=options).answer()
 
     def start_call(
-        self, procedure: str, *args: Any, progress: bool = False, **kwargs: Any
+        self, procedure: str, *args: Any, options: Options = None, **kwargs: Any
     ) -> StartedCall:
-        """Call without waiting for the answer."""
-        return StartedCall(self, procedure, args, kwargs, progress=progress)
+        """Call without waiting for the answer.
+
+        With the option ``progress`` these arguments are the first chunk of several.
+        """
+        return StartedCall(self, procedure, args, kwargs, options or {})
 
     # --- Being called -----------------------------------------------------------------
 
-    async def register(self, uri: str, *, match: str | None = None) -> None:
+    async def register(self, uri: str, **options: Any) -> None:
         """Register. Raises WampError."""
-        await self._order("register", uri=uri, match=match)
+        await self._order("register", uri=uri, options=options)
 
     async def unregister(self, uri: str) -> None:
         """End a registration."""
@@ -129,20 +134,20 @@ class RemoteClient:
 
     # --- Publishing and subscribing ---------------------------------------------------
 
-    async def subscribe(self, uri: str, *, match: str | None = None) -> None:
+    async def subscribe(self, uri: str, **options: Any) -> None:
         """Subscribe. Raises WampError."""
-        await self._order("subscribe", uri=uri, match=match)
+        await self._order("subscribe", uri=uri, options=options)
 
     async def unsubscribe(self, uri: str) -> None:
         """End a subscription."""
         await self._order("unsubscribe", uri=uri)
 
     async def publish(
-        self, topic: str, *args: Any, acknowledge: bool = False, **kwargs: Any
+        self, topic: str, *args: Any, options: Options = None, **kwargs: Any
     ) -> None:
         """Publish. Raises WampError, if it is to be acknowledged."""
         await self._order(
-            "publish", topic=topic, args=args, kwargs=kwargs, acknowledge=acknowledge
+            "publish", topic=topic, args=args, kwargs=kwargs, options=options or {}
         )
 
     async def event(self) -> Event:
@@ -206,8 +211,7 @@ class StartedCall:
         procedure: str,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        *,
-        progress: bool = False,
+        options: dict[str, Any],
     ) -> None:
         self._client = client
         self._number = next(client._numbers)
@@ -217,16 +221,31 @@ class StartedCall:
             procedure=procedure,
             args=args,
             kwargs=kwargs,
-            progress=progress,
+            options=options,
         )
+
+    async def send(self, *args: Any, last: bool = False) -> None:
+        """Send another chunk of arguments."""
+        await self._client._order(
+            "chunk", call=self._number, args=args, kwargs={}, last=last
+        )
+
+    async def invocation_at(self, callee: RemoteClient) -> Invocation:
+        """Wait until a callee is invoked, or raise the error that comes first."""
+        arrival = asyncio.ensure_future(callee.invocation())
+        await asyncio.wait({arrival, self._answer}, return_when=FIRST_COMPLETED)
+        if arrival.done():
+            return arrival.result()
+        arrival.cancel()
+        raise AssertionError(f"no invocation but {await self.answer()}")
 
     async def answer(self) -> Answer:
         """Wait for the answer. Raises WampError."""
         return Answer(**await asyncio.wait_for(self._answer, PATIENCE))
 
-    async def cancel(self) -> None:
-        """Give the call up in mode "kill", or in the only one that the client knows."""
-        await self._client._order("cancel", call=self._number)
+    async def cancel(self, mode: str | None = None) -> None:
+        """Give the call up; without a mode, in one that is safe with the client."""
+        await self._client._order("cancel", call=self._number, mode=mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,14 +257,16 @@ class Invocation:
     procedure: str
     args: list[Any]
     kwargs: dict[str, Any]
+    details: dict[str, Any]
 
-    async def answer(self, *args: Any, **kwargs: Any) -> None:
+    async def answer(self, *args: Any, options: Options = None, **kwargs: Any) -> None:
         """Send the result."""
-        await self._order("yield", args=args, kwargs=kwargs, progress=False)
+        await self._order("yield", args=args, kwargs=kwargs, options=options or {})
 
     async def progress(self, *args: Any, **kwargs: Any) -> None:
         """Send a progressive result."""
-        await self._order("yield", args=args, kwargs=kwargs, progress=True)
+        options = {"progress": True}
+        await self._order("yield", args=args, kwargs=kwargs, options=options)
 
     async def fail(self, error: str, *args: Any, **kwargs: Any) -> None:
         """Send an error."""

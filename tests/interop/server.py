@@ -67,6 +67,17 @@ async def count_up(
     yield serverwamp.RPCResult(args=("done",))
 
 
+@api.route("time.stand.still")
+async def stand_still() -> None:
+    await asyncio.Event().wait()
+
+
+@api.route("weather.tell")
+async def tell_weather(sky: str, session: serverwamp.Session) -> None:
+    options = serverwamp.PublishOptions(retain=True)
+    session.realm.publish("weather", sky, options=options)
+
+
 @api.route("news.send")
 async def send_news(text: str, session: serverwamp.Session) -> None:
     session.realm.publish("news", text, sender="a procedure")
@@ -77,17 +88,31 @@ async def news(session: serverwamp.Session) -> AsyncIterator[None]:
     yield
 
 
+topics.declare("weather")
+
+
+@member_api.route("be.demoted")
+async def be_demoted(session: serverwamp.Session) -> None:
+    await session.renew(serverwamp.Identity(session.authid, "guest"))
+
+
 @member_api.route("who.am.i")
 async def who_am_i(session: serverwamp.Session) -> str | None:
     return session.authid
 
 
+ROLES = {"joe": "member", "zoë": "member", "ann": "guest"}
+
+
 def check_ticket(
     session: serverwamp.Session, ticket: str
 ) -> serverwamp.Identity | None:
-    if session.authid == "joe" and ticket == "open sesame":
-        return serverwamp.Identity("joe", "member")
-    return None
+    role = ROLES.get(session.authid) if ticket == "open sesame" else None
+    return serverwamp.Identity(session.authid, role) if role else None
+
+
+def trust(session: serverwamp.Session, action: str, uri: str) -> int:
+    return 5 if session.authrole == "member" else 1
 
 
 PASSWORD = "open sesame 🎉"
@@ -116,7 +141,11 @@ def make_app() -> web.Application:
     demo = serverwamp.Realm("demo")
     demo.add_routes(api)
     demo.add_routes(topics)
-    members = serverwamp.Realm("members")
+    members = serverwamp.Realm("members", permissions=serverwamp.OPEN)
+    members.permit(
+        "desk.", match="prefix", roles=["member"], subscribe=True, register=True
+    )
+    members.set_trust_levels(trust)
     members.set_ticket_authenticator(check_ticket)
     members.set_cra_handlers(
         lambda session: CRA_USERS.get(session.authid), lambda session: session.authid
@@ -124,7 +153,9 @@ def make_app() -> web.Application:
     members.add_routes(member_api)
     wamp.add_realm(demo)
     wamp.add_realm(members)
-    wamp.add_realm(serverwamp.Realm("lab", permissions=serverwamp.OPEN))
+    lab = serverwamp.Realm("lab", permissions=serverwamp.OPEN)
+    lab.keep_history("lab.log", match="prefix")
+    wamp.add_realm(lab)
     return app
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import aiohttp
 
-from tests.interop.clients import each_client
+from tests.interop.clients import each_client, each_library
 from tests.interop.drivers import Cast
 from tests.interop.processes import Server
-from tests.interop.remote_client import Answer, Event, error_of
+from tests.interop.remote_client import ACKNOWLEDGED, Answer, Event, error_of
 
 DENIED = "wamp.error.not_authorized"
 BINARY = bytes([0, 255, 128, 13, 10, 0])
@@ -63,18 +63,6 @@ async def test_a_procedure_reports_its_progress(
     assert answer == Answer(["done"], progress=[[1], [2], [3]])
 
 
-@each_client("arguments in chunks")
-async def test_a_procedure_takes_its_arguments_in_chunks(
-    cast: Cast, server: Server, client: str
-) -> None:
-    # given
-    caller = await cast.joined(server, client, "demo")
-    # when
-    answer = await caller.call_in_chunks("words.join", "one", "two", "three")
-    # then
-    assert answer == Answer(["one two three"], progress=[[1], [2], [3]])
-
-
 @each_client()
 async def test_events_come_from_procedures_and_from_http_until_unsubscribed(
     cast: Cast, server: Server, client: str
@@ -110,7 +98,7 @@ async def test_what_a_client_may_not_do_is_refused_and_costs_no_session(
     # when
     await intruder.publish("news", "a rumour")
     refusals = [
-        await error_of(intruder.publish("news", "a rumour", acknowledge=True)),
+        await error_of(intruder.publish("news", "a rumour", options=ACKNOWLEDGED)),
         await error_of(intruder.register("my.own")),
         await error_of(intruder.subscribe("undeclared.topic")),
     ]
@@ -118,3 +106,63 @@ async def test_what_a_client_may_not_do_is_refused_and_costs_no_session(
     assert [refusal.uri for refusal in refusals] == [DENIED] * 3
     assert await intruder.call("math.add", 1, 2) == Answer([3])
     assert not intruder.has_noted("event")
+
+
+@each_library()
+async def test_a_hosted_procedure_ends_when_its_time_is_up(
+    cast: Cast, server: Server, client: str
+) -> None:
+    # given
+    caller = await cast.joined(server, client, "demo")
+    # when
+    call = caller.start_call("time.stand.still", options={"timeout": 20})
+    error = await error_of(call.answer())
+    # then
+    assert error.uri == "wamp.error.timeout"
+    assert await caller.call("math.add", 1, 2) == Answer([3])
+
+
+@each_library("cancelling")
+async def test_a_hosted_procedure_is_cancelled(
+    cast: Cast, server: Server, client: str
+) -> None:
+    # given
+    caller = await cast.joined(server, client, "demo")
+    call = caller.start_call("time.stand.still")
+    # when
+    await call.cancel()
+    error = await error_of(call.answer())
+    # then
+    assert error.uri == "wamp.error.canceled"
+    assert await caller.call("math.add", 1, 2) == Answer([3])
+
+
+@each_library("sending chunks")
+async def test_a_hosted_procedure_takes_chunks_and_reports_its_progress(
+    cast: Cast, server: Server, client: str
+) -> None:
+    # given
+    caller = await cast.joined(server, client, "demo")
+    # when
+    options = {"progress": True, "receive_progress": True}
+    call = caller.start_call("words.join", "one", "two", options=options)
+    await call.send("three")
+    await call.send("four", last=True)
+    # then
+    assert await call.answer() == Answer(
+        ["one two three four"], progress=[[2], [3], [4]]
+    )
+
+
+@each_library()
+async def test_a_hosted_topic_says_at_once_what_was_said_last(
+    cast: Cast, server: Server, client: str
+) -> None:
+    # given
+    subscriber = await cast.joined(server, client, "demo")
+    await subscriber.call("weather.tell", "cloudy")
+    # when
+    await subscriber.subscribe("weather", get_retained=True)
+    # then
+    event = await subscriber.event()
+    assert (event, event.details["retained"]) == (Event("weather", ["cloudy"]), True)

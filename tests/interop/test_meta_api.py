@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.interop.clients import each_client
+from tests.interop.clients import each_library
 from tests.interop.drivers import Cast
 from tests.interop.processes import Server
-from tests.interop.remote_client import Answer, Event, error_of
+from tests.interop.remote_client import ACKNOWLEDGED, Answer, Event, error_of
 
 
-@each_client()
+@each_library()
 async def test_a_client_sees_who_comes_and_sends_them_away(
     cast: Cast, server: Server, client: str
 ) -> None:
@@ -33,7 +33,7 @@ async def test_a_client_sees_who_comes_and_sends_them_away(
     assert gone.uri == "wamp.error.no_such_session"
 
 
-@each_client()
+@each_library()
 async def test_a_client_looks_up_what_is_there(
     cast: Cast, server: Server, client: str
 ) -> None:
@@ -58,7 +58,7 @@ async def test_a_client_looks_up_what_is_there(
     assert missing in (Answer([None]), Answer([]))
 
 
-@each_client()
+@each_library()
 async def test_a_testament_is_published_once_its_client_has_gone(
     cast: Cast, server: Server, client: str
 ) -> None:
@@ -71,3 +71,31 @@ async def test_a_testament_is_published_once_its_client_has_gone(
     await leaving.leave()
     # then
     assert await heir.event() == Event("lab.meta.will", ["bye"])
+
+
+@each_library()
+async def test_a_client_reads_what_has_been_published(
+    cast: Cast, server: Server, client: str
+) -> None:
+    # given
+    asking = await cast.joined(server, client, "lab")
+    topic = f"lab.log.{client}"
+    for number in range(3):
+        await asking.publish(topic, number, options=ACKNOWLEDGED, of="three")
+    lookup = await asking.call(
+        "wamp.subscription.lookup", "lab.log", {"match": "prefix"}
+    )
+    # when
+    [events] = (
+        await asking.call(
+            "wamp.subscription.get_events",
+            *lookup.args,
+            topic=topic,
+            reverse=True,
+            limit=2,
+        )
+    ).args
+    # then
+    assert [(event["args"], event["kwargs"]) for event in events] == [
+        ([number], {"of": "three"}) for number in (2, 1)
+    ]

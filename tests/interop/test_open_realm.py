@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.interop.clients import each_client, each_pair, lacks
+from tests.interop.clients import each_client, each_neighbour, each_pair, lacks
 from tests.interop.drivers import Cast
 from tests.interop.processes import Server
-from tests.interop.remote_client import Answer, Event, error_of
+from tests.interop.remote_client import ACKNOWLEDGED, Answer, Event, error_of
 
 BINARY = bytes([0, 255, 128, 13, 10, 0])
 
@@ -35,7 +35,7 @@ async def test_a_call_reaches_the_callee_and_its_answer_the_caller(
     assert gone.uri == "wamp.error.no_such_procedure"
 
 
-@each_pair(callee=("error keywords",))
+@each_neighbour(callee=("error keywords",))
 async def test_a_callees_error_reaches_the_caller_whole(
     cast: Cast, server: Server, callee: str, caller: str
 ) -> None:
@@ -53,7 +53,7 @@ async def test_a_callees_error_reaches_the_caller_whole(
     assert error.keywords == {"code": 7}
 
 
-@each_pair(callee=("progress as a callee",), caller=("progress as a caller",))
+@each_neighbour(callee=("progress as a callee",), caller=("progress as a caller",))
 async def test_progressive_results_come_in_order_and_before_the_answer(
     cast: Cast, server: Server, callee: str, caller: str
 ) -> None:
@@ -62,7 +62,7 @@ async def test_progressive_results_come_in_order_and_before_the_answer(
     calling = await cast.joined(server, caller, "lab")
     await serving.register("lab.count")
     # when
-    call = calling.start_call("lab.count", progress=True)
+    call = calling.start_call("lab.count", options={"receive_progress": True})
     invocation = await serving.invocation()
     for number in (1, 2, 3):
         await invocation.progress(number)
@@ -71,7 +71,7 @@ async def test_progressive_results_come_in_order_and_before_the_answer(
     assert await call.answer() == Answer(["done"], progress=[[1], [2], [3]])
 
 
-@each_pair(caller=("cancelling",))
+@each_neighbour(caller=("cancelling",))
 async def test_a_cancelled_call_is_answered_whatever_its_callee_understands(
     cast: Cast, server: Server, callee: str, caller: str
 ) -> None:
@@ -95,7 +95,7 @@ async def test_a_cancelled_call_is_answered_whatever_its_callee_understands(
     assert await call.answer() == Answer(["at last"])
 
 
-@each_pair(callee=("interruption",), caller=("cancelling",))
+@each_neighbour(callee=("interruption",), caller=("cancelling",))
 async def test_a_callee_learns_that_its_call_has_been_given_up(
     cast: Cast, server: Server, callee: str, caller: str
 ) -> None:
@@ -125,7 +125,7 @@ async def test_an_event_reaches_a_subscriber_in_order_and_whole(
     telling = await cast.joined(server, caller, "lab")
     await listening.subscribe("lab.topic")
     # when
-    await telling.publish("lab.topic", "one", BINARY, acknowledge=True)
+    await telling.publish("lab.topic", "one", BINARY, options=ACKNOWLEDGED)
     await telling.publish("lab.topic", "zwei 🎉", n=2)
     # then
     assert await listening.event() == Event("lab.topic", ["one", BINARY])
@@ -138,7 +138,7 @@ each_pattern = pytest.mark.parametrize(
 
 
 @each_pattern
-@each_pair()
+@each_neighbour()
 async def test_who_asks_for_a_pattern_learns_which_uri_was_used(
     cast: Cast, server: Server, callee: str, caller: str, match: str, pattern: str
 ) -> None:
@@ -151,8 +151,8 @@ async def test_who_asks_for_a_pattern_learns_which_uri_was_used(
     call = using.start_call("lab.shelf.box", 1)
     invocation = await serving.invocation()
     await invocation.answer(2)
-    await using.publish("lab.elsewhere.bin", 3, acknowledge=True)
-    await using.publish("lab.shelf.box", 4, acknowledge=True)
+    await using.publish("lab.elsewhere.bin", 3, options=ACKNOWLEDGED)
+    await using.publish("lab.shelf.box", 4, options=ACKNOWLEDGED)
     # then
     assert await call.answer() == Answer([2])
     assert (invocation.procedure, invocation.args) == ("lab.shelf.box", [1])
@@ -175,7 +175,7 @@ async def test_a_pattern_can_be_given_back(
     await serving.unregister(pattern)
     await serving.unsubscribe(pattern)
     # then
-    await using.publish("lab.shelf.box", 1, acknowledge=True)
+    await using.publish("lab.shelf.box", 1, options=ACKNOWLEDGED)
     error = await error_of(using.call("lab.shelf.box"))
     assert error.uri == "wamp.error.no_such_procedure"
     # and an event would have come before this answer

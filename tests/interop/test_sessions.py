@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+import aiohttp_serverwamp as serverwamp
 from tests.interop.clients import DRIVERS, SERIALIZERS, each_client, serializer_of
 from tests.interop.drivers import Cast
 from tests.interop.processes import Server
 from tests.interop.remote_client import Answer, error_of
+from tests.sites import site, url_of
 
 TICKET, PASSWORD = "open sesame", "open sesame 🎉"
 
@@ -32,6 +34,7 @@ async def test_a_client_joins_anonymously_and_leaves(
     await guest.leave()
     # then
     assert welcome.pop("authid")
+    assert welcome.pop("session")
     assert welcome == {
         "realm": "demo",
         "authrole": "anonymous",
@@ -57,6 +60,7 @@ async def test_a_client_signs_in(
         secret=secret,
     )
     # then
+    assert welcome.pop("session")
     assert welcome == {
         "realm": "members",
         "authid": authid,
@@ -90,15 +94,14 @@ async def test_a_client_with_a_wrong_secret_is_told_why_it_cannot_join(
 
 @pytest.mark.parametrize("name", DRIVERS)
 async def test_a_client_is_sent_away_when_the_server_shuts_down(
-    cast: Cast, mortal_server: Server, name: str
+    cast: Cast, name: str
 ) -> None:
-    # given a client over each serializer
-    clients = [
-        await cast.joined(mortal_server, f"{name}-{serializer}", "demo")
-        for serializer in SERIALIZERS
-    ]
-    # when
-    mortal_server.stop()
+    async with site(realm=serverwamp.Realm("demo")) as mortal:
+        # given a client over each serializer
+        clients = [await cast.client(f"{name}-{each}") for each in SERIALIZERS]
+        for client, serializer in zip(clients, SERIALIZERS, strict=True):
+            await client.join(url_of(mortal), "demo", serializer=serializer)
+        # when the site ends
     reasons = [await client.sent_away() for client in clients]
     # then
     assert reasons == ["wamp.close.system_shutdown"] * len(SERIALIZERS)

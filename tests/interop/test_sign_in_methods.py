@@ -14,7 +14,7 @@ import pytest
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import Identity, auth
 from tests.node import require_node
-from tests.sites import Site, site
+from tests.sites import Site, site, url_of
 
 HERE = Path(__file__).parent
 JS = HERE / "js"
@@ -81,10 +81,6 @@ async def said_by(*command: str) -> dict[str, Any]:
     assert process.returncode == 0, errors.decode()
     seen: dict[str, Any] = json.loads(said)
     return seen
-
-
-def url_of(server: Site) -> str:
-    return str(server.http._build_url("/ws")).replace("http", "ws", 1)
 
 
 async def autobahn(server: Site, **options: Any) -> dict[str, Any]:

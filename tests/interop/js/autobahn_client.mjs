@@ -49,7 +49,7 @@ class AutobahnClient {
       this.#closed = new Promise((resolve) => { close = resolve; });
       this.#connection.onopen = (session, details) => {
         this.#session = session;
-        resolve(details);
+        resolve({ ...details, session: session.id });
       };
       this.#connection.onclose = (_how, { reason }) => {
         if (!this.#session) reject(new WampError(reason));
@@ -67,38 +67,44 @@ class AutobahnClient {
     await this.#closed;
   }
 
-  call(procedure, { args, kwargs }, report) {
-    const call = this.#session.call(procedure, args, kwargs, report ? { receive_progress: true } : {});
+  // Options are sent as they are; of the details it shows those that it knows.
+
+  call(procedure, { args, kwargs }, options, report) {
+    const call = this.#session.call(procedure, args, kwargs, { ...options, ...(report && { receive_progress: true }) });
     const onProgress = report && ((value) => report(resultOf(value)));
     return {
       result: errorsOf(call.then(resultOf, null, onProgress)),
       // Without a mode, or with "killnowait", it closes its connection when the router answers.
-      cancel: () => call.cancel({ mode: "kill" }),
+      cancel: (mode) => call.cancel({ mode: mode ?? "kill" }),
+      send: () => { throw new Error("Autobahn sends no second chunk"); },
     };
   }
 
-  async register(uri, match, procedure) {
+  async register(uri, options, procedure) {
     const registration = await errorsOf(this.#session.register(uri, async (args, kwargs, details) => {
       const report = details.progress && ((payload) => details.progress(payload.args, payload.kwargs));
       try {
-        const result = await procedure(details.procedure, payloadOf(args, kwargs), report);
+        const { caller, caller_authid, caller_authrole } = details;
+        const shown = { caller, caller_authid, caller_authrole };
+        const result = await procedure(details.procedure, payloadOf(args, kwargs), shown, report);
         return new autobahn.Result(result.args, result.kwargs);
       } catch (error) {
         throw new autobahn.Error(error.uri, error.args, error.kwargs);
       }
-    }, match ? { match } : undefined));
+    }, options));
     return () => errorsOf(registration.unregister());
   }
 
-  async subscribe(uri, match, listener) {
-    const subscription = await errorsOf(this.#session.subscribe(uri, (args, kwargs, { topic }) => {
-      listener(topic, payloadOf(args, kwargs));
-    }, match ? { match } : undefined));
+  async subscribe(uri, options, listener) {
+    const subscription = await errorsOf(this.#session.subscribe(uri, (args, kwargs, { topic, ...details }) => {
+      const { publisher, publisher_authid, publisher_authrole, retained } = details;
+      listener(topic, payloadOf(args, kwargs), { publisher, publisher_authid, publisher_authrole, retained });
+    }, options));
     return () => errorsOf(subscription.unsubscribe());
   }
 
-  async publish(topic, { args, kwargs }, acknowledge) {
-    await errorsOf(this.#session.publish(topic, args, kwargs, { acknowledge }));
+  async publish(topic, { args, kwargs }, options) {
+    await errorsOf(this.#session.publish(topic, args, kwargs, options));
   }
 }
 

@@ -6,13 +6,15 @@
 //
 //   join({url, realm, serializer, authid, authmethod, secret}, sentAway)   returns what WELCOME said
 //   leave()
-//   call(procedure, payload, report)              returns {result: a promise, cancel()}; `report` may be null
-//   register(uri, match, procedure)               returns how to undo it
-//   subscribe(uri, match, listener)               returns how to undo it
-//   publish(topic, payload, acknowledge)
+//   call(procedure, payload, options, report)     returns {result: a promise, cancel(mode), send(payload, last)};
+//                                                 `report` may be null
+//   register(uri, options, procedure)             returns how to undo it
+//   subscribe(uri, options, listener)             returns how to undo it
+//   publish(topic, payload, options)
 //
-// A payload is {args, kwargs}. A procedure is called with its URI, a payload and a way to report progress, or null,
-// and returns a promise of a payload. What fails throws WampError.
+// A payload is {args, kwargs}. A procedure is called with its URI, a payload, the details that the client shows and a
+// way to report progress, or null; it returns a promise of a payload and its options. A listener is called with the
+// topic, a payload and the details. What fails throws WampError.
 
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
@@ -72,12 +74,12 @@ class Conversation {
 
   async join(joining) {
     this.#isJson = joining.serializer === "json";
-    const { realm, authid, authrole, authmethod } = await this.#client.join(joining, (reason) => {
+    const { session, realm, authid, authrole, authmethod } = await this.#client.join(joining, (reason) => {
       this.#isJoined = false;
       this.#say({ note: "sent away", reason });
     });
     this.#isJoined = true;
-    return { realm, authid, authrole, authmethod };
+    return { session: Number(session), realm, authid, authrole, authmethod };
   }
 
   async leave() {
@@ -86,10 +88,10 @@ class Conversation {
     await this.#client.leave();
   }
 
-  async call({ call, procedure, args, kwargs, progress }) {
+  async call({ call, procedure, args, kwargs, options: { receive_progress, ...options } }) {
     const reports = [];
     const report = (payload) => reports.push(this.#told(payload).args);
-    const started = this.#client.call(procedure, this.#read(args, kwargs), progress ? report : null);
+    const started = this.#client.call(procedure, this.#read(args, kwargs), options, receive_progress ? report : null);
     this.#calls.set(call, started);
     try {
       return { ...this.#told(await started.result), progress: reports };
@@ -98,33 +100,32 @@ class Conversation {
     }
   }
 
-  async call_in_chunks({ procedure, chunks }) {
-    const reports = [];
-    const report = (payload) => reports.push(this.#told(payload).args);
-    const payloads = chunks.map((args) => this.#read(args, {}));
-    return { ...this.#told(await this.#client.callInChunks(procedure, payloads, report)), progress: reports };
+  async chunk({ call, args, kwargs, last }) {
+    this.#calls.get(call).send(this.#read(args, kwargs), last);
   }
 
-  async cancel({ call }) {
-    this.#calls.get(call).cancel();
+  async cancel({ call, mode }) {
+    this.#calls.get(call).cancel(mode);
   }
 
-  async register({ uri, match }) {
-    this.#registered.set(uri, await this.#client.register(uri, match, this.#serve));
+  async register({ uri, options }) {
+    this.#registered.set(uri, await this.#client.register(uri, options, this.#serve));
   }
 
   unregister = ({ uri }) => this.#registered.get(uri)();
 
-  #serve = (procedure, payload, report) => {
+  #serve = (procedure, payload, details, report) => {
     const invocation = this.#serving.size + 1;
-    this.#say({ note: "invocation", invocation, procedure, ...this.#told(payload) });
+    this.#say({ note: "invocation", invocation, procedure, details: outward(details), ...this.#told(payload) });
     return new Promise((resolve, reject) => this.#serving.set(invocation, { resolve, reject, report }));
   };
 
-  async yield({ invocation, args, kwargs, progress }) {
+  async yield({ invocation, args, kwargs, options }) {
     const { resolve, report } = this.#serving.get(invocation);
-    if (progress && !report) throw new Error("nowhere to send progressive results to");
-    (progress ? report : resolve)(this.#read(args, kwargs));
+    const payload = this.#read(args, kwargs);
+    if (!options.progress) resolve({ ...payload, options });
+    else if (report) report(payload);
+    else throw new Error("nowhere to send progressive results to");
   }
 
   async fail({ invocation, error, args, kwargs }) {
@@ -132,15 +133,17 @@ class Conversation {
     this.#serving.get(invocation).reject(new WampError(error, payload.args, payload.kwargs));
   }
 
-  async subscribe({ uri, match }) {
-    const listener = (topic, payload) => this.#say({ note: "event", topic, ...this.#told(payload) });
-    this.#subscribed.set(uri, await this.#client.subscribe(uri, match, listener));
+  async subscribe({ uri, options }) {
+    const listener = (topic, payload, details) => {
+      this.#say({ note: "event", topic, details: outward(details), ...this.#told(payload) });
+    };
+    this.#subscribed.set(uri, await this.#client.subscribe(uri, options, listener));
   }
 
   unsubscribe = ({ uri }) => this.#subscribed.get(uri)();
 
-  async publish({ topic, args, kwargs, acknowledge }) {
-    await this.#client.publish(topic, this.#read(args, kwargs), acknowledge);
+  async publish({ topic, args, kwargs, options }) {
+    await this.#client.publish(topic, this.#read(args, kwargs), options);
   }
 
   // --- Bytes: both libraries leave WAMP's form of them in JSON, a NUL and base64, to their user ----------

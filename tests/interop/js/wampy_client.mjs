@@ -33,6 +33,7 @@ class WampyClient {
       realm,
       ws: this.#witness(new SERIALIZERS[serializer]()),
       serializer: new SERIALIZERS[serializer](),
+      payloadSerializers: { msgpack: new MsgpackSerializer() },
       autoReconnect: false,
       uriValidation: "loose",
       ...(authmethod && {
@@ -46,7 +47,8 @@ class WampyClient {
       },
       onError: () => {},
     });
-    return errorsOf(this.#wampy.connect());
+    const welcome = await errorsOf(this.#wampy.connect());
+    return { ...welcome, session: this.#wampy.getSessionId() };
   }
 
   // wampy tells nobody the reason of a GOODBYE; its frames are the only witness.
@@ -66,50 +68,53 @@ class WampyClient {
     await this.#closed;
   }
 
-  call(procedure, payload, report) {
-    const progress_callback = ({ argsList, argsDict }) => report(payloadOf(argsList, argsDict));
-    const answer = this.#wampy.call(procedure, argsOf(payload), report ? { progress_callback } : {});
+  // wampy sends the options that it knows.
+
+  call(procedure, payload, options, report) {
+    const progress_callback = report && (({ argsList, argsDict }) => report(payloadOf(argsList, argsDict)));
+    const { answer, send } = this.#start(procedure, payload, { ...options, ...(report && { progress_callback }) });
     const { reqId } = this.#wampy.getOpStatus();
     return {
       result: errorsOf(answer.then(({ argsList, argsDict }) => payloadOf(argsList, argsDict))),
-      cancel: () => this.#wampy.cancel(reqId, { mode: "kill" }),
+      cancel: (mode) => this.#wampy.cancel(reqId, { mode: mode ?? "kill" }),
+      send,
     };
   }
 
-  async callInChunks(procedure, payloads, report) {
-    const [first, ...others] = payloads.map(argsOf);
-    const progress_callback = ({ argsList, argsDict }) => report(payloadOf(argsList, argsDict));
-    const { result, sendData } = this.#wampy.progressiveCall(procedure, first, { progress_callback });
-    others.forEach((chunk, number) => sendData(chunk, { progress: number < others.length - 1 }));
-    const { argsList, argsDict } = await errorsOf(result);
-    return payloadOf(argsList, argsDict);
+  #start(procedure, payload, options) {
+    if (!options.progress) return { answer: this.#wampy.call(procedure, argsOf(payload), options) };
+    const { result, sendData } = this.#wampy.progressiveCall(procedure, argsOf(payload), options);
+    return { answer: result, send: (payload, last) => sendData(argsOf(payload), { progress: !last }) };
   }
 
-  async register(uri, match, procedure) {
+  async register(uri, options, procedure) {
     await errorsOf(this.#wampy.register(uri, async ({ details, argsList, argsDict, result_handler }) => {
       const report = (payload) => result_handler({ ...argsOf(payload), options: { progress: true } });
       try {
         const payload = payloadOf(argsList, argsDict);
-        const result = await procedure(details.procedure ?? uri, payload, details.receive_progress ? report : null);
-        return argsOf(result);
+        const where = details.receive_progress ? report : null;
+        const { options, ...result } = await procedure(details.procedure ?? uri, payload, details, where);
+        return { ...argsOf(result), options };
       } catch ({ uri: error, args, kwargs }) {
         throw { error, ...argsOf({ args, kwargs }) };
       }
-    }, match ? { match } : undefined));
+    }, options));
     return () => errorsOf(this.#wampy.unregister(uri));
   }
 
-  async subscribe(uri, match, listener) {
+  // What has been subscribed with options, even without any in them, it cannot unsubscribe.
+  async subscribe(uri, options, listener) {
+    const given = Object.keys(options).length ? options : undefined;
     const { subscriptionId } = await errorsOf(this.#wampy.subscribe(uri, ({ details, argsList, argsDict }) => {
-      listener(details.topic ?? uri, payloadOf(argsList, argsDict));
-    }, match ? { match } : undefined));
+      listener(details.topic ?? uri, payloadOf(argsList, argsDict), details);
+    }, given));
     return () => errorsOf(this.#wampy.unsubscribe(subscriptionId));
   }
 
   // wampy asks for an acknowledgement always.
-  publish(topic, payload, acknowledge) {
-    const published = errorsOf(this.#wampy.publish(topic, argsOf(payload)));
-    return acknowledge ? published : published.catch(() => {});
+  publish(topic, payload, options) {
+    const published = errorsOf(this.#wampy.publish(topic, argsOf(payload), options));
+    return options.acknowledge ? published : published.catch(() => {});
   }
 }
 

@@ -30,6 +30,7 @@ from tests.interop.python.driver import (
     Joined,
     Joining,
     Listener,
+    Options,
     Payload,
     Procedure,
     Progress,
@@ -71,7 +72,13 @@ class Session(ApplicationSession):
 
     def onJoin(self, details: Any) -> None:
         self.joined.set_result(
-            Joined(details.realm, details.authid, details.authrole, details.authmethod)
+            Joined(
+                details.session,
+                details.realm,
+                details.authid,
+                details.authrole,
+                details.authmethod,
+            )
         )
 
     def onLeave(self, details: Any) -> None:
@@ -114,7 +121,9 @@ class AutobahnCall(StartedCall):
                 raise
         raise WampError(await self._error)
 
-    def cancel(self) -> None:
+    def cancel(self, mode: str | None) -> None:
+        if mode is not None:
+            raise NotImplementedError("Autobahn sends CANCEL without a mode")
         # Autobahn shows its user no answer to a call given up.
         self._error = self._session.next_call_error()
         self._future.cancel()
@@ -140,20 +149,28 @@ class AutobahnClient(Client):
         self._session.leave()
         await self._session.closed.wait()
 
+    # Autobahn raises TypeError for an option that it does not know.
+
     async def call(
-        self, procedure: str, payload: Payload, progress: Progress | None
+        self,
+        procedure: str,
+        payload: Payload,
+        options: Options,
+        progress: Progress | None,
     ) -> StartedCall:
         def report(*args: Any, **kwargs: Any) -> None:
             assert progress is not None
             progress(Payload(list(args), kwargs))
 
-        options = CallOptions(on_progress=report) if progress else None
         future = self._session.call(
-            procedure, *payload.args, options=options, **payload.kwargs
+            procedure,
+            *payload.args,
+            options=CallOptions(on_progress=report if progress else None, **options),
+            **payload.kwargs,
         )
         return AutobahnCall(self._session, future)
 
-    async def register(self, uri: str, match: str | None, procedure: Procedure) -> Undo:
+    async def register(self, uri: str, options: Options, procedure: Procedure) -> Undo:
         async def endpoint(*args: Any, details: CallDetails, **kwargs: Any) -> Any:
             def report(payload: Payload) -> None:
                 details.progress(*payload.args, **payload.kwargs)
@@ -161,7 +178,10 @@ class AutobahnClient(Client):
             progress = report if details.progress else None
             try:
                 result = await procedure(
-                    details.procedure or uri, Payload(list(args), kwargs), progress
+                    details.procedure or uri,
+                    Payload(list(args), kwargs),
+                    shown(details, "caller", "caller_authid", "caller_authrole"),
+                    progress,
                 )
             except WampError as error:
                 raise ApplicationError(
@@ -171,30 +191,39 @@ class AutobahnClient(Client):
                 raise ApplicationError("wamp.error.canceled") from None
             return CallResult(*result.args, **result.kwargs)
 
-        options = RegisterOptions(match=match, details_arg="details")
         with wamp_errors():
-            registration = await self._session.register(endpoint, uri, options=options)
+            registration = await self._session.register(
+                endpoint, uri, RegisterOptions(details_arg="details", **options)
+            )
         undo: Undo = registration.unregister
         return undo
 
-    async def subscribe(self, uri: str, match: str | None, listener: Listener) -> Undo:
+    async def subscribe(self, uri: str, options: Options, listener: Listener) -> Undo:
         def hear(*args: Any, details: EventDetails, **kwargs: Any) -> None:
-            listener(details.topic or uri, Payload(list(args), kwargs))
+            whose = ("publisher", "publisher_authid", "publisher_authrole")
+            shown_details = shown(details, *whose, "retained")
+            listener(details.topic or uri, Payload(list(args), kwargs), shown_details)
 
-        options = SubscribeOptions(match=match, details_arg="details")
         with wamp_errors():
-            subscription = await self._session.subscribe(hear, uri, options=options)
+            subscription = await self._session.subscribe(
+                hear, uri, SubscribeOptions(details_arg="details", **options)
+            )
         undo: Undo = subscription.unsubscribe
         return undo
 
-    async def publish(self, topic: str, payload: Payload, *, acknowledge: bool) -> None:
-        options = PublishOptions(acknowledge=acknowledge)
+    async def publish(self, topic: str, payload: Payload, options: Options) -> None:
         published = self._session.publish(
-            topic, *payload.args, options=options, **payload.kwargs
+            topic, *payload.args, options=PublishOptions(**options), **payload.kwargs
         )
-        if acknowledge:
+        if published is not None:
             with wamp_errors():
                 await published
+
+
+def shown(details: CallDetails | EventDetails, *names: str) -> Options:
+    """Return those of the details that Autobahn has kept, and that were there."""
+    found = {name: getattr(details, name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def payload_of(result: object) -> Payload:

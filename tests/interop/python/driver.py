@@ -37,6 +37,13 @@ class Payload:
 
 
 @dataclass(slots=True)
+class Reply(Payload):
+    """A result and its options."""
+
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Joining:
     """What a client joins, and as whom: anonymously without a method."""
 
@@ -52,18 +59,23 @@ class Joining:
 class Joined:
     """What WELCOME has told the client."""
 
+    session: int
     realm: str
     authid: str | None
     authrole: str | None
     authmethod: str | None
 
 
+#: By their WAMP names.
+Options = dict[str, Any]
+
 #: Called with progressive results, by the client or by the procedure it serves.
 Progress = Callable[[Payload], None]
-#: Serves a call: the procedure's URI, the arguments, and where progress may go.
-Procedure = Callable[[str, Payload, Progress | None], Awaitable[Payload]]
-#: Takes an event: the topic's URI and the arguments.
-Listener = Callable[[str, Payload], None]
+#: Serves a call: the procedure's URI, the arguments, the details that the client shows,
+#: and where progress may go.
+Procedure = Callable[[str, Payload, Options, Progress | None], Awaitable["Reply"]]
+#: Takes an event: the topic's URI, the arguments and the details that the client shows.
+Listener = Callable[[str, Payload, Options], None]
 #: Ends a registration or a subscription.
 Undo = Callable[[], Awaitable[object]]
 
@@ -76,8 +88,12 @@ class StartedCall(ABC):
         """Wait for the answer. Raises WampError."""
 
     @abstractmethod
-    def cancel(self) -> None:
-        """Ask for mode "kill", where the library lets its user choose."""
+    def cancel(self, mode: str | None) -> None:
+        """Send CANCEL; without a mode, in one that is safe with the library."""
+
+    def send(self, payload: Payload, *, last: bool) -> None:
+        """Send another chunk of arguments."""
+        raise NotImplementedError("the library sends no second chunk")
 
 
 class Client(ABC):
@@ -96,21 +112,25 @@ class Client(ABC):
 
     @abstractmethod
     async def call(
-        self, procedure: str, payload: Payload, progress: Progress | None
+        self,
+        procedure: str,
+        payload: Payload,
+        options: Options,
+        progress: Progress | None,
     ) -> StartedCall:
-        """Send CALL."""
+        """Send CALL; `progress` stands for the option ``receive_progress``."""
 
     @abstractmethod
-    async def register(self, uri: str, match: str | None, procedure: Procedure) -> Undo:
+    async def register(self, uri: str, options: Options, procedure: Procedure) -> Undo:
         """Register."""
 
     @abstractmethod
-    async def subscribe(self, uri: str, match: str | None, listener: Listener) -> Undo:
+    async def subscribe(self, uri: str, options: Options, listener: Listener) -> Undo:
         """Subscribe."""
 
     @abstractmethod
-    async def publish(self, topic: str, payload: Payload, *, acknowledge: bool) -> None:
-        """Publish."""
+    async def publish(self, topic: str, payload: Payload, options: Options) -> None:
+        """Publish, and wait for the acknowledgement if it is asked for."""
 
 
 class Conversation:
@@ -122,7 +142,7 @@ class Conversation:
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._calls: dict[int, StartedCall] = {}
-        self._serving: dict[int, tuple[asyncio.Future[Payload], Progress | None]] = {}
+        self._serving: dict[int, tuple[asyncio.Future[Reply], Progress | None]] = {}
         self._undo: dict[tuple[str, str], Undo] = {}
         self._is_joined = False
         self._packs_binary = False
@@ -130,6 +150,7 @@ class Conversation:
             "join": self._join,
             "leave": self._leave,
             "call": self._call,
+            "chunk": self._chunk,
             "cancel": self._cancel,
             "register": self._register,
             "unregister": lambda uri: self._undo.pop(("register", uri))(),
@@ -193,8 +214,9 @@ class Conversation:
         self._say(note="sent away", reason=reason)
 
     async def _call(
-        self, call: int, procedure: str, args: Any, kwargs: Any, progress: bool
+        self, call: int, procedure: str, args: Any, kwargs: Any, options: Options
     ) -> dict[str, Any]:
+        progress = options.pop("receive_progress", False)
         reports: list[Any] = []
 
         def report(payload: Payload) -> None:
@@ -202,7 +224,7 @@ class Conversation:
 
         payload = self._read(args, kwargs)
         started = await self._client.call(
-            procedure, payload, report if progress else None
+            procedure, payload, options, report if progress else None
         )
         self._calls[call] = started
         try:
@@ -211,23 +233,31 @@ class Conversation:
             del self._calls[call]
         return self._told(result) | {"progress": reports}
 
-    async def _cancel(self, call: int) -> None:
-        self._calls[call].cancel()
+    async def _chunk(self, call: int, args: Any, kwargs: Any, last: bool) -> None:
+        self._calls[call].send(self._read(args, kwargs), last=last)
 
-    async def _register(self, uri: str, match: str | None) -> None:
-        undo = await self._client.register(uri, match, self._serve)
+    async def _cancel(self, call: int, mode: str | None) -> None:
+        self._calls[call].cancel(mode)
+
+    async def _register(self, uri: str, options: Options) -> None:
+        undo = await self._client.register(uri, options, self._serve)
         self._undo["register", uri] = undo
 
     async def _serve(
-        self, procedure: str, payload: Payload, progress: Progress | None
-    ) -> Payload:
+        self,
+        procedure: str,
+        payload: Payload,
+        details: Options,
+        progress: Progress | None,
+    ) -> Reply:
         number = next(self._numbers)
-        answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._serving[number] = answer, progress
         self._say(
             note="invocation",
             invocation=number,
             procedure=procedure,
+            details=details,
             **self._told(payload),
         )
         try:
@@ -239,13 +269,14 @@ class Conversation:
             del self._serving[number]
 
     async def _yield(
-        self, invocation: int, args: Any, kwargs: Any, progress: bool
+        self, invocation: int, args: Any, kwargs: Any, options: Options
     ) -> None:
         answer, report = self._serving[invocation]
-        if not progress:
-            answer.set_result(self._read(args, kwargs))
+        payload = self._read(args, kwargs)
+        if not options.get("progress"):
+            answer.set_result(Reply(payload.args, payload.kwargs, options))
         elif report is not None:
-            report(self._read(args, kwargs))
+            report(payload)
         else:
             raise NotImplementedError("nowhere to send progressive results to")
 
@@ -254,18 +285,17 @@ class Conversation:
         answer, _ = self._serving[invocation]
         answer.set_exception(WampError(error, payload.args, payload.kwargs))
 
-    async def _subscribe(self, uri: str, match: str | None) -> None:
-        undo = await self._client.subscribe(uri, match, self._hear)
+    async def _subscribe(self, uri: str, options: Options) -> None:
+        undo = await self._client.subscribe(uri, options, self._hear)
         self._undo["subscribe", uri] = undo
 
-    def _hear(self, topic: str, payload: Payload) -> None:
-        self._say(note="event", topic=topic, **self._told(payload))
+    def _hear(self, topic: str, payload: Payload, details: Options) -> None:
+        self._say(note="event", topic=topic, details=details, **self._told(payload))
 
     async def _publish(
-        self, topic: str, args: Any, kwargs: Any, acknowledge: bool
+        self, topic: str, args: Any, kwargs: Any, options: Options
     ) -> None:
-        payload = self._read(args, kwargs)
-        await self._client.publish(topic, payload, acknowledge=acknowledge)
+        await self._client.publish(topic, self._read(args, kwargs), options)
 
     # --- Bytes ------------------------------------------------------------------------
 

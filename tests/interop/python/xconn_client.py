@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
+import msgspec
 from wampproto.exception import ApplicationError as Aborted
 from wampproto.messages import Goodbye, Message, Welcome
 from xconn import (
@@ -25,9 +27,11 @@ from tests.interop.python.driver import (
     Joined,
     Joining,
     Listener,
+    Options,
     Payload,
     Procedure,
     Progress,
+    Reply,
     StartedCall,
     Undo,
     WampError,
@@ -63,7 +67,7 @@ class XconnCall(StartedCall):
         with wamp_errors():
             return payload_of(await self._task)
 
-    def cancel(self) -> None:
+    def cancel(self, mode: str | None) -> None:
         raise NotImplementedError("xconn sends no CANCEL")
 
 
@@ -91,7 +95,11 @@ class XconnClient(Client):
         (welcome,) = welcomes
         # It looks at no realm but the one that it asked for.
         return Joined(
-            joining.realm, welcome.authid, welcome.authrole, welcome.authmethod
+            welcome.session_id,
+            joining.realm,
+            welcome.authid,
+            welcome.authrole,
+            welcome.authmethod,
         )
 
     async def leave(self) -> None:
@@ -107,52 +115,73 @@ class XconnClient(Client):
         else:
             await leaving
 
+    # Options are sent as they are; details come as they are.
+
     async def call(
-        self, procedure: str, payload: Payload, progress: Progress | None
+        self,
+        procedure: str,
+        payload: Payload,
+        options: Options,
+        progress: Progress | None,
     ) -> StartedCall:
-        options = {"receive_progress": True} if progress else None
+        if progress:
+            options["receive_progress"] = True
+        sent = packed(payload, options)
         return XconnCall(
             asyncio.create_task(
-                self._session.call(procedure, payload.args, payload.kwargs, options)
+                self._session.call(procedure, sent.args, sent.kwargs, options)
             )
         )
 
-    async def register(self, uri: str, match: str | None, procedure: Procedure) -> Undo:
+    async def register(self, uri: str, options: Options, procedure: Procedure) -> Undo:
         async def endpoint(invocation: Invocation) -> Result:
-            called = (invocation.details or {}).get("procedure", uri)
+            details = invocation.details or {}
+            called = details.get("procedure", uri)
             try:
-                result = await procedure(called, payload_of(invocation), None)
+                reply = await procedure(called, payload_of(invocation), details, None)
             except WampError as error:
                 raise ApplicationError(
                     error.uri, *error.arguments, **error.keywords
                 ) from None
-            return Result(result.args, result.kwargs)
+            return result_of(reply)
 
         with wamp_errors():
-            registration = await self._session.register(
-                uri, endpoint, options={"match": match} if match else None
-            )
+            registration = await self._session.register(uri, endpoint, options)
         undo: Undo = registration.unregister
         return undo
 
-    async def subscribe(self, uri: str, match: str | None, listener: Listener) -> Undo:
+    async def subscribe(self, uri: str, options: Options, listener: Listener) -> Undo:
         async def hear(event: Event) -> None:
-            listener((event.details or {}).get("topic", uri), payload_of(event))
+            details = event.details or {}
+            listener(details.get("topic", uri), payload_of(event), details)
 
         with wamp_errors():
-            subscription = await self._session.subscribe(
-                uri, hear, options={"match": match} if match else None
-            )
+            subscription = await self._session.subscribe(uri, hear, options)
         undo: Undo = subscription.unsubscribe
         return undo
 
-    async def publish(self, topic: str, payload: Payload, *, acknowledge: bool) -> None:
-        options = {"acknowledge": acknowledge}
+    async def publish(self, topic: str, payload: Payload, options: Options) -> None:
+        sent = packed(payload, options)
         with wamp_errors():
-            await self._session.publish(topic, payload.args, payload.kwargs, options)
+            await self._session.publish(topic, sent.args, sent.kwargs, options)
+
+
+def packed(payload: Payload, options: Options) -> Payload:
+    """Put a payload into one binary item, for passthru."""
+    if "ppt_scheme" not in options:
+        return payload
+    return Payload([msgspec.msgpack.encode(asdict(payload))])
+
+
+def result_of(reply: Reply) -> Result:
+    sent = packed(Payload(reply.args, reply.kwargs), reply.options)
+    return Result(sent.args, sent.kwargs, reply.options)
 
 
 def payload_of(carrier: Result | Invocation | Event) -> Payload:
+    if "ppt_scheme" in (carrier.details or {}):
+        assert carrier.args is not None
+        return Payload(**msgspec.msgpack.decode(carrier.args[0]))
     return Payload(carrier.args or [], carrier.kwargs or {})
 
 
