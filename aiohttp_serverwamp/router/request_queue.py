@@ -113,6 +113,8 @@ class RequestQueue:
         """
         count = len(self._waiting)
         if count >= self._limit or (count and self._bytes + size > self._max_bytes):
+            if isinstance(message, Call) and self._is_answered(message.request):
+                return
             self._log_refusing()
             error = Unavailable("too many requests wait for a decision")
             if isinstance(message, Call):
@@ -239,13 +241,17 @@ class RequestQueue:
 
     def cancel(self, request: int) -> bool:
         """Cancel a CALL that was not routed yet, if there is one (REQ-RPC-081)."""
-        if request in self._session.dealing.calls:
+        if request in self._session.dealing.calls or self._is_answered(request):
             return False  # routed; only its answer or a chunk of it waits here
         withdrawn = self._withdraw(request)
         if withdrawn is None:
             return False
         self._session.refuse(withdrawn, Canceled("the caller cancelled"))
         return True
+
+    def _is_answered(self, request: int) -> bool:
+        """Tell whether a call has had its answer, and what comes of it is too late."""
+        return request in self._session.dealing.unfinished
 
     def _withdraw(self, request: int) -> Call | None:
         """Forget a CALL with all of its chunks; return the last of them, or None."""

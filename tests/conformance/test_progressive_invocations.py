@@ -635,3 +635,34 @@ def test_one_request_after_another_does_not_hold_up_chunks() -> None:
     callee.send([70, 1, {}])
 
     assert [message[1] for message in callee.received()] == [2]
+
+
+def test_an_answered_call_is_not_answered_again_for_a_chunk_that_waits() -> None:
+    """REQ-RPC-027, 056, 077: neither by CANCEL nor because there is no more room."""
+    realm = Realm("realm1", permissions=OPEN)
+    gate = Gate()
+
+    async def authorizer(session: Any, action: str, uri: str, options: Any) -> bool:
+        if uri == "com.slow":
+            await gate
+        return True
+
+    realm.set_authorizer(authorizer)
+    world = World(realm, limits=Limits(max_pending_calls=2))
+    callee, caller = world.join(), world.join()
+    callee.register("com.p")
+    caller.send([48, 1, MORE, "com.p", [1]])
+    caller.received()
+    caller.send([16, 2, {}, "com.slow"])
+    caller.send([48, 1, MORE, "com.p", [2]])
+    caller.send([16, 3, {}, "com.t"])
+
+    callee.send([70, 1, {}, ["done"]])
+    assert caller.received() == [[50, 1, {}, ["done"]]]
+    caller.send([48, 1, MORE, "com.p", [3]])
+    caller.send([49, 1, {}])
+    assert caller.received() == []
+    gate.open()
+
+    assert caller.received() == []
+    assert len(callee.received()) == 1
