@@ -615,3 +615,15 @@ def test_history_is_declared_with_the_topic() -> None:
         publish(client, number, "com.d")
 
     assert values(client, client.subscribe("com.d")) == [2]
+
+
+def test_who_may_not_read_does_not_learn_what_others_are_subscribed_to() -> None:
+    """REQ-PUB-051: ids are small numbers, and everybody may ask."""
+    world = World(closed())
+    world.realm.permit("secret.", match="prefix", subscribe=True, roles=["owner"])
+    subscription = world.join(authid="o", authrole="owner").subscribe("secret.plan")
+
+    answer = ask(world.join(authid="eve", authrole="guest"), subscription)
+
+    assert is_error(answer, 48, 702, "wamp.error.not_authorized")
+    assert "secret" not in str(answer)
