@@ -194,8 +194,11 @@ class HostedSubscriptions:
     def _arguments(self, event: Event) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """Return what the handlers of an event get: of the topic's type, if it has one.
 
-        Raises `InvalidArgument` for what was published before it had.
+        Raises `InvalidArgument` for what was published before it had. What is passed
+        through is as it came.
         """
+        if event.passthru:
+            return event.args, event.kwargs
         return self._payloads.converted(event.topic, event.args, event.kwargs)
 
     def _run(self, handler: EventHandler, event: Event) -> None:

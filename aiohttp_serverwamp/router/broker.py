@@ -183,8 +183,11 @@ class Broker:
             self._gates.check_publish(publisher, message)
 
     def check_payload(self, message: Publish) -> None:
-        """Raise `InvalidArgument` for arguments that are none of the topic's."""
-        if self.payloads is not None:
+        """Raise `InvalidArgument` for arguments that are none of the topic's.
+
+        What is passed through is for nobody to look into (REQ-PPT-012).
+        """
+        if self.payloads is not None and not message.options.get("ppt_scheme"):
             self.payloads.check(message.topic, message.args, message.kwargs)
 
     def publish(
@@ -256,7 +259,10 @@ class Broker:
             self._write(peer, subscription, frame)
 
     def retained(self, peer: Peer, subscription: Subscription) -> list[Frame]:
-        """Return the retained EVENTs for a subscriber (REQ-PUB-059 to 065)."""
+        """Return the retained EVENTs for a subscriber (REQ-PUB-059 to 065).
+
+        As for `matching`, the router's own topics have to be named.
+        """
         topic, match = subscription.uri, subscription.match
         return [
             self._frame(
@@ -266,6 +272,7 @@ class Broker:
                 {**event.details, "retained": True},
             )
             for event in self.retention.events_for(peer, topic, match)
+            if is_reserved(topic) or not is_reserved(event.topic)
         ]
 
     def send_event(

@@ -356,3 +356,16 @@ def test_flags_of_the_wrong_type_end_the_session(
 
     assert is_violation(client.received())
     assert subscribe(other, "com.r") == []
+
+
+def test_no_pattern_for_everything_gets_what_the_router_itself_has_retained() -> None:
+    """REQ-URI-012: as with events of these topics when they are published."""
+    world = World()
+    options = PublishOptions(retain=True)
+    world.realm.publish("wamp.x.state", 1, options=options)
+    world.realm.publish("com.r", 2, options=options)
+    client = world.join()
+
+    assert values(subscribe(client, "", match="prefix")) == [2]
+    assert values(subscribe(client, "..", match="wildcard")) == []
+    assert values(subscribe(client, "wamp.", match="prefix")) == [1]

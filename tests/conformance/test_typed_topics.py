@@ -230,3 +230,20 @@ def test_options_of_the_application_do_not_get_around_the_type() -> None:
         realm.publish("card.new", 7, options=PublishOptions(retain=True))
 
     assert realm.retained("card.new") is None
+
+
+def test_what_is_passed_through_is_not_looked_into() -> None:
+    """REQ-PPT-002, 012: neither when it is published nor when it arrives."""
+    world, seen = World(typed_realm()), []
+
+    def on_event(*payload: Any) -> None:
+        seen.append(payload)
+
+    world.realm.subscribe("card.new", on_event)
+    publisher = world.join(serializer="msgpack")
+    options = {"acknowledge": True, "ppt_scheme": "x_mine"}
+
+    answer = publisher.request([16, 1, options, "card.new", [b"sealed"]])
+
+    assert answer[:2] == [17, 1]
+    assert seen == [(b"sealed",)]
