@@ -59,7 +59,7 @@ class Limits:
     max_retained_bytes: int | None = 64 * 2**20
     #: Testaments of one session.
     max_testaments: int | None = 100
-    #: Bytes of all testaments of one session, about.
+    #: Bytes of memory that all testaments of one session may take, roughly.
     max_testament_size: int | None = 256 * 2**10
     #: Characters of a URI.
     max_uri_length: int | None = 1_024

@@ -57,7 +57,9 @@ class MemoryHistory:
         """Add events to a log, and forget what is beyond the limits."""
         kept = self._logs.setdefault(log, _Log())
         for event in events:
-            size = payload_size(event.args, event.kwargs)
+            size = payload_size(
+                event.args, event.kwargs, event.topic, event.details, event.receivers
+            )
             kept.entries.append((event, size))
             kept.size += size
         entries = kept.entries

@@ -98,7 +98,9 @@ class Retention:
         too large to be kept leaves nothing behind that it would have replaced.
         """
         receivers = LaterReceivers(publisher, message.options)
-        size = payload_size(message.args, message.kwargs)
+        size = payload_size(
+            message.args, message.kwargs, message.topic, details, message.options
+        )
         event = RetainedEvent(
             publication,
             message.topic,

@@ -23,6 +23,7 @@ from aiohttp_serverwamp.router.decisions import Decision, decision_from
 from aiohttp_serverwamp.router.permission_rules import Action
 from aiohttp_serverwamp.router.request_queue import wait
 from aiohttp_serverwamp.router.requests import check_content, may_publish
+from aiohttp_serverwamp.serializers.payload_size import payload_size
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
@@ -71,8 +72,9 @@ class Testaments:
         Raises `InvalidArgument` when there are too many, `PayloadSizeExceeded` when
         they are too large together.
         """
-        size = len(message.topic) + _size(message.args) + _size(message.kwargs)
-        size += _size(message.options)
+        size = payload_size(
+            message.args, message.kwargs, message.topic, message.options
+        )
         buckets = self._buckets.get(session, {}).values()
         if sum(len(bucket.messages) for bucket in buckets) >= self._max_number:
             raise InvalidArgument("too many testaments")
@@ -101,24 +103,6 @@ class Testaments:
             if scope in buckets
             for message in buckets[scope].messages
         ]
-
-
-def _size(payload: Any) -> int:
-    """Return about how many bytes a payload takes; nested to any depth."""
-    size, waiting = 0, [payload]
-    while waiting:
-        value = waiting.pop()
-        size += 8
-        if isinstance(value, str | bytes):
-            size += len(value)
-        elif isinstance(value, int):
-            size += value.bit_length() // 8
-        elif isinstance(value, dict):
-            waiting += value.keys()
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
-    return size
 
 
 # --- Publishing them --------------------------------------------------------------

@@ -1,21 +1,20 @@
-"""How much memory a decoded payload takes, for what is bounded in bytes."""
+"""How much memory decoded data take, for what is bounded in bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from sys import getsizeof
 from typing import Any
 
 __all__ = ["payload_size"]
 
 
-def payload_size(args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> int:
+def payload_size(*values: Any) -> int:
     """Return the bytes that plain data take, containers and keys included.
 
     An estimate: what occurs several times in it is counted as often.
     """
     size = 0
-    pending: list[Any] = [args, kwargs]
+    pending = [*values]
     # A stack of its own: recursion would let a client's payload end in RecursionError.
     while pending:
         value = pending.pop()

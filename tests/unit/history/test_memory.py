@@ -34,6 +34,21 @@ def test_the_events_of_a_log_are_bounded_in_bytes() -> None:
     assert kept(store) == []
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"details": {"ppt_keyid": "x" * 100_000}},
+        {"details": {}, "receivers": {"eligible_authid": ["x"] * 10_000}},
+    ],
+)
+def test_who_they_are_for_and_what_their_details_say_weigh_as_well(beside: Any) -> None:
+    store = MemoryHistory(max_bytes=25_000)
+
+    store.append("log", [HistoryEvent(1, 1, "a", **beside)], limit=100, oldest=None)
+
+    assert kept(store) == []
+
+
 def test_without_a_bound_only_number_and_age_count() -> None:
     store = MemoryHistory(max_bytes=None)
 

@@ -63,14 +63,29 @@ def test_an_event_for_all_that_is_too_large_replaces_the_older_one_by_nothing() 
 
 def test_the_size_is_that_of_what_is_kept() -> None:
     kept = retention()
-    for topic in ("a", "b", "a"):
+    retain(kept, "a", "x" * 1_000)
+    one = kept.size
+    for topic in ("b", "a"):
         retain(kept, topic, "x" * 1_000)
-    one = payload_size(["x" * 1_000], None)
+    assert one > payload_size(["x" * 1_000])
     assert kept.size == 2 * one
 
     kept.clear("a")
     assert kept.size == one
     kept.clear("", Match.PREFIX)
+
+    assert (len(kept), kept.size) == (0, 0)
+
+
+def test_who_it_is_for_and_what_its_details_say_weigh_like_the_payload() -> None:
+    kept = retention(max_retained_bytes=50_000)
+    retain(kept, "a", 1, eligible=[*range(10**9, 10**9 + 1_000)])
+    retain(kept, "a", 1, eligible_authid=["x" * 10_000])
+    kept.retain(Peer(), 1, Publish(1, {}, "a"), {"ppt_keyid": "x" * 30_000})
+    assert kept.size > 30_000
+
+    kept.retain(Peer(), 1, Publish(1, {}, "a"), {"ppt_keyid": "x" * 60_000})
+    retain(kept, "a", 1, exclude=[*range(10**9, 10**9 + 2_000)])
 
     assert (len(kept), kept.size) == (0, 0)
 
