@@ -295,7 +295,7 @@ class Realm(RealmMethods):
         )
         # First of all subscriptions: their ids are the same whenever it starts.
         self._history_keeper = StoreKeeper(
-            runtime, self._history_store or MemoryHistory()
+            runtime, self._history_store or MemoryHistory(), self._router.later
         )
         for (uri, match), history in self._histories.items():
             self._keep_history(self._history_keeper, uri, match, history)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.serializers.payload_size import payload_size
 
-__all__ = ["NANOSECONDS", "History", "HistoryEvent"]
+__all__ = ["NANOSECONDS", "History", "HistoryEvent", "event_size"]
 
 #: Of a second.
 NANOSECONDS: Final = 10**9
@@ -81,3 +82,10 @@ class HistoryEvent:
             for option, (admits, which) in _LISTS.items()
             if option in self.receivers
         )
+
+
+def event_size(event: HistoryEvent) -> int:
+    """Return the bytes of memory that an event takes, roughly."""
+    return payload_size(
+        event.args, event.kwargs, event.topic, event.details, event.receivers
+    )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aiohttp_serverwamp.errors import ConfigurationError
-from aiohttp_serverwamp.serializers.payload_size import payload_size
+from aiohttp_serverwamp.history.event import event_size
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.history.event import HistoryEvent
@@ -57,9 +57,7 @@ class MemoryHistory:
         """Add events to a log, and forget what is beyond the limits."""
         kept = self._logs.setdefault(log, _Log())
         for event in events:
-            size = payload_size(
-                event.args, event.kwargs, event.topic, event.details, event.receivers
-            )
+            size = event_size(event)
             kept.entries.append((event, size))
             kept.size += size
         entries = kept.entries

@@ -627,3 +627,28 @@ def test_who_may_not_read_does_not_learn_what_others_are_subscribed_to() -> None
 
     assert is_error(answer, 48, 702, "wamp.error.not_authorized")
     assert "secret" not in str(answer)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_store_runs_when_the_publication_has_reached_everybody(eager: bool) -> None:
+    """REQ-EMB-006: what it publishes itself comes behind, for all alike."""
+
+    class Store:
+        def append(self, log: str, events: Any, *, limit: int, oldest: Any) -> None:
+            realm.publish("com.kept", len(events))
+
+        def select(self, log: str, query: Any) -> list[Any]:
+            return []
+
+    realm = Realm("realm1", permissions=OPEN)
+    realm.set_history_store(Store())
+    realm.keep_history("com.t")
+    world = World(realm, eager=eager)
+    publisher, subscriber = world.join(), world.join()
+    topics = {subscriber.subscribe(topic): topic for topic in ("com.t", "com.kept")}
+
+    publisher.send([16, 1, {}, "com.t", [1]])
+
+    assert [topics[event[1]] for event in subscriber.received()] == list(
+        topics.values()
+    )
