@@ -54,7 +54,7 @@ class DealerState:
         self.invocations: dict[int, PendingCall] = {}
         self.invocation_ids = Counter()
         self.registrations: dict[int, Registration] = {}
-        #: Hosted handlers that run for this caller, also for calls it has given up.
+        #: What runs for this caller as a task, also for calls that it has given up.
         self.running = 0
         #: Private registrations, which only the application can call; by URI.
         self.own: dict[str, Registration] = {}

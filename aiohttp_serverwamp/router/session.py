@@ -255,13 +255,12 @@ class RouterSession(Peer):
         if self.host.synchronize_requests:
             self.requests.note_answer(message)
 
-    def can_carry(self, value: Any) -> bool:
-        """Tell whether the client's serializer has a form for a value."""
+    def encoded_size(self, value: Any) -> int | None:
+        """Return the bytes that a value takes on the wire; None if it has no form."""
         try:
-            self._serializer.encode([value])
+            return len(self._serializer.encode([value]))
         except EncodingError:
-            return False
-        return True
+            return None
 
     def write(self, frame: Frame) -> None:
         """Send a message that other sessions receive as well."""

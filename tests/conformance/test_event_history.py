@@ -9,19 +9,30 @@ from typing import Any
 
 import pytest
 
-from aiohttp_serverwamp import OPEN, Decision, History, Realm, TopicRouteSet
-from aiohttp_serverwamp.history import SQLiteHistory
+from aiohttp_serverwamp import (
+    OPEN,
+    Decision,
+    History,
+    Identity,
+    Limits,
+    Realm,
+    TopicRouteSet,
+)
+from aiohttp_serverwamp.history import MemoryHistory, SQLiteHistory
 from tests.conformance.harness import Client, Gate, World, is_error
+from tests.conformance.test_renewal import renew
 
 GET_EVENTS = "wamp.subscription.get_events"
 
 
-def history_world(realm: Realm | None = None, **keep: Any) -> World:
+def history_world(
+    realm: Realm | None = None, limits: Limits | None = None, **keep: Any
+) -> World:
     """Make a world in which ``com.t`` has history, and every topic below ``com.``."""
     realm = realm or Realm("realm1", permissions=OPEN)
     realm.keep_history("com.t", **keep)
     realm.keep_history("com.", match="prefix", **keep)
-    return World(realm)
+    return World(realm, limits=limits)
 
 
 def lookup(client: Client, topic: str, match: str = "exact") -> int:
@@ -652,3 +663,73 @@ def test_a_store_runs_when_the_publication_has_reached_everybody(eager: bool) ->
     assert [topics[event[1]] for event in subscriber.received()] == list(
         topics.values()
     )
+
+
+class SlowStore(MemoryHistory):
+    """A store in memory whose readers wait for the gate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = Gate()
+
+    async def select(self, log: str, query: Any) -> Any:  # type: ignore[override]  # a store may be either
+        await self.gate
+        return super().select(log, query)
+
+
+def test_who_loses_a_role_while_the_store_is_asked_gets_what_is_left() -> None:
+    """REQ-PUB-051, 052: by who the session is when it is answered."""
+    store, realm = SlowStore(), Realm("realm1", permissions=OPEN)
+    realm.set_history_store(store)
+    realm.permit("com.inner.", match="prefix", subscribe=True, roles=["staff"])
+    realm.keep_history("com.inner.t")
+    world = history_world(realm)
+    publisher, reader = world.join(), world.join(authid="ann", authrole="staff")
+    publish(publisher, "for staff", eligible_authrole=["staff"])
+    publish(publisher, "for all")
+    open_topic, inner = lookup(reader, "com.t"), lookup(reader, "com.inner.t")
+
+    reader.send([48, 1, {}, GET_EVENTS, [open_topic]])
+    reader.send([48, 2, {}, GET_EVENTS, [inner]])
+    assert reader.received() == []
+    renew(reader, Identity("ann", "guest"))
+    store.gate.open()
+
+    result, refusal = sorted(reader.received(), reverse=True)
+    assert [event["args"] for event in result[3][0]] == [["for all"]]
+    assert is_error(refusal, 48, 2, "wamp.error.not_authorized")
+
+
+def test_histories_that_are_waited_for_count_as_calls_also_when_given_up() -> None:
+    """REQ-RPC-084: CANCEL takes the answer back, and not what the store has to do."""
+    store, realm = SlowStore(), Realm("realm1", permissions=OPEN)
+    realm.set_history_store(store)
+    world = history_world(realm, Limits(max_pending_calls=3))
+    reader = world.join()
+    subscription = lookup(reader, "com.t")
+
+    for request in range(1, 6):
+        reader.send([48, request, {}, GET_EVENTS, [subscription]])
+        reader.send([49, request, {}])
+    answers = {message[2]: message[4] for message in reader.received()}
+
+    assert [answers[request] for request in range(1, 6)] == [
+        *["wamp.error.canceled"] * 3,
+        *["wamp.error.unavailable"] * 2,
+    ]
+    store.gate.open()
+    world.settle()
+    assert values(reader, subscription) == []
+
+
+def test_who_asks_for_more_than_may_wait_is_told_so_rather_than_cut() -> None:
+    world = history_world(limits=Limits(max_pending_bytes=20_000))
+    publisher, reader = world.join(), world.join()
+    for _ in range(5):
+        publish(publisher, "x" * 5_000)
+    subscription = lookup(reader, "com.t")
+
+    answer = ask(reader, subscription)
+
+    assert is_error(answer, 48, 702, "wamp.error.payload_size_exceeded")
+    assert len(values(reader, subscription, limit=3)) == 3

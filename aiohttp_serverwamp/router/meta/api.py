@@ -90,6 +90,8 @@ class MetaAPI(Peer):
                 self._reply(request, results)
                 return
             assert pending.tasks is not None, "every call has an owner of its tasks"
+            # Counts for its caller until it ends: CANCEL does not stop it.
+            pending.caller.dealing.running += 1
             pending.tasks.start(self._wait, request, pending, results)
 
     async def _wait(
@@ -106,6 +108,8 @@ class MetaAPI(Peer):
             run(self._refuse, request, pending, error)
         else:
             run(self._reply, request, results)
+        finally:
+            pending.caller.dealing.running -= 1
 
     def _reply(self, request: int, results: Sequence[Any]) -> None:
         if request in self.dealing.invocations:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,7 @@ from aiohttp_serverwamp.errors import (
     InvalidArgument,
     NoSuchSubscription,
     NotAuthorized,
+    PayloadSizeExceeded,
 )
 from aiohttp_serverwamp.history.query import HistoryQuery
 from aiohttp_serverwamp.ids import MAX_ID
@@ -47,14 +49,34 @@ async def _events(
     call: MetaCall, subscription: Subscription, query: HistoryQuery
 ) -> Sequence[Any]:
     caller = call.caller
-    if isinstance(caller, RouterSession) and not await _may_read(caller, subscription):
+    if not isinstance(caller, RouterSession):
+        return [await _found(subscription, query)]
+    renewals, found = None, None
+    while renewals != caller.renewals:
+        # Anew for who has become somebody else meanwhile.
+        renewals = caller.renewals
+        found = await _readable(caller, subscription, query)
+    if found is None:
         # Not what it is about: ids can be guessed, and URIs may tell much.
         raise NotAuthorized("not authorized to have this history")
+    return [_carried(caller, found)]
+
+
+async def _readable(
+    session: RouterSession, subscription: Subscription, query: HistoryQuery
+) -> list[Any] | None:
+    """Return what a session gets, as who it is now; None if it may not read."""
+    reader = (session.authid, session.authrole)
+    if not await _may_read(session, subscription):
+        return None
+    return await _found(subscription, replace(query, reader=reader))
+
+
+async def _found(subscription: Subscription, query: HistoryQuery) -> list[Any]:
     if subscription.history is None:
-        return [[]]
+        return []
     events = await subscription.history.select(query)
-    found = [_shown(subscription.id, event) for event in events]
-    return [found if not isinstance(caller, RouterSession) else _carried(caller, found)]
+    return [_shown(subscription.id, event) for event in events]
 
 
 async def _may_read(session: RouterSession, subscription: Subscription) -> bool:
@@ -92,10 +114,18 @@ async def _is_authorized(session: RouterSession, uri: str, match: Match) -> bool
 
 
 def _carried(session: RouterSession, found: list[Any]) -> list[Any]:
-    """Leave out what the session's serializer cannot carry, as when it was sent."""
-    if session.can_carry(found):
-        return found
-    return [event for event in found if session.can_carry(event)]
+    """Leave out what the session's serializer cannot carry, as when it was sent.
+
+    Raises `PayloadSizeExceeded` for more than may wait to be sent to a client: it would
+    be cut.
+    """
+    size = session.encoded_size(found)
+    if size is None:
+        found = [event for event in found if session.encoded_size(event) is not None]
+        size = session.encoded_size(found) or 0
+    if size > (session.host.limits.max_pending_bytes or float("inf")):
+        raise PayloadSizeExceeded("too much at once: ask for fewer events, with limit")
+    return found
 
 
 def _shown(subscription: int, event: HistoryEvent) -> dict[str, Any]:
@@ -116,7 +146,7 @@ def _shown(subscription: int, event: HistoryEvent) -> dict[str, Any]:
 
 
 def _query(call: MetaCall) -> HistoryQuery:
-    """Return the filters that were given, for who asks (REQ-PUB-050, 052)."""
+    """Return the filters that were given (REQ-PUB-050)."""
     filters: dict[str, Any] = {}
     for name, (read, expected) in _FILTERS.items():
         value = call.kwargs.get(name)
@@ -126,9 +156,7 @@ def _query(call: MetaCall) -> HistoryQuery:
             filters[name] = read(value)
         except (TypeError, ValueError):
             raise InvalidArgument(f"{name} is to be {expected}") from None
-    caller = call.caller
-    reader = None if caller.trusted else (caller.authid, caller.authrole)
-    return HistoryQuery(**filters, reader=reader)
+    return HistoryQuery(**filters)
 
 
 def _boolean(value: Any) -> bool:
