@@ -180,7 +180,7 @@ def test_readers_do_not_wait_for_what_comes_behind_them() -> None:
         await kept.keeper.select("log", HistoryQuery())
         done.append("read")
 
-    kept.store.append = append  # type: ignore[method-assign,assignment]  # a slower one
+    kept.store.append = append  # type: ignore[method-assign]  # a slower one
     kept.record(1)
     kept.settle()
     kept.record(2)
