@@ -236,3 +236,21 @@ async def test_what_a_client_has_is_hosted_only_by_sharing_it(
         else:
             served.realm.add_routes(sharing)
             assert await client.call("shared") == "hosted"
+
+
+async def test_a_call_that_ends_before_its_last_chunk_leaves_nothing_behind() -> None:
+    """Only clients have chunks under way that are to be known as too late."""
+    async with running(count_and_collect([])) as realm:
+        call = realm.call_progressively("collect", options=CallOptions(progress=True))
+        async with call:
+            call.send(1)
+        call.finish(2)
+
+        with pytest.raises(Canceled):
+            await call.result()
+        local = realm.local
+        assert (local.calls, local.dealing.calls, local.dealing.unfinished) == (
+            {},
+            {},
+            {},
+        )
