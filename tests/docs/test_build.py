@@ -19,6 +19,9 @@ import pytest
 import aiohttp_serverwamp
 from aiohttp_serverwamp import Realm
 
+#: The first test waits for Sphinx, which takes its time on a busy machine.
+pytestmark = pytest.mark.timeout(300)
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PACKAGE = "aiohttp_serverwamp"
