@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import ConfigurationError
-from aiohttp_serverwamp.history.memory import MemoryHistory
 from aiohttp_serverwamp.hosting.events import HostedSubscription
-from aiohttp_serverwamp.hosting.history_keeper import StoreKeeper
+from aiohttp_serverwamp.hosting.histories import Histories
 from aiohttp_serverwamp.hosting.installation import Installation
 from aiohttp_serverwamp.hosting.lifespans import Life, LifeHandler, check_life_handler
 from aiohttp_serverwamp.hosting.local_session import LocalSession
@@ -38,7 +37,6 @@ from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.realm_methods import RealmMethods
 from aiohttp_serverwamp.router.authorization import Permissions, Preset
 from aiohttp_serverwamp.router.disclosure import Disclosure
-from aiohttp_serverwamp.router.history import TopicHistory
 from aiohttp_serverwamp.router.joining import Kick
 from aiohttp_serverwamp.router.router import Router
 from aiohttp_serverwamp.uris import Match, is_valid_uri
@@ -110,10 +108,7 @@ class Realm(RealmMethods):
         #: Who says how far calls and publications are trusted.
         self.trust_levels: TrustLevels | None = None
         self._subscriptions: list[HostedSubscription] = []
-        #: Which topics and patterns have history, and how much.
-        self._histories: dict[tuple[str, Match], History] = {}
-        self._history_store: HistoryStore | None = None
-        self._history_keeper: StoreKeeper | None = None
+        self._histories = Histories(uri)
         #: Lifespan handlers with whether they wait for the client to be authenticated.
         self._life_functions: list[tuple[Callable[..., Any], bool]] = []
         self._life_handlers: list[tuple[LifeHandler, bool]] = []
@@ -166,37 +161,17 @@ class Realm(RealmMethods):
     def _check_topic(self, route: TopicRoute) -> None:
         if route.handler is not None:
             check_life_handler(route.handler, "subscription handler")
-        if route.history is not None and (route.uri, route.match) in self._histories:
-            raise self._history_twice(route.uri)
+        if route.history is not None:
+            self._histories.check(route.uri, route.match)
 
     def install_history(self, uri: str, match: Match, history: History) -> None:
         """Keep the history of a topic or pattern, from now on if the realm is live."""
         self._check_thread("keep_history()")
-        if (uri, match) in self._histories:
-            raise self._history_twice(uri)
-        self._histories[uri, match] = history
-        if self._history_keeper is not None:
-            self._keep_history(self._history_keeper, uri, match, history)
-
-    def _history_twice(self, uri: object) -> ConfigurationError:
-        return ConfigurationError(
-            f"{self!r} keeps the history of {uri!r} already: say once how much"
-        )
-
-    def _keep_history(
-        self, keeper: StoreKeeper, uri: str, match: Match, history: History
-    ) -> None:
-        kept = TopicHistory(self.uri, uri, match, history, keeper, time.time)
-        self.router.broker.keep_history(kept)
+        self._histories.add(uri, match, history)
 
     def install_history_store(self, store: HistoryStore) -> None:
         """Set where histories are kept, before the realm runs."""
-        if self._runtime is not None:
-            raise ConfigurationError(
-                f"set_history_store() comes too late, {self!r} runs: call it before "
-                "start-up"
-            )
-        self._history_store = store
+        self._histories.keep_in(store)
 
     def install_subscription(self, route: EventRoute) -> HostedSubscription:
         """Subscribe as the application, at once if the realm is live."""
@@ -294,11 +269,7 @@ class Realm(RealmMethods):
             self._router, runtime, self.view, max_chunks=limits.max_pending_chunks
         )
         # First of all subscriptions: their ids are the same whenever it starts.
-        self._history_keeper = StoreKeeper(
-            runtime, self._history_store or MemoryHistory(), self._router.later
-        )
-        for (uri, match), history in self._histories.items():
-            self._keep_history(self._history_keeper, uri, match, history)
+        self._histories.start(runtime, self._router)
         self._installation = Installation(
             self._local, topics, self.default_args, camel_snake=self._camel_snake
         )
@@ -327,13 +298,12 @@ class Realm(RealmMethods):
 
     async def finish(self) -> None:
         """Return when everything is in the history store that is to be there."""
-        if self._history_keeper is not None:
-            await self._history_keeper.flush()
+        await self._histories.flush()
 
     def stop(self) -> None:
         """Be set up only, as before `start`."""
         self._runtime = self._router = self._local = self._installation = None
-        self._history_keeper = None
+        self._histories.stop()
         self._life_handlers = []
         for subscription in self._subscriptions:
             subscription.live = None
