@@ -61,7 +61,12 @@ def running(
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a program of these tests, and end it."""
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
+        command,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
     ) as process:
         try:
             yield process

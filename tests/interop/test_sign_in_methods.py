@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import Identity, auth
+from tests.interop.processes import running
 from tests.node import require_node
 from tests.sites import Site, site, url_of
 
@@ -73,28 +75,45 @@ async def server() -> AsyncIterator[Site]:
         yield running
 
 
-async def said_by(*command: str) -> dict[str, Any]:
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    said, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    seen: dict[str, Any] = json.loads(said)
-    return seen
+class Client:
+    """A program that signs in as often as it is told to."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    async def sign_in(self, server: Site, **order: Any) -> dict[str, Any]:
+        """Return what the client has seen until it was gone again."""
+        line = json.dumps({"url": url_of(server), **order})
+        seen: dict[str, Any] = json.loads(await asyncio.to_thread(self._ask, line))
+        return seen
+
+    def _ask(self, line: str) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline()
 
 
-async def autobahn(server: Site, **options: Any) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def autobahn() -> Iterator[Client]:
+    """Run Autobahn|Python for all tests."""
     script = str(HERE / "python" / "sign_in_autobahn.py")
-    return await said_by(sys.executable, script, url_of(server), json.dumps(options))
+    with running([sys.executable, script]) as process:
+        yield Client(process)
 
 
-async def in_javascript(
-    server: Site, client: str, authid: str, authextra: Any = None, **secrets: str
-) -> dict[str, Any]:
-    node = require_node(f"{client} signing in", JS)
-    script = str(JS / f"sign_in_{client}.mjs")
-    texts = (json.dumps(secrets), json.dumps(authextra or {}))
-    return await said_by(node, script, url_of(server), authid, *texts)
+@pytest.fixture(scope="module")
+def in_javascript(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """Run the client that the tests' parameter names."""
+    node = require_node(f"{request.param} signing in", JS)
+    with running([node, str(JS / f"sign_in_{request.param}.mjs")]) as process:
+        yield Client(process)
+
+
+each_in_javascript = pytest.mark.parametrize(
+    "in_javascript", ["wampy", "autobahn"], indirect=True
+)
 
 
 def joined(method: str, *challenges: str, authid: str = "ann") -> dict[str, Any]:
@@ -127,10 +146,10 @@ SCRAM = {"authid": "ann", "password": ASCII_PASSWORD}
     ],
 )
 async def test_autobahn_signs_in_by_every_method_that_it_has(
-    server: Site, method: str, options: dict[str, str]
+    server: Site, autobahn: Client, method: str, options: dict[str, str]
 ) -> None:
     """PIT-28: for scram it checks the server's signature in WELCOME, too."""
-    said = await autobahn(server, **{method: options})
+    said = await autobahn.sign_in(server, options={method: options})
 
     authid = options.get("authid", "ann")
     assert without_farewell(said) == joined(method, authid=authid)
@@ -148,73 +167,87 @@ async def test_autobahn_signs_in_by_every_method_that_it_has(
     ],
 )
 async def test_autobahn_is_denied_with_a_wrong_secret(
-    server: Site, method: str, options: dict[str, str]
+    server: Site, autobahn: Client, method: str, options: dict[str, str]
 ) -> None:
-    said = await autobahn(server, **{method: options})
+    said = await autobahn.sign_in(server, options={method: options})
 
     assert said == {"challenges": [method], "left": DENIED}
 
 
 async def test_autobahn_falls_through_to_the_next_method_on_offer(
-    server: Site,
+    server: Site, autobahn: Client
 ) -> None:
     """REQ-AUTH-001, 002."""
     ticket = {"authid": "ann", "ticket": PASSWORD}
 
-    said = await autobahn(server, anonymous={}, scram=SCRAM, ticket=ticket)
+    said = await autobahn.sign_in(
+        server, options={"anonymous": {}, "scram": SCRAM, "ticket": ticket}
+    )
 
     assert without_farewell(said) == joined("scram")
 
 
-async def test_autobahn_is_asked_for_a_second_factor(server: Site) -> None:
+async def test_autobahn_is_asked_for_a_second_factor(
+    server: Site, autobahn: Client
+) -> None:
     """REQ-AUTH-013."""
-    said = await autobahn(
-        server,
-        ticket={"authid": "careful", "ticket": PASSWORD},
-        wampcra={"authid": "careful", "secret": "123456"},
-    )
+    options = {
+        "ticket": {"authid": "careful", "ticket": PASSWORD},
+        "wampcra": {"authid": "careful", "secret": "123456"},
+    }
+
+    said = await autobahn.sign_in(server, options=options)
 
     assert without_farewell(said) == joined(
         "ticket", "ticket", "wampcra", authid="careful"
     )
 
 
-@pytest.mark.parametrize("client", ["wampy", "autobahn"])
+@each_in_javascript
 @pytest.mark.parametrize(
     ("method", "secret"),
     [("ticket", PASSWORD), ("wampcra", PASSWORD), ("cryptosign", SEED)],
 )
 async def test_clients_in_javascript_sign_in_by_every_method_that_they_have(
-    server: Site, client: str, method: str, secret: str
+    server: Site, in_javascript: Client, method: str, secret: str
 ) -> None:
     """Client notes 9 and 10."""
     nothing = dict.fromkeys(("trustroot", "challenge", "channel_binding"))
     authextra = {"pubkey": PUBLIC_KEY, **nothing}
 
-    said = await in_javascript(server, client, "ann", authextra, **{method: secret})
+    said = await in_javascript.sign_in(
+        server, authid="ann", authextra=authextra, secrets={method: secret}
+    )
 
     assert without_farewell(said) == joined(method)
 
 
-async def test_a_key_signs_in_whoever_it_belongs_to(server: Site) -> None:
+@pytest.mark.parametrize("in_javascript", ["autobahn"], indirect=True)
+async def test_a_key_signs_in_whoever_it_belongs_to(
+    server: Site, in_javascript: Client
+) -> None:
     """REQ-AUTH-055; client notes 10; wampy offers no method without an authid."""
     key = {"pubkey": PUBLIC_KEY}
 
-    said = await in_javascript(server, "autobahn", "", key, cryptosign=SEED)
+    said = await in_javascript.sign_in(
+        server, authid="", authextra=key, secrets={"cryptosign": SEED}
+    )
 
     assert without_farewell(said) == joined("cryptosign")
 
 
-@pytest.mark.parametrize("client", ["wampy", "autobahn"])
+@each_in_javascript
 @pytest.mark.parametrize(
     ("method", "secret"),
     [("ticket", "no"), ("wampcra", "no"), ("cryptosign", OTHER_SEED)],
 )
 async def test_clients_in_javascript_are_denied_with_a_wrong_secret(
-    server: Site, client: str, method: str, secret: str
+    server: Site, in_javascript: Client, method: str, secret: str
 ) -> None:
     key = {"pubkey": PUBLIC_KEY}
 
-    said = await in_javascript(server, client, "ann", key, **{method: secret})
+    said = await in_javascript.sign_in(
+        server, authid="ann", authextra=key, secrets={method: secret}
+    )
 
     assert said == {"challenges": [method], "left": DENIED}

@@ -1,8 +1,8 @@
 // Autobahn|JS signs in and says what came of it, in JSON.
 //
-// Run as "node sign_in_autobahn.mjs URL AUTHID SECRETS [AUTHEXTRA]"; see sign_in_wampy.mjs,
-// which does the same.
+// Run as "node sign_in_autobahn.mjs"; see sign_in_wampy.mjs, which does the same.
 
+import { createInterface } from "node:readline";
 import autobahn from "autobahn";
 import nacl from "tweetnacl";
 import WebSocket from "ws";
@@ -11,8 +11,6 @@ import WebSocket from "ws";
 globalThis.WebSocket ??= WebSocket;
 
 const { auth_cra: cra, auth_cryptosign: cryptosign } = autobahn;
-const [url, authid, secretsText, authextraText = "{}"] = process.argv.slice(2);
-const secrets = JSON.parse(secretsText);
 const keyOf = (seed) => nacl.sign.keyPair.fromSeed(Buffer.from(seed, "hex"));
 const ANSWERS = {
   ticket: (secret) => secret,
@@ -20,29 +18,37 @@ const ANSWERS = {
     cra.sign(salt ? cra.derive_key(secret, salt, iterations, keylen) : secret, challenge),
   cryptosign: (secret, extra) => cryptosign.sign_challenge(keyOf(secret), extra),
 };
-const seen = { challenges: [] };
 
-const connection = new autobahn.Connection({
-  url,
-  realm: "members",
-  max_retries: 0,
-  ...(authid && { authid }),
-  authmethods: Object.keys(secrets),
-  authextra: JSON.parse(authextraText),
-  onchallenge: (_session, method, extra) => {
-    seen.challenges.push(method);
-    return ANSWERS[method](secrets[method], extra);
-  },
-});
+function signIn({ url, authid, secrets, authextra }) {
+  const seen = { challenges: [] };
+  const connection = new autobahn.Connection({
+    url,
+    realm: "members",
+    max_retries: 0,
+    ...(authid && { authid }),
+    authmethods: Object.keys(secrets),
+    authextra,
+    onchallenge: (_session, method, extra) => {
+      seen.challenges.push(method);
+      return ANSWERS[method](secrets[method], extra);
+    },
+  });
+  connection.onopen = async (session, { realm, authid, authrole, authmethod }) => {
+    Object.assign(seen, { realm, authid, authrole, authmethod });
+    seen.called = await session.call("who.am.i");
+    connection.close();
+  };
+  return new Promise((resolve) => {
+    connection.onclose = (_how, { reason }) => {
+      resolve({ ...seen, left: reason });
+      return true;
+    };
+    connection.open();
+  });
+}
 
-connection.onopen = async (session, { realm, authid, authrole, authmethod }) => {
-  Object.assign(seen, { realm, authid, authrole, authmethod });
-  seen.called = await session.call("who.am.i");
-  connection.close();
-};
-connection.onclose = (_how, { reason }) => {
-  seen.left = reason;
-  process.stdout.write(JSON.stringify(seen), () => process.exit(0));
-  return true;
-};
-connection.open();
+// What Autobahn has to say goes to standard error: on standard output there are answers only.
+console.log = console.error;
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(JSON.stringify(await signIn(JSON.parse(line))) + "\n");
+}

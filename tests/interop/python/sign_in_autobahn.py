@@ -1,8 +1,9 @@
 """Autobahn|Python signs in by methods of its own and says what came of it, in JSON.
 
-Run as ``python sign_in_autobahn.py URL OPTIONS`` by ../test_sign_in_methods.py, in a
-process of its own so that Autobahn's warnings are not ours. OPTIONS is a JSON object:
-what `create_authenticator` takes, by method, in the order of preference.
+Run by ../test_sign_in_methods.py, in a process of its own so that Autobahn's warnings
+are not ours. Each line of standard input is an order, a JSON object with ``url`` and
+``options``: what `create_authenticator` takes, by method, in the order of preference.
+Each is answered with a line.
 """
 
 # mypy: allow-untyped-calls
@@ -49,19 +50,26 @@ class Client(Session):
         self.closed.set()
 
 
-async def main(url: str, options: str) -> None:
+async def sign_in(url: str, options: dict[str, Any]) -> dict[str, Any]:
     opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
 
     def make(config: Any) -> Client:
         opened.set_result(Client(config))
         return opened.result()
 
-    runner = ApplicationRunner(url, "members", extra=json.loads(options))
+    runner = ApplicationRunner(url, "members", extra=options)
     await runner.run(make, start_loop=False)
     client = await asyncio.wait_for(opened, PATIENCE)
     await asyncio.wait_for(client.closed.wait(), PATIENCE)
-    sys.stdout.write(json.dumps(client.seen))
+    return client.seen
+
+
+async def main() -> None:
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        sys.stdout.write(json.dumps(await sign_in(**json.loads(line))) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main())
