@@ -22,6 +22,8 @@ async def test_a_client_sees_who_comes_and_sends_them_away(
     [details] = joined.args
     session = details["session"]
     assert await watching.call("wamp.session.get", session) == Answer([details])
+    [sessions] = (await watching.call("wamp.session.list", ["anonymous"])).args
+    assert {session, watching.welcome["session"]} <= set(sessions)
     # when
     await watching.subscribe("wamp.session.on_leave")
     await watching.call("wamp.session.kill", session, reason="lab.close.enough")
