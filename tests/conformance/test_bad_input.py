@@ -5,15 +5,21 @@ The seeded fuzz at the end sends mutated messages of every type in every state.
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from typing import Any, Final
 
-import msgspec
 import pytest
 
 from aiohttp_serverwamp import Limits
-from tests.conformance.harness import Client, World, is_error, is_violation
+from tests.conformance.harness import (
+    Client,
+    World,
+    encoded,
+    is_error,
+    is_violation,
+)
 from tests.conformance.test_receive_matrix import MATRIX, STATES, Situation
 
 # --- Valid, and not offered -------------------------------------------------------
@@ -92,7 +98,7 @@ def test_undefined_options_are_absent_ones(undefined: bytes) -> None:
     ],
     ids=repr,
 )
-@pytest.mark.parametrize("serializer", ["json", "msgpack"])
+@pytest.mark.parametrize("serializer", ["json", "msgpack", "cbor"])
 def test_a_malformed_message_is_a_violation(message: Any, serializer: str) -> None:
     """REQ-MSG-001 to 005, 007, 008, 014; REQ-PUB-025; REQ-URI-009; PIT-53."""
     client = World().join(serializer=serializer)
@@ -223,6 +229,11 @@ TEMPLATES: Final = [row[0] for row in MATRIX.values() if isinstance(row[0], list
 ERRORS_TO: Final = {16, 32, 34, 48, 64, 66}
 
 
+def some_junk(chance: random.Random) -> Any:
+    # A copy: otherwise a dict would be put into itself now and then.
+    return copy.deepcopy(chance.choice(JUNK))
+
+
 def mutated(message: list[Any], chance: random.Random) -> Any:
     """Return the message with a few of its parts replaced, removed or added."""
     mutant = json.loads(json.dumps(message))
@@ -230,15 +241,15 @@ def mutated(message: list[Any], chance: random.Random) -> Any:
         kind = chance.randrange(5)
         position = chance.randrange(len(mutant) + 1)
         if kind == 0 and position < len(mutant):
-            mutant[position] = chance.choice(JUNK)
+            mutant[position] = some_junk(chance)
         elif kind == 1:
-            mutant.insert(position, chance.choice(JUNK))
+            mutant.insert(position, some_junk(chance))
         elif kind == 2 and position < len(mutant):
             del mutant[position]
         else:
             dicts = [part for part in mutant if isinstance(part, dict)]
             if dicts:
-                chance.choice(dicts)[chance.choice(KEYS)] = chance.choice(JUNK)
+                chance.choice(dicts)[chance.choice(KEYS)] = some_junk(chance)
     return mutant
 
 
@@ -253,9 +264,10 @@ def frame(message: Any, serializer: str, chance: random.Random) -> str | bytes:
             )
         return text
     try:
-        data = msgspec.msgpack.encode(message)
+        data = encoded(message, serializer)
     except (UnicodeEncodeError, OverflowError):
         return b"\xa3\xed\xa0\x80"
+    assert isinstance(data, bytes)
     if chance.random() < 0.1:
         cut = chance.randrange(len(data) + 1)
         data = data[:cut] + chance.randbytes(1) + data[cut + 1 :]
@@ -279,7 +291,7 @@ def is_in_order(client: Client, messages: list[Any]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("serializer", ["json", "msgpack"])
+@pytest.mark.parametrize("serializer", ["json", "msgpack", "cbor"])
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_a_client_says_the_router_keeps_its_manners(
