@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp_serverwamp import adapters, auth, errors, history, messages, uris
+from aiohttp_serverwamp import (
+    adapters,
+    auth,
+    errors,
+    history,
+    messages,
+    serializers,
+    uris,
+)
 from aiohttp_serverwamp.adapters.aiohttp_security import (
     security_authenticator,
     security_authorizer,
@@ -106,6 +114,7 @@ __all__ = [
     "procedure",
     "security_authenticator",
     "security_authorizer",
+    "serializers",
     "session_authenticator",
     "setup_wamp",
     "topic",

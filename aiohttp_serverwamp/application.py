@@ -20,6 +20,7 @@ from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
 from aiohttp_serverwamp.hosting.options import (
     checked_limits,
     checked_request_handlers,
+    checked_serializers,
     checked_support,
 )
 from aiohttp_serverwamp.hosting.runtime import Runtime
@@ -29,7 +30,6 @@ from aiohttp_serverwamp.realm import Realm
 from aiohttp_serverwamp.realm_methods import RealmMethods
 from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.failed_sign_ins import FailedSignIns
-from aiohttp_serverwamp.serializers import serializers
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import (
         AsyncSupport,
         Connection,
+        Serializer,
         TaskRunner,
         Waiter,
     )
@@ -67,7 +68,9 @@ class Application(RealmMethods):
     of a client that leaves. `synchronize_requests` finishes one request of a session
     before the next one is started. `protocol_request_handlers` replaces what is done
     with one message type of joined sessions: ``{messages.Call: async (message,
-    session)}``.
+    session)}``. `serializers` adds to the built-in ones (JSON, MessagePack, and CBOR
+    where the extra ``cbor`` is installed), replaces one, or takes one out:
+    ``{"json": OrjsonCodec(), "msgpack": None}``.
 
     Raises `ConfigurationError` for options that make no sense.
     """
@@ -86,10 +89,11 @@ class Application(RealmMethods):
         cancel_on_disconnect: bool = True,
         synchronize_requests: bool = False,
         protocol_request_handlers: Mapping[type[Message], RequestHandler] | None = None,
+        serializers: Mapping[str, Serializer | None] | None = None,
     ) -> None:
         self.limits = checked_limits(limits)
         self.support = checked_support(async_support)
-        self.serializers = serializers(max_depth=self.limits.max_depth)
+        self.serializers = checked_serializers(serializers, self.limits)
         self.failed_sign_ins = FailedSignIns(self.limits, self.support.now)
         self.strict_request_ids = strict_request_ids
         self.synchronize_requests = synchronize_requests

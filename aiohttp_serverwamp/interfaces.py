@@ -29,7 +29,11 @@ T = TypeVar("T")
 
 
 class Serializer(Protocol):
-    """Bytes ↔ message lists, without WAMP semantics."""
+    """Bytes ↔ message lists, without WAMP semantics.
+
+    What the ``serializers`` of an `Application` are. Instances may be shared between
+    applications and used by several threads at a time.
+    """
 
     #: The last part of the subprotocol, ``wamp.2.<name>``.
     name: str
@@ -37,10 +41,18 @@ class Serializer(Protocol):
     binary: bool
 
     def encode(self, message: list[Any]) -> bytes:
-        """Return the encoded message; raise `EncodingError` if it cannot."""
+        """Return the encoded message; raise `EncodingError` if it cannot.
+
+        The message is plain data: None, bool, int, float, str, bytes, lists, and dicts
+        with string keys. What is not binary is UTF-8.
+        """
 
     def decode(self, data: str | bytes) -> Any:
-        """Return the decoded value; raise `InvalidPayload` for anything else."""
+        """Return the decoded value; raise `InvalidPayload` for anything else.
+
+        What it returns is plain data, too, and has been made for this call: it will be
+        changed. Nothing else may be raised, whatever the client has sent.
+        """
 
 
 class Codec(Protocol):
@@ -52,6 +64,12 @@ class Codec(Protocol):
 
     def encode(self, message: list[Any]) -> bytes:
         """Return the bytes that go to the connection for a marshalled message."""
+
+    def answering(self, batch: str | bytes) -> Codec:
+        """Return what writes as the client does that has sent a batch of messages.
+
+        For batched serializers only.
+        """
 
 
 class Connection(Protocol):
@@ -69,6 +87,12 @@ class Connection(Protocol):
         """Wait for the next message: text, binary, or None once closed.
 
         Waits before reading while too much is waiting to be sent to this client.
+        """
+
+    async def wait_for_room(self) -> None:
+        """Wait while too much is waiting to be sent to this client.
+
+        As `receive` does; for who has received several messages in one.
         """
 
     def write(self, data: bytes) -> None:

@@ -39,6 +39,7 @@ from aiohttp_serverwamp.errors import (
 from aiohttp_serverwamp.hosting.invocation import RPCResult
 from aiohttp_serverwamp.hosting.procedures import result_arguments
 from aiohttp_serverwamp.serializers import serializer_for
+from aiohttp_serverwamp.serializers.batched import messages_in
 
 if TYPE_CHECKING:
     from aiohttp.test_utils import TestClient
@@ -400,7 +401,8 @@ class WAMPClient:
     async def _read(self) -> None:
         try:
             async for frame in self.ws:
-                self._take(self._serializer.decode(frame.data))
+                for data in messages_in(frame.data, self._serializer):
+                    self._take(self._serializer.decode(data))
         finally:
             self._inbox.close()
             for subscription in self._subscriptions.values():
@@ -509,7 +511,7 @@ async def connect(
     url: str = "/ws",
     *,
     realm: str | None,
-    serializer: str = "json",
+    serializer: str | Serializer = "json",
     ticket: str | None = None,
     authmethods: Sequence[str] | None = None,
     authid: str | None = None,
@@ -519,17 +521,19 @@ async def connect(
     """Open a WebSocket with the cookies that `http` has, join, and leave at the end.
 
     With ``realm=None`` the connection is open only: `WAMPClient.join` later, or `send`
-    what you like. `serializer` is "json" or "msgpack"; `details` are further ones of
+    what you like. `serializer` is "json", "msgpack", "cbor", one of these with
+    ".batched" behind it, or a `Serializer` of your own; `details` are further ones of
     HELLO; `headers` go with the upgrade request.
 
     Raises `aiohttp.WSServerHandshakeError` when the upgrade is refused and
     `JoinRejected` when the server answers HELLO with ABORT.
     """
-    subprotocol = f"wamp.2.{serializer}"
+    if isinstance(serializer, str):
+        serializer = serializer_for(f"wamp.2.{serializer}")
     ws = await http.ws_connect(
-        url, protocols=[subprotocol], headers=headers, max_msg_size=0
+        url, protocols=[f"wamp.2.{serializer.name}"], headers=headers, max_msg_size=0
     )
-    client = WAMPClient(ws, serializer_for(subprotocol))
+    client = WAMPClient(ws, serializer)
     named = {"authmethods": authmethods, "authid": authid}
     given = {key: value for key, value in named.items() if value is not None}
     try:

@@ -168,7 +168,7 @@ class AiohttpConnection:
             outbox = self._outbox
             while not self._ended:
                 if outbox.is_congested:
-                    await self._wait_for_room()
+                    await self.wait_for_room()
                 message = await ws.receive()
                 self._heartbeat.heard = True
                 kind = message.type
@@ -185,6 +185,24 @@ class AiohttpConnection:
             self._reading = False
             if self._handover is not None and not self._handover.done():
                 self._handover.set_result(None)
+
+    async def wait_for_room(self) -> None:
+        """Wait while more than half of `max_pending_bytes` waits to be sent."""
+        if not self._outbox.is_congested:
+            return
+        # Messages that came together are handled in one turn of the loop: without this
+        # their answers would pile up, the transport unasked.
+        if self._task is None:
+            self._outbox.flush_now()
+        if self._closing is not None:
+            return
+        # In a task of its own, which `close` can end without ending this one.
+        self._room = asyncio.ensure_future(self._room_is_made())
+        try:
+            await asyncio.wait([self._room])
+        finally:
+            self._room.cancel()
+            self._room = None
 
     def write(self, data: bytes) -> None:
         """Queue bytes made by `codec`; they leave at the end of this loop turn."""
@@ -270,21 +288,6 @@ class AiohttpConnection:
 
     def _unresponsive(self) -> None:
         self._outbox.cut_off("no answer to a ping")
-
-    async def _wait_for_room(self) -> None:
-        # Messages that came together are handled in one turn of the loop: without this
-        # their answers would pile up, the transport unasked.
-        if self._task is None:
-            self._outbox.flush_now()
-        if self._closing is not None:
-            return
-        # In a task of its own, which `close` can end without ending this one.
-        self._room = asyncio.ensure_future(self._room_is_made())
-        try:
-            await asyncio.wait([self._room])
-        finally:
-            self._room.cancel()
-            self._room = None
 
     async def _room_is_made(self) -> None:
         if self._task is not None:

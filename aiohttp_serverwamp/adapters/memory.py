@@ -86,8 +86,7 @@ class MemoryConnection:
 
         Waits before reading while more than half of `max_pending_bytes` is unread.
         """
-        while self._is_congested():
-            await self._wait_for_change()
+        await self.wait_for_room()
         while not self._inbox:
             if self._closed:
                 return None
@@ -96,6 +95,11 @@ class MemoryConnection:
         self._unread -= len(data)
         self._other.wake()
         return data if self.codec.serializer.binary else data.decode()
+
+    async def wait_for_room(self) -> None:
+        """Wait while more than half of `max_pending_bytes` is unread."""
+        while self._is_congested():
+            await self._wait_for_change()
 
     def write(self, data: bytes) -> None:
         """Hand over bytes made by `codec`; dropped once closed."""

@@ -6,16 +6,21 @@ session's affair, how it travels the connection's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp_serverwamp.router import endings
+from aiohttp_serverwamp.router.batch import receive_batch
 from aiohttp_serverwamp.router.session import RouterSession
+from aiohttp_serverwamp.serializers.batched import BatchedSerializer
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import AsyncSupport, Connection
     from aiohttp_serverwamp.router.host import RouterHost
 
 __all__ = ["serve"]
+
+#: Messages of a batch that are handled before everybody else has a turn.
+MESSAGES_A_TURN: Final = 50
 
 
 async def serve(
@@ -27,6 +32,8 @@ async def serve(
     not cancel, the rest of its subscription and lifespan handlers, get
     `Limits.close_timeout` seconds once the connection has closed.
     """
+    # Hot path.
+    batched = isinstance(connection.codec.serializer, BatchedSerializer)
     async with support.task_group() as tasks:
 
         def close(code: int, reason: str) -> None:
@@ -36,8 +43,8 @@ async def serve(
             # Not the timer's name here: the two would keep each other, and the session.
             session.deadlines.expire(support.now())
 
-        def begin(*, again: bool) -> RouterSession:
-            new = RouterSession(host, connection, tasks, close, again=again)
+        def begin(after: RouterSession | None) -> RouterSession:
+            new = RouterSession(host, connection, tasks, close, after=after)
             timer.set(new.deadlines.next())
             new.deadlines.on_earlier = timer.set
             host.opened(new)
@@ -49,18 +56,33 @@ async def serve(
 
         def next_after(left: RouterSession) -> RouterSession:
             # Before the other is closed: the host always knows of the connection.
-            new = begin(again=True)
+            new = begin(left)
             let_go(left)
             host.closed(left)
             return new
 
         timer = support.timer(tasks, expire)
-        session = begin(again=False)
-        try:
+        session = begin(None)
+
+        async def read_batches() -> None:
+            nonlocal session
+            handled = 0
             while (data := await connection.receive()) is not None:
-                session.receive(data)
-                if session.left:
-                    session = next_after(session)
+                for current in receive_batch(session, data, next_after):
+                    session = current
+                    handled += 1
+                    if not handled % MESSAGES_A_TURN:
+                        await support.sleep(0)
+                    await connection.wait_for_room()
+
+        try:
+            if batched:
+                await read_batches()
+            else:
+                while (data := await connection.receive()) is not None:
+                    session.receive(data)
+                    if session.left:
+                        session = next_after(session)
         finally:
             timer.set(None)
             let_go(session)

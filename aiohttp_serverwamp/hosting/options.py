@@ -5,21 +5,31 @@ Each function raises `ConfigurationError`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.hosting.handlers import is_async
 from aiohttp_serverwamp.limits import Limits
 from aiohttp_serverwamp.router.session import HANDLERS
 from aiohttp_serverwamp.router.states import State
+from aiohttp_serverwamp.serializers import serializers
 
 if TYPE_CHECKING:
-    from aiohttp_serverwamp.interfaces import AsyncSupport
+    from aiohttp_serverwamp.interfaces import AsyncSupport, Serializer
     from aiohttp_serverwamp.messages import Message
     from aiohttp_serverwamp.router.host import RequestHandler
 
-__all__ = ["checked_limits", "checked_request_handlers", "checked_support"]
+__all__ = [
+    "checked_limits",
+    "checked_request_handlers",
+    "checked_serializers",
+    "checked_support",
+]
+
+#: Of what a header may hold, and without the dot of ".batched".
+_SUBPROTOCOL: Final = re.compile("[A-Za-z0-9_-]+")
 
 
 def checked_limits(limits: Limits | None) -> Limits:
@@ -40,6 +50,40 @@ def checked_support(given: type[AsyncSupport] | AsyncSupport) -> AsyncSupport:
             "anyio.AnyioAsyncSupport"
         )
     return given() if isinstance(given, type) else given
+
+
+def checked_serializers(
+    given: Mapping[str, Serializer | None] | None, limits: Limits
+) -> Mapping[str, Serializer]:
+    """Return the serializers of the subprotocols, with the changes `given`."""
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigurationError(
+            f'serializers={given!r}: give a dict, as {{"json": OrjsonCodec()}}'
+        )
+    for name, serializer in (given or {}).items():
+        _check_serializer(name, serializer)
+    offered = serializers(given, max_depth=limits.max_depth)
+    if not offered:
+        raise ConfigurationError("serializers: at least one has to be left")
+    return offered
+
+
+def _check_serializer(name: str, serializer: Serializer | None) -> None:
+    if serializer is None:
+        return
+    if isinstance(serializer, type) or not all(
+        hasattr(serializer, each) for each in ("name", "binary", "encode", "decode")
+    ):
+        raise ConfigurationError(
+            f"serializers: {serializer!r} is no Serializer, which has name, binary, "
+            "encode() and decode(); give an instance, or None to offer it no longer"
+        )
+    if serializer.name != name or not _SUBPROTOCOL.fullmatch(name):
+        raise ConfigurationError(
+            f"serializers: {name!r} is for {serializer!r}, whose name is "
+            f"{serializer.name!r}: the two have to be the same, and letters, digits, "
+            "'-' and '_', as in the subprotocol wamp.2.<name>"
+        )
 
 
 def checked_request_handlers(

@@ -7,7 +7,7 @@ once, whatever ended it. None of these waits.
 
 A client that says GOODBYE may say HELLO again on the same connection (specification,
 2.1). So when `left` is true after `receive`, the session is over and its connection is
-not: what comes next is for a new `RouterSession`, made with ``again=True``.
+not: what comes next is for a new `RouterSession`, made with ``after=`` the one before.
 
 What has to be waited for (an authenticator, an authorizer, a subscription handler) is
 started as a task of the connection; see `RequestQueue`. Until then the session's later
@@ -17,7 +17,7 @@ requests queue up; its answers and CANCEL, GOODBYE and ABORT do not.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,6 +55,7 @@ from aiohttp_serverwamp.router.request_ids import RequestIds
 from aiohttp_serverwamp.router.request_queue import RequestQueue
 from aiohttp_serverwamp.router.requests import ANSWERS, REQUESTS
 from aiohttp_serverwamp.router.states import Departure, State
+from aiohttp_serverwamp.serializers.batched import BatchedSerializer
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Codec, Connection, TaskRunner
@@ -111,7 +112,7 @@ class RouterSession(Peer):
         tasks: TaskRunner,
         on_closing: Callable[[int, str], None],
         *,
-        again: bool = False,
+        after: RouterSession | None = None,
     ) -> None:
         super().__init__()
         self.host = host
@@ -119,7 +120,7 @@ class RouterSession(Peer):
         self.tasks = tasks
         #: Called once with a close code and reason when the connection is to be closed.
         self.on_closing = on_closing
-        self.state = State.BETWEEN if again else State.CLOSED
+        self.state = State.CLOSED if after is None else State.BETWEEN
         #: Whether the client has said GOODBYE, and may join again on its connection.
         self.left = False
         #: The close code and the reason of the GOODBYE that was said last.
@@ -133,7 +134,7 @@ class RouterSession(Peer):
         self.offered: tuple[str, ...] = ()
         #: When the identity is looked at, if it expires; see `follow_identity`.
         self.expiry: Deadline | None = None
-        self._codec: Codec = connection.codec
+        self._codec: Codec = connection.codec if after is None else after._codec
         self._serializer = connection.codec.serializer
         self._write: Callable[[bytes], None] = connection.write
         self._handshake: Handshake | None = None
@@ -179,6 +180,19 @@ class RouterSession(Peer):
             self._dispatch(parse(self._serializer.decode(data)), size)
         except Exception as error:
             endings.fail(self, error)
+
+    def open_batch(self, data: str | bytes) -> Iterator[str | bytes]:
+        """Return the messages of a batch, for `batch.receive_batch`.
+
+        Raises `InvalidPayload`, also in the middle of them.
+        """
+        if isinstance(data, bytes) is not self._serializer.binary:
+            raise InvalidPayload("a frame of the wrong kind for the subprotocol")
+        if len(data) > MAX_JOINING_SIZE and self.state is not State.ESTABLISHED:
+            raise InvalidPayload("a batch too large for a client that is joining")
+        self._codec = self._codec.answering(data)
+        assert isinstance(self._serializer, BatchedSerializer), "others are not asked"
+        return self._serializer.split(data)
 
     def _dispatch(self, message: Message, size: int) -> None:
         # Hot path.

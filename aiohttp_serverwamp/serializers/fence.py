@@ -1,4 +1,4 @@
-"""The fence around decoded data: plain values only, nested to a bound."""
+"""The fence around messages: plain values only, nested to a bound."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from msgspec.msgpack import Ext
 
-from aiohttp_serverwamp.errors import InvalidPayload
+from aiohttp_serverwamp.errors import EncodingError, InvalidPayload
 
-__all__ = ["MAX_DEPTH", "check_plain"]
+__all__ = ["MAX_DEPTH", "check_encodable", "check_plain"]
 
 #: Nested lists and dicts that any message may have; the bound that ujson has built in.
 MAX_DEPTH: Final = 1_024
@@ -19,6 +19,10 @@ MAX_DEPTH: Final = 1_024
 _SCALARS: Final = frozenset(
     {type(None), bool, int, float, str, bytes, datetime, Ext},
 )
+#: What can be written in all of them, a timestamp as its text.
+_UNIVERSAL: Final = _SCALARS - {Ext}
+#: What encoders take for the two types of containers.
+_CONTAINERS: Final = frozenset({list, dict, tuple})
 
 
 def check_plain(message: Any, max_depth: int = MAX_DEPTH) -> None:
@@ -49,3 +53,26 @@ def check_plain(message: Any, max_depth: int = MAX_DEPTH) -> None:
                 raise InvalidPayload(f"nested deeper than {max_depth} levels")
         level = inner
         depth += 1
+
+
+def check_encodable(message: list[Any], max_depth: int) -> None:
+    """Refuse what a message to be encoded may not hold, and deeper nesting.
+
+    For encoders that would carry more than WAMP does, or recurse without a bound; the
+    outermost list counts as depth 1. Keys are not looked at. Raises `EncodingError`.
+    """
+    level: list[Any] = [message]
+    for _ in range(max_depth):
+        inner: list[Any] = []
+        for container in level:
+            values = container.values() if type(container) is dict else container
+            others = set(map(type, values)) - _UNIVERSAL
+            if others:
+                foreign = others - _CONTAINERS
+                if foreign:
+                    raise EncodingError(f"{foreign.pop().__name__} is not plain data")
+                inner += [value for value in values if type(value) in _CONTAINERS]
+        if not inner:
+            return
+        level = inner
+    raise EncodingError(f"nested deeper than {max_depth} levels")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import EncodingError
 from aiohttp_serverwamp.messages import Message, marshal
+from aiohttp_serverwamp.serializers.batched import BatchedSerializer
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Codec, Serializer
@@ -23,16 +24,27 @@ class SerializerCodec:
     for each kind of connection, not one for each connection.
     """
 
-    __slots__ = ("__weakref__", "framing", "serializer")
+    __slots__ = ("__weakref__", "_variant", "framing", "serializer")
 
     def __init__(self, serializer: Serializer, framing: Framing | None = None) -> None:
         self.serializer = serializer
         self.framing = framing
+        self._variant: SerializerCodec | None = None
 
     def encode(self, message: list[Any]) -> bytes:
         """Return the connection's bytes for a message, or raise `EncodingError`."""
         data = self.serializer.encode(message)
         return data if self.framing is None else self.framing(data)
+
+    def answering(self, batch: str | bytes) -> SerializerCodec:
+        """Return the codec for a client that has sent a batch (REQ-TRN-009)."""
+        assert isinstance(self.serializer, BatchedSerializer), "it has sent one"
+        serializer = self.serializer.answering(batch)
+        if serializer is self.serializer:
+            return self
+        if self._variant is None:
+            self._variant = SerializerCodec(serializer, self.framing)
+        return self._variant
 
 
 class Frame:

@@ -18,13 +18,18 @@ import ujson
 from aiohttp_serverwamp.errors import EncodingError, InvalidPayload
 from aiohttp_serverwamp.serializers.fence import check_plain
 
-__all__ = ["JSONSerializer"]
+__all__ = ["JSONSerializer", "as_text", "texts_to_bytes"]
 
 _STRING_LITERAL: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
-def _as_text(value: Any) -> str:
-    """Write a byte string, or a timestamp, as text (REQ-SER-005, 011)."""
+def as_text(value: Any) -> str:
+    """Write a byte string, or a timestamp of MessagePack, as text.
+
+    The former as the specification has it in 2.3.1 (REQ-SER-005, 011). What the
+    ``default`` of `json.dumps` and its like may be. Raises `TypeError` for anything
+    else.
+    """
     if type(value) is bytes or type(value) is bytearray:
         return "\0" + b64encode(value).decode()
     if type(value) is datetime:
@@ -35,7 +40,7 @@ def _as_text(value: Any) -> str:
 # ujson takes twice as long for keyword arguments. In its order: ensure_ascii,
 # encode_html_chars, escape_forward_slashes, sort_keys, indent, allow_nan, reject_bytes,
 # default. (A test holds this against what the options do.)
-_OPTIONS: Final = (False, False, False, 0, False, True, _as_text)
+_OPTIONS: Final = (False, False, False, 0, False, True, as_text)
 
 
 class JSONSerializer:
@@ -80,7 +85,7 @@ class JSONSerializer:
         if ("N" in text or "I" in text) and _has_non_finite(text):
             raise InvalidPayload("NaN and Infinity are not JSON")
         if "\\" in text and "\\u0000" in text:
-            message = _with_bytes(message)
+            message = texts_to_bytes(message)
         if self._max_depth:
             check_plain(message, self._max_depth)
         return message
@@ -91,8 +96,12 @@ def _reason(error: Exception) -> str:
     return "integer too long" if "set_int_max_str_digits" in str(error) else str(error)
 
 
-def _with_bytes(message: Any) -> Any:
-    """Replace text that begins with U+0000 by its bytes, at any depth (REQ-SER-007)."""
+def texts_to_bytes(message: Any) -> Any:
+    """Replace texts that stand for bytes, in a message read from JSON, at any depth.
+
+    Those are the ones that begin with U+0000. Lists and dicts are changed in place.
+    Raises `InvalidPayload` where no base64 follows (REQ-SER-007, 008).
+    """
     root = [message]
     containers: list[Any] = [root]
     while containers:

@@ -14,6 +14,7 @@ from threading import get_ident
 from typing import Any
 from weakref import WeakSet
 
+import cbor2
 import msgspec
 
 from aiohttp_serverwamp import OPEN, Identity, Limits, Realm
@@ -23,10 +24,12 @@ from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.interfaces import TaskHandle, TaskRunner
 from aiohttp_serverwamp.messages import Message
 from aiohttp_serverwamp.router import endings
+from aiohttp_serverwamp.router.batch import receive_batch
 from aiohttp_serverwamp.router.failed_sign_ins import FailedSignIns
 from aiohttp_serverwamp.router.host import RequestHandler
 from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.serializers import serializer_for
+from aiohttp_serverwamp.serializers.batched import BatchedSerializer
 from aiohttp_serverwamp.serializers.frame import SerializerCodec
 
 ROLES = ("caller", "callee", "publisher", "subscriber")
@@ -211,6 +214,9 @@ class Wire:
     async def receive(self) -> str | bytes | None:
         raise NotImplementedError("the test hands messages in")
 
+    async def wait_for_room(self) -> None:
+        raise NotImplementedError("nothing here waits")
+
     async def close(self, code: int, reason: str) -> None:
         raise NotImplementedError("the session asks its on_closing")
 
@@ -246,15 +252,22 @@ class Client:
 
     def send_raw(self, data: str | bytes) -> None:
         """Send one frame as it is."""
+        # As whoever serves a connection does.
+        if isinstance(self.wire.codec.serializer, BatchedSerializer):
+            for _ in receive_batch(self.session, data, self._next_after):
+                pass
+            return
         self.session.receive(data)
         if self.session.left:
-            # As whoever serves a connection does.
-            left = self.session
-            self.session = RouterSession(
-                self.world, self.wire, self.tasks, self._on_closing, again=True
-            )
-            endings.connection_lost(left)
-            self.farewells += 1
+            self._next_after(self.session)
+
+    def _next_after(self, left: RouterSession) -> RouterSession:
+        self.session = RouterSession(
+            self.world, self.wire, self.tasks, self._on_closing, after=left
+        )
+        endings.connection_lost(left)
+        self.farewells += 1
+        return self.session
 
     def received(self) -> list[Any]:
         """Let the tasks run and return the messages that came since the last time."""
@@ -322,14 +335,27 @@ class Client:
 
 def encoded(message: Any, serializer: str) -> str | bytes:
     """Encode for the wire without the package's own serializers."""
-    if serializer == "json":
-        return json.dumps(message)
-    return msgspec.msgpack.encode(message)
+    name, _, batched = serializer.partition(".")
+    if name == "json":
+        return json.dumps(message) + ("\x1e" if batched else "")
+    data = (
+        msgspec.msgpack.encode(message) if name == "msgpack" else cbor2.dumps(message)
+    )
+    return len(data).to_bytes(4) + data if batched else data
 
 
 def decoded(data: bytes, serializer: str) -> Any:
     """Decode what the server wrote without the package's own serializers."""
-    return json.loads(data) if serializer == "json" else msgspec.msgpack.decode(data)
+    name, _, batched = serializer.partition(".")
+    if name == "json":
+        if batched:
+            assert data.endswith((b"\x1e", b"\x18")), data
+            data = data[:-1]
+        return json.loads(data)
+    if batched:
+        assert data[:4] == (len(data) - 4).to_bytes(4), data
+        data = data[4:]
+    return msgspec.msgpack.decode(data) if name == "msgpack" else cbor2.loads(data)
 
 
 class World:

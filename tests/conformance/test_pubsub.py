@@ -147,7 +147,9 @@ def test_what_is_published_to_is_a_full_uri(topic: str) -> None:
 @pytest.mark.parametrize(
     "payload", [[], [[1, "é", None]], [[], {"k": [1.5]}], [[2**60], {"k": {}}]]
 )
-@pytest.mark.parametrize("serializer", ["json", "msgpack"])
+@pytest.mark.parametrize(
+    "serializer", ["json", "msgpack", "cbor", "json.batched", "cbor.batched"]
+)
 def test_payloads_pass_unchanged(payload: list[Any], serializer: str) -> None:
     """REQ-PUB-008, 011, 033, 041; REQ-SER-001, 004; REQ-MSG-017 to 020."""
     world = World()

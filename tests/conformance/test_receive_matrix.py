@@ -80,10 +80,13 @@ MATRIX: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
     "wrong-frame-kind": (None, FORBIDDEN_ROW),
 }
 
-#: No text in JSON, a truncated list in MessagePack.
+#: No text in JSON, a truncated list in the others, each in a batch of one.
 UNDECODABLE: Final[dict[str, str | bytes]] = {
     "json": "[48,1,",
     "msgpack": b"\x94\x30\x01",
+    "cbor": b"\x84\x18\x30\x01",
+    "json.batched": "[48,1,\x1e",
+    "cbor.batched": b"\0\0\0\4\x84\x18\x30\x01",
 }
 
 ACCEPTED = [6, {}, "wamp.close.goodbye_and_out"]
@@ -183,11 +186,13 @@ def frame(message: str, serializer: str) -> str | bytes:
     if message == "wrong-frame-kind":
         text = encoded([6, {}, "wamp.close.normal"], "json")
         assert isinstance(text, str)
-        return text.encode() if serializer == "json" else text
+        return text.encode() if serializer.startswith("json") else text
     return encoded(MATRIX[message][0], serializer)
 
 
-@pytest.mark.parametrize("serializer", ["json", "msgpack"])
+@pytest.mark.parametrize(
+    "serializer", ["json", "msgpack", "cbor", "json.batched", "cbor.batched"]
+)
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("message", MATRIX)
 def test_each_message_in_each_state_is_treated_as_the_matrix_says(

@@ -344,10 +344,12 @@ async def test_an_oversize_message_ends_the_connection_with_1009() -> None:
         await until(lambda: not served.wamp.sessions())
 
 
-@pytest.mark.parametrize("serializer", ["json", "msgpack"])
+@pytest.mark.parametrize(
+    "serializer", ["json", "msgpack", "cbor", "json.batched", "msgpack.batched"]
+)
 async def test_a_frame_of_the_wrong_kind_is_a_violation(serializer: str) -> None:
     async with site() as served, served.client(serializer=serializer) as client:
-        if serializer == "json":
+        if serializer.startswith("json"):
             await client.ws.send_bytes(b'[48,1,{},"ping"]')
         else:
             await client.ws.send_str('[48,1,{},"ping"]')

@@ -69,7 +69,7 @@ async def test_everything_that_is_injected() -> None:
             await client.call("who", 3, "forged")
 
 
-@pytest.mark.parametrize("serializer", ["json", "msgpack"])
+@pytest.mark.parametrize("serializer", ["json", "msgpack", "cbor"])
 async def test_arguments_are_converted_and_checked(serializer: str) -> None:
     api = serverwamp.RPCRouteSet()
 

@@ -28,7 +28,7 @@ async def leave(client: WAMPClient) -> None:
     assert await client.receive() == GOODBYE_AND_OUT
 
 
-@pytest.mark.parametrize("serializer", ["json", "msgpack"])
+@pytest.mark.parametrize("serializer", ["json", "msgpack", "cbor", "json.batched"])
 async def test_a_client_goes_from_one_realm_to_another(serializer: str) -> None:
     guests, members = serverwamp.Realm("guests"), serverwamp.Realm("members")
     for realm in (guests, members):

@@ -123,7 +123,7 @@ class Sessions(RuleBasedStateMachine):
     # --- What clients do ----------------------------------------------------------
 
     @precondition(lambda self: len(self.actors) < 5)
-    @rule(features=FEATURES, serializer=st.sampled_from(["json", "msgpack"]))
+    @rule(features=FEATURES, serializer=st.sampled_from(["json", "msgpack", "cbor"]))
     def join(self, features: tuple[str, ...], serializer: str) -> None:
         client = self.world.connect(serializer)
         client.join(*features)

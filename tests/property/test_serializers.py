@@ -7,12 +7,16 @@ import json
 import math
 from typing import Any
 
+import cbor2
 import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from aiohttp_serverwamp.errors import EncodingError, InvalidPayload
+from aiohttp_serverwamp.interfaces import Serializer
+from aiohttp_serverwamp.serializers.batched import batched
+from aiohttp_serverwamp.serializers.cbor import MAX_INTEGER_SIZE, CBORSerializer
 from aiohttp_serverwamp.serializers.json import JSONSerializer
 from aiohttp_serverwamp.serializers.msgpack import MsgPackSerializer
 
@@ -165,3 +169,128 @@ def test_one_number_without_json_spoils_the_message(
     """REQ-SER-002, REQ-TYP-005."""
     with pytest.raises(EncodingError):
         JSON.encode([*message, {"a": [number]}])
+
+
+# --- CBOR -------------------------------------------------------------------------
+
+CBOR = CBORSerializer()
+INTEGER_BITS = 8 * MAX_INTEGER_SIZE
+big = st.integers(-(2**INTEGER_BITS), 2**INTEGER_BITS - 1)
+cbor_data = plain(common | big | text, text)
+
+
+@unhurried
+@given(cbor_data)
+@example([-0.0, 2**64, -(2**64) - 1, 2**INTEGER_BITS - 1, b"", "\0"])
+@example([{"a": [[[[[[[[[b"x", {}]]]]]]]]]}])
+def test_cbor_gives_back_what_it_was_given(message: list[Any]) -> None:
+    """REQ-SER-004."""
+    assert shown(CBOR.decode(CBOR.encode(message))) == shown(message)
+
+
+@unhurried
+@given(both_data)
+def test_a_message_survives_all_changes_of_serializer(message: list[Any]) -> None:
+    """REQ-SER-001, REQ-MSG-017."""
+    there = message
+    for serializer in (CBOR, JSON, CBOR, MSGPACK, CBOR):
+        there = serializer.decode(serializer.encode(there))
+
+    assert shown(there) == shown(message)
+
+
+# CBOR of anything that cbor2 can write: tags that it knows and others, references,
+# items of indefinite length, odd keys, simple values.
+cbor_scalars = (
+    common
+    | big
+    | text
+    | st.just(cbor2.undefined)
+    | st.integers(0, 19).map(cbor2.CBORSimpleValue)
+    | st.datetimes(timezones=st.just(datetime.UTC))
+    | st.decimals(allow_nan=False)
+    | st.fractions()
+    | st.uuids()
+)
+tags = st.sampled_from([0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 256, 258, 55799])
+cbor_like = st.builds(
+    cbor2.dumps,
+    st.recursive(
+        cbor_scalars,
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(text | odd_keys, inner)
+            | st.builds(cbor2.CBORTag, tags | st.integers(0, 2**32), inner)
+        ),
+        max_leaves=10,
+    ),
+    string_referencing=st.booleans(),
+    value_sharing=st.booleans(),
+    indefinite_containers=st.booleans(),
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, bytes_: st.SearchStrategy[bytes]) -> bytes:
+    """Replace, insert or drop a few bytes, most of which say what follows."""
+    data = bytearray(draw(bytes_))
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(data)))
+        data[at : at + draw(st.integers(0, 2))] = draw(st.binary(max_size=2))
+    return bytes(data)
+
+
+@unhurried
+@given(st.binary() | cbor_like | damaged(cbor_like))
+@example(b"\x81\xd8\x1c\x81\xd8\x1d\x00")
+@example(b"\xa1\xf7\x01")
+def test_any_bytes_are_plain_data_or_refused_by_cbor(data: bytes) -> None:
+    """REQ-MSG-006, REQ-MSG-013, REQ-SER-011."""
+    try:
+        value = CBOR.decode(data)
+    except InvalidPayload:
+        return
+    assert is_plain(value)
+    # And can be sent on.
+    assert shown(CBOR.decode(CBOR.encode([value]))) == shown([value])
+
+
+# --- Batches ----------------------------------------------------------------------
+
+batches = st.lists(st.lists(common | json_text, max_size=3), min_size=1, max_size=4)
+
+
+@unhurried
+@given(batches, st.sampled_from([JSON, MSGPACK, CBOR]))
+def test_a_batch_gives_back_its_messages(
+    messages: list[Any], serializer: Serializer
+) -> None:
+    """REQ-TRN-006, 007."""
+    framed = batched(serializer)
+    joined_up = b"".join(map(framed.encode, messages))
+
+    parts = framed.split(joined_up if framed.binary else joined_up.decode())
+
+    assert shown([framed.decode(part) for part in parts]) == shown(messages)
+
+
+@unhurried
+@given(batches, st.data(), st.sampled_from([JSON, MSGPACK, CBOR]))
+def test_any_batch_is_messages_or_refused(
+    messages: list[Any], drawn: st.DataObject, serializer: Serializer
+) -> None:
+    """REQ-TRN-008."""
+    framed = batched(serializer)
+    whole = st.just(b"".join(map(framed.encode, messages)))
+    batch = drawn.draw(damaged(whole))
+
+    try:
+        data = batch if framed.binary else batch.decode()
+    except UnicodeDecodeError:
+        return  # no text message of a WebSocket (RFC 6455, 8.1)
+    try:
+        values = [framed.decode(part) for part in framed.split(data)]
+    except InvalidPayload:
+        return
+    assert values
+    assert is_plain(values)

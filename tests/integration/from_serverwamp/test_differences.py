@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 import aiohttp_serverwamp
-from aiohttp_serverwamp.testing import serving
-from tests.integration.from_serverwamp.both import LIBRARIES, make_app
+from tests.integration.from_serverwamp.both import LIBRARIES
 from tests.integration.from_serverwamp.differences import DIFFERENCES, Difference
 
 GUIDE = Path(__file__).parents[3] / "docs" / "migrate-serverwamp.rst"
@@ -57,15 +55,3 @@ def test_the_guide_gives_a_reason_for_each() -> None:
 def test_asgi_is_not_there_yet_and_says_so(name: str) -> None:
     with pytest.raises(AttributeError, match="no ASGI yet"):
         getattr(aiohttp_serverwamp.Application(), name)
-
-
-@pytest.mark.parametrize("batched", ["wamp.2.json.batched", "wamp.2.msgpack.batched"])
-async def test_batched_subprotocols_are_not_there_yet(batched: str) -> None:
-    app = make_app("counter", "aiohttp_serverwamp", synchronize_requests=False)
-    async with serving(app) as http:
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await http.ws_connect("/", protocols=[batched])
-        async with http.ws_connect("/", protocols=[batched, "wamp.2.json"]) as ws:
-            assert ws.protocol == "wamp.2.json"
-
-    assert refused.value.status == 400

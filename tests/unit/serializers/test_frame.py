@@ -121,7 +121,9 @@ def test_an_unexpected_failure_is_not_remembered_as_one_of_encoding() -> None:
 
 def test_the_subprotocols_stand_in_order_of_preference() -> None:
     """REQ-SER-001."""
-    assert list(SUBPROTOCOLS) == ["wamp.2.json", "wamp.2.msgpack"]
+    plain = ["wamp.2.json", "wamp.2.msgpack", "wamp.2.cbor"]
+
+    assert list(SUBPROTOCOLS) == [*plain, *(f"{each}.batched" for each in plain)]
 
 
 @pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
@@ -129,15 +131,37 @@ def test_a_subprotocol_ends_in_the_name_of_its_serializer(subprotocol: str) -> N
     assert subprotocol == f"wamp.2.{serializer_for(subprotocol).name}"
 
 
-@pytest.mark.parametrize("subprotocol", ["wamp.2.cbor", "wamp.2.JSON", "json", ""])
+@pytest.mark.parametrize(
+    "subprotocol", ["wamp.2.ubjson", "wamp.2.JSON", "wamp.2.cbor.", "json", ""]
+)
 def test_an_unknown_subprotocol_is_a_key_error(subprotocol: str) -> None:
     with pytest.raises(KeyError):
         serializer_for(subprotocol)
 
 
-def test_serializers_of_an_application_have_its_limit() -> None:
+@pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
+def test_serializers_of_an_application_have_its_limit(subprotocol: str) -> None:
     """REQ-SER-014."""
-    for serializer in serializers(max_depth=2).values():
-        assert serializer.decode(serializer.encode([[]])) == [[]]
-        with pytest.raises(InvalidPayload, match="2 levels"):
-            serializer.decode(serializer.encode([[[]]]))
+    serializer = serializers(max_depth=2)[subprotocol]
+    write = serializers()[subprotocol.removesuffix(".batched")].encode
+
+    assert serializer.decode(write([[]])) == [[]]
+    with pytest.raises(InvalidPayload, match="2 levels"):
+        serializer.decode(write([[[]]]))
+
+
+def test_codecs_of_a_batched_serializer_share_bytes_by_separator() -> None:
+    """REQ-TRN-007, 009, 010."""
+    codec = SerializerCodec(
+        serializer_for("wamp.2.json.batched"), lambda data: b"#" + data
+    )
+    shared = Frame(event("x"))
+
+    octal = codec.answering("[1]\x18")
+
+    assert codec.answering("[1]\x1e") is codec
+    assert codec.answering("[2]\x18") is octal
+    assert octal.answering("[1]\x1e") is octal
+    assert shared.wire(codec) == b"#" + WIRE + b"\x1e"
+    assert shared.wire(octal) == b"#" + WIRE + b"\x18"
+    assert shared.wire(octal) is shared.wire(octal)
