@@ -38,8 +38,7 @@ from aiohttp_serverwamp.errors import (
 )
 from aiohttp_serverwamp.hosting.invocation import RPCResult
 from aiohttp_serverwamp.hosting.procedures import result_arguments
-from aiohttp_serverwamp.serializers import serializer_for
-from aiohttp_serverwamp.serializers.batched import messages_in
+from aiohttp_serverwamp.serializers import messages_in, serializer_for
 
 if TYPE_CHECKING:
     from aiohttp.test_utils import TestClient
@@ -521,9 +520,8 @@ async def connect(
     """Open a WebSocket with the cookies that `http` has, join, and leave at the end.
 
     With ``realm=None`` the connection is open only: `WAMPClient.join` later, or `send`
-    what you like. `serializer` is "json", "msgpack", "cbor", one of these with
-    ".batched" behind it, or a `Serializer` of your own; `details` are further ones of
-    HELLO; `headers` go with the upgrade request.
+    what you like. `serializer` is what follows ``wamp.2.`` in a subprotocol, or a
+    `Serializer`; `details` are further ones of HELLO; `headers` go with the upgrade.
 
     Raises `aiohttp.WSServerHandshakeError` when the upgrade is refused and
     `JoinRejected` when the server answers HELLO with ABORT.

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from aiohttp_serverwamp.errors import ConfigurationError
-from aiohttp_serverwamp.serializers.batched import batched
+from aiohttp_serverwamp.serializers.batched import batched, messages_in
 from aiohttp_serverwamp.serializers.cbor import CBORSerializer
 from aiohttp_serverwamp.serializers.json import (
     JSONSerializer,
@@ -25,6 +25,7 @@ __all__ = [
     "JSONSerializer",
     "MsgPackSerializer",
     "as_text",
+    "messages_in",
     "serializer_for",
     "serializers",
     "texts_to_bytes",

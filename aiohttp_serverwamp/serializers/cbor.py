@@ -84,9 +84,11 @@ class CBORSerializer:
         deeper nesting than 400 and text with lone surrogates.
         """
         # Hot path.
-        check_encodable(message, MAX_DEPTH)
+        timestamps = check_encodable(message, MAX_DEPTH)
         try:
-            return self._cbor2.dumps(message, encoders=_ENCODERS)
+            if timestamps:
+                return self._cbor2.dumps(message, encoders=_ENCODERS)
+            return self._cbor2.dumps(message)
         except UnicodeEncodeError:
             # Its own text would quote the payload.
             raise EncodingError("not for CBOR: text without UTF-8") from None
@@ -145,7 +147,7 @@ def _write_timestamp(encoder: Any, value: datetime) -> None:
     encoder.encode_string(as_text(value))
 
 
-_ENCODERS: Final = {datetime: _write_timestamp}
+_ENCODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {datetime: _write_timestamp}
 
 
 class _Tags(dict[int, _Decode]):

@@ -19,8 +19,7 @@ MAX_DEPTH: Final = 1_024
 _SCALARS: Final = frozenset(
     {type(None), bool, int, float, str, bytes, datetime, Ext},
 )
-#: What can be written in all of them, a timestamp as its text.
-_UNIVERSAL: Final = _SCALARS - {Ext}
+_PLAIN: Final = _SCALARS - {datetime, Ext}
 #: What encoders take for the two types of containers.
 _CONTAINERS: Final = frozenset({list, dict, tuple})
 
@@ -55,24 +54,27 @@ def check_plain(message: Any, max_depth: int = MAX_DEPTH) -> None:
         depth += 1
 
 
-def check_encodable(message: list[Any], max_depth: int) -> None:
-    """Refuse what a message to be encoded may not hold, and deeper nesting.
+def check_encodable(message: list[Any], max_depth: int) -> bool:
+    """Refuse what only some serializers can carry, and deeper nesting.
 
     For encoders that would carry more than WAMP does, or recurse without a bound; the
-    outermost list counts as depth 1. Keys are not looked at. Raises `EncodingError`.
+    outermost list counts as depth 1. Keys are not looked at. Tells whether there are
+    timestamps, which are to be written as text. Raises `EncodingError`.
     """
+    timestamps = False
     level: list[Any] = [message]
     for _ in range(max_depth):
         inner: list[Any] = []
         for container in level:
             values = container.values() if type(container) is dict else container
-            others = set(map(type, values)) - _UNIVERSAL
+            others = set(map(type, values)) - _PLAIN
             if others:
                 foreign = others - _CONTAINERS
-                if foreign:
-                    raise EncodingError(f"{foreign.pop().__name__} is not plain data")
+                timestamps = timestamps or datetime in foreign
+                for kind in foreign - {datetime}:
+                    raise EncodingError(f"{kind.__name__} is not plain data")
                 inner += [value for value in values if type(value) in _CONTAINERS]
         if not inner:
-            return
+            return timestamps
         level = inner
     raise EncodingError(f"nested deeper than {max_depth} levels")
