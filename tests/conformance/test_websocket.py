@@ -149,7 +149,9 @@ async def joined(server: Site, **headers: str) -> AsyncIterator[Socket]:
         ("wamp.2.msgpack, wamp.2.json", "wamp.2.msgpack"),
         ("wamp.2.json,wamp.2.msgpack", "wamp.2.json"),
         ("wamp.2.flatbuffers, chat, wamp.2.msgpack", "wamp.2.msgpack"),
-        ("wamp.2.json.batched, wamp.2.json", "wamp.2.json"),
+        ("wamp.2.json.batched, wamp.2.json", "wamp.2.json.batched"),
+        ("wamp.2.json, wamp.2.json.batched", "wamp.2.json"),
+        ("wamp.2.ubjson, wamp.2.cbor, wamp.2.json", "wamp.2.cbor"),
     ],
 )
 async def test_the_first_subprotocol_that_is_known_is_chosen(
@@ -163,7 +165,7 @@ async def test_the_first_subprotocol_that_is_known_is_chosen(
 
 @pytest.mark.parametrize(
     "offered",
-    [None, "chat", "wamp.2.flatbuffers", "wamp.2.json.batched, wamp.2.msgpack.batched"],
+    [None, "chat", "wamp.2.flatbuffers", "wamp.2.ubjson.batched, wamp.2.json.b"],
 )
 async def test_without_a_subprotocol_in_common_there_is_no_upgrade(
     offered: str | None,
