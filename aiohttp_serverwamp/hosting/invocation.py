@@ -122,7 +122,10 @@ class Invocation(Advising):
         self._pending = pending
         self._message = message
         # Made now where chunks are to come: a handler may ask in another thread.
-        self._chunks = self._chunks_from_here() if pending.progressive else None
+        self._chunks: Chunks | None = None
+        if pending.progressive:
+            self._chunks = self._chunks_from_here()
+            pending.cut_short = self._chunks.end
         self._interrupt: messages.Interrupt | None = None
 
     # --- For those who run the handler --------------------------------------------

@@ -56,6 +56,7 @@ class PendingCall:
     __slots__ = (
         "callee",
         "caller",
+        "cut_short",
         "deadline",
         "details",
         "disclosed",
@@ -86,12 +87,16 @@ class PendingCall:
         self.receive_progress = False
         #: Whether chunks of its arguments are to come; None: they come all at once.
         self.more: bool | None = None
+        #: Lets hosted code know that no more chunks come, where it is not told to stop;
+        #: there only for calls with options.
+        self.cut_short: Callable[[], None] | None
         #: Seconds until the first answer, and between progressive ones; 0: no limit.
         self.timeout = 0.0
         options = call.options
         if options:
             self.receive_progress = options.get("receive_progress", False)
             self.more = options.get("progress") or None
+            self.cut_short = None
             self.timeout = min(options.get("timeout", 0), _LONGEST_TIMEOUT) / 1000
         self.deadline: Deadline | None = None
         #: Whether the caller's identity is made known to the callee.
@@ -189,6 +194,8 @@ class PendingCall:
         self.finish()
         if interrupt:
             self.interrupt(CancelMode.KILLNOWAIT)
+        elif self.more and self.cut_short is not None:
+            self.cut_short()
         self._refuse(error)
 
     def _refuse(self, error: ApplicationError) -> None:

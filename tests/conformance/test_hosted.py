@@ -493,10 +493,10 @@ def test_a_plain_procedure_answers_the_first_chunk() -> None:
     assert scene.log == [1]
 
 
-@pytest.mark.parametrize("how", [*ENDINGS, "CANCEL", "timeout"])
+@pytest.mark.parametrize("how", [*ENDINGS, "CANCEL", "skip", "timeout"])
 @pytest.mark.parametrize("cancel", [True, False])
 def test_nobody_waits_for_chunks_that_do_not_come(how: str, cancel: bool) -> None:
-    """REQ-EMB-011; REQ-RPC-065, 066: also where callers' leaving cancels nothing."""
+    """REQ-EMB-011; REQ-RPC-065, 066, 067: also where nothing cancels the handler."""
     scene = Hosted(cancel_on_disconnect=cancel)
     collecting(scene)
     client = scene.serve()
@@ -505,14 +505,16 @@ def test_nobody_waits_for_chunks_that_do_not_come(how: str, cancel: bool) -> Non
 
     if how == "CANCEL":
         client.send([49, 1, {}])
+    elif how == "skip":
+        client.send([49, 1, {"mode": "skip"}])
     elif how == "timeout":
         scene.world.advance(1)
     else:
         client.end(how)
     scene.world.settle()
 
-    left = not cancel and how in ENDINGS
-    assert scene.log == ([(1,), CANCELED] if left else [(1,)])
+    goes_on = how == "skip" or (not cancel and how in ENDINGS)
+    assert scene.log == ([(1,), CANCELED] if goes_on else [(1,)])
     assert scene.realm.local.procedures.running == {}
     assert client.session.dealing.running == 0
     assert client.session.dealing.waiting_chunks == 0
