@@ -24,12 +24,18 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.registrations import Registration
 
-__all__ = ["Offer", "PendingCall"]
+__all__ = ["Offer", "PendingCall", "timeout_of"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
 
 #: Milliseconds; an integer may be of any size, and a float is made of it.
 _LONGEST_TIMEOUT: Final = 2**53
+
+
+def timeout_of(call: Call) -> float:
+    """Return the seconds that a CALL asks for; 0: no limit."""
+    milliseconds: float = min(call.options.get("timeout", 0), _LONGEST_TIMEOUT)
+    return milliseconds / 1000
 
 
 class Offer:
@@ -97,7 +103,7 @@ class PendingCall:
             self.receive_progress = options.get("receive_progress", False)
             self.more = options.get("progress") or None
             self.cut_short = None
-            self.timeout = min(options.get("timeout", 0), _LONGEST_TIMEOUT) / 1000
+            self.timeout = timeout_of(call)
         self.deadline: Deadline | None = None
         #: Whether the caller's identity is made known to the callee.
         self.disclosed = False
@@ -161,6 +167,14 @@ class PendingCall:
     def arm(self, now: float) -> None:
         """End the call by `timeout`, counted from `now`."""
         self.deadline = self.caller.deadlines.add(now + self.timeout, self._time_out)
+
+    def count_from(self, began: float) -> None:
+        """Count the timeout from a moment before the call was routed."""
+        if self.offer is not None:
+            self.offer.began = began
+        if self.deadline is not None:
+            self.caller.deadlines.cancel(self.deadline)
+            self.arm(began)
 
     def _time_out(self) -> None:
         self.fail(TimedOut("the call took too long"), interrupt=True)

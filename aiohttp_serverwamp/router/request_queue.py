@@ -11,6 +11,7 @@ import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
@@ -20,14 +21,17 @@ from aiohttp_serverwamp.errors import (
     ProtocolViolation,
     RuntimeFailure,
     SessionRejected,
+    TimedOut,
     Unavailable,
 )
 from aiohttp_serverwamp.messages import Call, Error, Message, Result
 from aiohttp_serverwamp.router import endings
+from aiohttp_serverwamp.router.pending_call import timeout_of
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import TaskHandle
     from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.router.deadlines import Deadline
     from aiohttp_serverwamp.router.session import RouterSession
 
 __all__ = ["RequestQueue", "Resume"]
@@ -77,6 +81,7 @@ class RequestQueue:
         "_max_bytes",
         "_reference",
         "_refusing",
+        "_timed",
         "_waiting",
         "_working_off",
     )
@@ -94,6 +99,8 @@ class RequestQueue:
         self._bytes = 0
         self._refusing = False
         self._working_off = False
+        #: Of CALLs with a timeout that wait: when they came, and when that is over.
+        self._timed: dict[int, tuple[float, Deadline]] = {}
 
     @property
     def _session(self) -> RouterSession:
@@ -123,6 +130,7 @@ class RequestQueue:
             return
         self._waiting.append((message, size))
         self._bytes += size
+        self.limit_time(message)
 
     def _log_refusing(self) -> None:
         # Once a session: a PUBLISH that nobody acknowledges is lost without a word.
@@ -140,6 +148,7 @@ class RequestQueue:
             deferral.drop()
         self._waiting.clear()
         self._bytes = 0
+        self._timed.clear()
 
     def spare(self) -> None:
         """Let what is awaited for a joining client run to its end, come what may."""
@@ -203,8 +212,10 @@ class RequestQueue:
                 self._session.refuse(deferral.request, failure)
         else:
             call = deferral.request
-            if self._session.host.synchronize_requests and isinstance(call, Call):
-                self.await_answer(call)
+            if isinstance(call, Call):
+                self._count_time(call)
+                if self._session.host.synchronize_requests:
+                    self.await_answer(call)
 
     def _work_off(self) -> None:
         # An eager task resolves its deferral before `perform` returns: the outermost
@@ -217,11 +228,16 @@ class RequestQueue:
             while self._waiting and self._deferral is None and session.joined:
                 message, size = self._waiting.popleft()
                 self._bytes -= size
-                session.router.run(session.perform, message)
+                session.router.run(self._perform, message)
         except (ProtocolViolation, SessionRejected) as failure:
             endings.fail(session, failure)
         finally:
             self._working_off = False
+
+    def _perform(self, message: Message) -> None:
+        self._session.perform(message)
+        if isinstance(message, Call):
+            self._count_time(message)
 
     def run_beside(self, message: Message, awaitable: Awaitable[Any]) -> None:
         """Await what nothing waits for: the handling of an answer, or of CANCEL."""
@@ -276,6 +292,41 @@ class RequestQueue:
             self._session.router.later(self._work_off)
         assert last is None or isinstance(last, Call)
         return last
+
+    # --- The time of calls that wait ----------------------------------------------
+
+    def limit_time(self, message: Message) -> None:
+        """Have a CALL that must wait end in its time, which has begun (REQ-RPC-088)."""
+        session = self._session
+        if not isinstance(message, Call) or Call in session.host.request_handlers:
+            return
+        request, timeout = message.request, timeout_of(message)
+        known = request in self._timed or request in session.dealing.calls
+        if not timeout or known or self._is_answered(request):
+            return
+        began = session.host.now()
+        deadline = session.deadlines.add(
+            began + timeout, partial(self._time_out, request)
+        )
+        self._timed[request] = began, deadline
+
+    def _time_out(self, request: int) -> None:
+        withdrawn = self._withdraw(request)
+        assert withdrawn is not None, "what is timed waits"
+        self._session.refuse(withdrawn, TimedOut("the call took too long"))
+
+    def _count_time(self, call: Call) -> None:
+        """Count the timeout of a call from when it came, unless it waits anew."""
+        pending = self._session.dealing.calls.get(call.request)
+        if pending is not None and call.request in self._timed:
+            pending.count_from(self._timed[call.request][0])
+            self.forget_time(call.request)
+
+    def forget_time(self, request: int) -> None:
+        """Time a CALL no longer: it is routed, or refused."""
+        timed = self._timed.pop(request, None)
+        if timed is not None:
+            self._session.deadlines.cancel(timed[1])
 
     # --- With synchronize_requests, a call in flight holds up what is behind it ---
 

@@ -352,6 +352,7 @@ def _authorize(
     except Exception as failure:
         raise _authorizer_failed(session, failure) from failure
     if isawaitable(answer):
+        session.requests.limit_time(message)
         session.requests.await_for(message, answer, awaited)
     else:
         answered(answer, None)

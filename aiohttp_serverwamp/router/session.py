@@ -248,6 +248,7 @@ class RouterSession(Peer):
             logger.debug("session %s: PUBLISH dropped: %s", self.id, error)
             return
         if isinstance(message, Call):
+            self.requests.forget_time(message.request)
             give_up(self, message)
         what = kind.__name__.upper()
         uri = answerable_uri(error.uri, uris.RUNTIME_ERROR, session=self.id, what=what)

@@ -25,6 +25,12 @@ def world_behind(gate: Gate, **limits: Any) -> World:
     return World(realm, limits=Limits(**limits))
 
 
+def answering() -> RPCRouteSet:
+    api = RPCRouteSet()
+    api.route("a.p")(lambda: None)
+    return api
+
+
 def test_a_joining_client_sends_no_large_messages() -> None:
     """REQ-SER-014: limits hold before huge structures are made."""
     client = World().connect()
@@ -177,3 +183,86 @@ def test_calls_given_up_count_for_as_long_as_their_handlers_run() -> None:
     client.received()
     client.send([48, 4, {}, "slow"])
     assert client.received() == [[50, 4, {}]]
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_call_that_waits_for_a_decision_ends_in_its_time(behind: bool) -> None:
+    """REQ-RPC-088, 089: its time begins when it is received, and it is not routed."""
+    gate = Gate()
+    world = world_behind(gate)
+    world.realm.add_routes(answering())
+    client = world.join()
+    if behind:
+        client.send([16, 1, {}, "a.topic"])
+
+    client.send([48, 2, {"timeout": 1000}, "a.p"])
+    client.send([16, 3, {"acknowledge": True}, "a.topic"])
+    world.advance(0.9)
+    assert client.received() == []
+    world.advance(0.1)
+
+    [answer] = client.received()
+    assert is_error(answer, 48, 2, "wamp.error.timeout")
+    gate.open()
+    assert [message[:2] for message in client.received()] == [[17, 3]]
+    assert len(client.session.deadlines) == 0
+
+
+@pytest.mark.parametrize("reroutes", [False, True])
+def test_what_a_call_has_waited_is_part_of_its_time(reroutes: bool) -> None:
+    """REQ-RPC-088, 144."""
+    gate, opened = Gate(), Gate()
+    opened.open()
+    world = world_behind(opened)
+    world.realm.permit("a.", match="prefix", register=True, call=True)
+    callee = world.join(*["callee.call_reroute"] * reroutes)
+    callee.register("a.p", invoke="first")
+    client = world.join()
+
+    async def authorizer(*_: Any) -> bool:
+        await gate.wait()
+        return True
+
+    world.realm.set_authorizer(authorizer)
+    client.send([48, 1, {"timeout": 1000}, "a.p"])
+    client.received()
+    world.advance(0.6)
+    gate.open()
+    world.settle()
+    assert [message[0] for message in callee.received()] == [68]
+    world.advance(0.3)
+    assert client.received() == []
+    world.advance(0.1)
+
+    assert is_error(client.received()[0], 48, 1, "wamp.error.timeout")
+    assert len(client.session.deadlines) == 0
+
+
+@pytest.mark.parametrize("outcome", ["allowed", "denied", "cancelled", "left"])
+def test_no_deadline_outlives_a_call_that_has_waited(outcome: str) -> None:
+    """REQ-RPC-094; REQ-SES-045."""
+    gate = Gate()
+    realm = Realm("realm1")
+    realm.permit("", match="prefix", call=True)
+
+    async def authorizer(*_: Any) -> bool:
+        await gate.wait()
+        return outcome != "denied"
+
+    realm.set_authorizer(authorizer)
+    realm.add_routes(answering())
+    client = World(realm).join()
+    client.send([48, 1, {"timeout": 2**53}, "a.p"])
+    client.send([48, 2, {"timeout": 2**53}, "a.p"])
+    client.received()
+    assert len(client.session.deadlines) == 2
+
+    if outcome == "cancelled":
+        client.send([49, 1, {}])
+        client.send([49, 2, {}])
+    elif outcome == "left":
+        client.end("connection lost")
+    gate.open()
+
+    assert len(client.received()) == (0 if outcome == "left" else 2)
+    assert len(client.session.deadlines) == 0
