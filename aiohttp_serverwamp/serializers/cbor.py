@@ -2,7 +2,9 @@
 
 cbor2 knows a good many tags: it compiles regular expressions, parses e-mail, follows
 references to what was decoded before. All of them are refused here but the two of big
-integers. Importing this module does not need cbor2; `CBORSerializer` does.
+integers and the one of byte arrays, as which JavaScript's libraries write any
+``Uint8Array`` (RFC 8746, 2.1). Importing this module does not need cbor2;
+`CBORSerializer` does.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ MAX_DEPTH: Final = 400
 #: Bytes of an integer. Python's hash and multiplication of larger ones are for nobody.
 MAX_INTEGER_SIZE: Final = 1_024
 
-_POSITIVE, _NEGATIVE = 2, 3
+_POSITIVE, _NEGATIVE, _BYTE_ARRAY = 2, 3, 64
 
 _TEXT: Final = frozenset({str})
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
@@ -72,7 +74,9 @@ class CBORSerializer:
             # Only text and bytes are hashed with a secret; keys of one hash, which
             # integers can be, would take time that grows with the square of their size.
             "strict_hashable_types": True,
-            "semantic_decoders": _Tags({_POSITIVE: _positive, _NEGATIVE: _negative}),
+            "semantic_decoders": _Tags(
+                {_POSITIVE: _positive, _NEGATIVE: _negative, _BYTE_ARRAY: _bytes}
+            ),
         }
 
     def encode(self, message: list[Any]) -> bytes:
@@ -151,7 +155,7 @@ _ENCODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {datetime: _write_time
 
 
 class _Tags(dict[int, _Decode]):
-    """What decodes the content of a tag, by its number: all are refused but two."""
+    """What decodes the content of a tag, by its number: all are refused but three."""
 
     def __missing__(self, tag: int) -> _Decode:
         return _refuse
@@ -161,9 +165,14 @@ def _refuse(value: Any, immutable: bool) -> Any:
     raise InvalidPayload("a tag that is not a type of WAMP")
 
 
-def _positive(value: Any, immutable: bool) -> int:
+def _bytes(value: Any, immutable: bool) -> bytes:
     if type(value) is not bytes:
         raise InvalidPayload("not valid CBOR")
+    return value
+
+
+def _positive(value: Any, immutable: bool) -> int:
+    value = _bytes(value, immutable)
     if len(value) > MAX_INTEGER_SIZE:
         raise InvalidPayload(f"an integer of more than {MAX_INTEGER_SIZE} bytes")
     return int.from_bytes(value)

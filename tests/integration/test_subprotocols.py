@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -99,33 +98,6 @@ async def test_the_answers_to_a_batch_come_in_any_number_of_frames(
     assert answers[0][0] == 2
     assert sorted(answer[1] for answer in answers[1:]) == [*range(1, 501)]
     assert all(answer[3] == [answer[1]] for answer in answers[1:])
-
-
-async def test_who_sends_a_batch_and_does_not_read_is_not_cut(
-    api: serverwamp.RPCRouteSet,
-) -> None:
-    """A batch of calls is held up like the same calls one by one."""
-    limits = serverwamp.Limits(max_pending_bytes=2**18, write_deadline=None)
-    text = "x" * 5_000
-    calls = [[48, number, {}, "echo", [text]] for number in range(1, 101)]
-
-    async with (
-        site(api, limits=limits) as served,
-        served.http.ws_connect(
-            "/ws", protocols=["wamp.2.json.batched"], max_msg_size=0
-        ) as ws,
-    ):
-        await ws.send_str(f"{json.dumps(HELLO)}\x1e")
-        assert json.loads((await ws.receive_str())[:-1])[0] == 2
-        for batch in (calls[:50], calls[50:]):
-            await ws.send_str("".join(f"{json.dumps(call)}\x1e" for call in batch))
-        await asyncio.sleep(0.2)
-        numbers: list[int] = []
-        while len(numbers) < 100:
-            received = await ws.receive_str()
-            numbers += [json.loads(each)[1] for each in received.split("\x1e")[:-1]]
-
-    assert sorted(numbers) == [*range(1, 101)]
 
 
 async def test_a_batch_larger_than_a_message_may_be_is_refused() -> None:

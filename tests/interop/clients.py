@@ -21,7 +21,9 @@ DRIVERS = {
     "autobahn_js": ["node", str(JS / "autobahn_client.mjs")],
     "wampy": ["node", str(JS / "wampy_client.mjs")],
 }
-SERIALIZERS = ("json", "msgpack")
+SERIALIZERS = ("json", "msgpack", "cbor")
+#: Of a callee and of a caller that use different ones.
+ACROSS = [("json", "msgpack"), ("msgpack", "cbor"), ("cbor", "json")]
 
 NAMES = list(DRIVERS)
 
@@ -58,21 +60,21 @@ LACKS = {
 
 #: All clients, over each serializer.
 CLIENTS = [f"{name}-{serializer}" for name, serializer in product(DRIVERS, SERIALIZERS)]
-#: Each client with itself, and with each other one over the other serializer.
+#: Each client with itself, and with each other one over another serializer.
 PAIRS = [(client, client) for client in CLIENTS] + [
     (f"{one}-{serializer}", f"{other}-{another}")
     for one, other in permutations(DRIVERS, 2)
-    for serializer, another in permutations(SERIALIZERS)
+    for serializer, another in ACROSS
 ]
 #: Each client once.
 LIBRARIES = [
     f"{name}-{serializer}"
     for name, serializer in zip(DRIVERS, cycle(SERIALIZERS), strict=False)
 ]
-#: Each client as callee of two others and as caller of two, over each serializer.
+#: Each client as callee and as caller of each other one, over each serializer.
 NEIGHBOURS = [
     (f"{one}-{serializer}", f"{(NAMES * 2)[place + distance]}-{another}")
-    for distance, (serializer, another) in enumerate(permutations(SERIALIZERS), 1)
+    for distance, (serializer, another) in enumerate(ACROSS, 1)
     for place, one in enumerate(NAMES)
 ]
 

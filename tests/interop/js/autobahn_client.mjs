@@ -7,8 +7,8 @@ import { payloadOf, serve, WampError } from "./driver.mjs";
 // Before version 22, node has no WebSocket of its own.
 globalThis.WebSocket ??= WebSocket;
 
-const { JSONSerializer, MsgpackSerializer } = autobahn.serializer;
-const SERIALIZERS = { json: JSONSerializer, msgpack: MsgpackSerializer };
+const { CBORSerializer, JSONSerializer, MsgpackSerializer } = autobahn.serializer;
+const SERIALIZERS = { cbor: CBORSerializer, json: JSONSerializer, msgpack: MsgpackSerializer };
 
 async function errorsOf(request) {
   try {

@@ -1,13 +1,14 @@
 // wampy.js, driven by a test.
 
 import { Wampy } from "wampy";
+import { CborSerializer } from "wampy/CborSerializer.js";
 import { JsonSerializer } from "wampy/JsonSerializer.js";
 import { MsgpackSerializer } from "wampy/MsgpackSerializer.js";
 import { sign } from "wampy/wampcra.js";
 import WebSocket from "ws";
 import { payloadOf, serve, WampError } from "./driver.mjs";
 
-const SERIALIZERS = { json: JsonSerializer, msgpack: MsgpackSerializer };
+const SERIALIZERS = { cbor: CborSerializer, json: JsonSerializer, msgpack: MsgpackSerializer };
 const GOODBYE = 6;
 
 const argsOf = ({ args, kwargs }) => ({ argsList: args, argsDict: kwargs });

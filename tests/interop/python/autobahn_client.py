@@ -14,7 +14,7 @@ from autobahn.asyncio.wamp import ApplicationRunner, ApplicationSession
 from autobahn.wamp.auth import AuthWampCra
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Call, Error
-from autobahn.wamp.serializer import JsonSerializer, MsgPackSerializer
+from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import (
     CallDetails,
     CallOptions,
@@ -40,7 +40,11 @@ from tests.interop.python.driver import (
     serve,
 )
 
-SERIALIZERS = {"json": JsonSerializer, "msgpack": MsgPackSerializer}
+SERIALIZERS = {
+    "cbor": CBORSerializer,
+    "json": JsonSerializer,
+    "msgpack": MsgPackSerializer,
+}
 
 
 class Session(ApplicationSession):
@@ -138,7 +142,8 @@ class AutobahnClient(Client):
             opened.set_result(Session(config, joining, sent_away))
             return opened.result()
 
-        serializer = SERIALIZERS[joining.serializer]()
+        name, _, batched = joining.serializer.partition(".")
+        serializer = SERIALIZERS[name](batched=bool(batched))
         runner = ApplicationRunner(joining.url, joining.realm, serializers=[serializer])
         await runner.run(make, start_loop=False)
         self._session = await opened

@@ -14,6 +14,7 @@ from wampproto.messages import Goodbye, Message, Welcome
 from xconn import (
     AnonymousAuthenticator,
     AsyncClient,
+    CBORSerializer,
     JSONSerializer,
     MsgPackSerializer,
     TicketAuthenticator,
@@ -38,7 +39,11 @@ from tests.interop.python.driver import (
     serve,
 )
 
-SERIALIZERS = {"json": JSONSerializer, "msgpack": MsgPackSerializer}
+SERIALIZERS = {
+    "cbor": CBORSerializer,
+    "json": JSONSerializer,
+    "msgpack": MsgPackSerializer,
+}
 AUTHENTICATORS = {"ticket": TicketAuthenticator, "wampcra": WAMPCRAAuthenticator}
 
 
