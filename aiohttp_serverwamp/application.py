@@ -291,7 +291,8 @@ class Application(RealmMethods):
         """Run the application inside an ``async with`` block.
 
         `setup_wamp` does this for an aiohttp application. Raises `ConfigurationError`
-        for handlers whose parameters cannot be supplied, and when it runs already.
+        for handlers whose parameters cannot be supplied, for a history store that does
+        not work, and when it runs already.
         """
         if self._runtime is not None:
             raise ConfigurationError(
@@ -301,7 +302,7 @@ class Application(RealmMethods):
         try:
             async with self.support.task_group() as tasks:
                 try:
-                    self._start(tasks)
+                    await self._start(tasks)
                     yield self
                 finally:
                     await self.shutdown()
@@ -311,7 +312,7 @@ class Application(RealmMethods):
         finally:
             self._stop()
 
-    def _start(self, tasks: TaskRunner) -> None:
+    async def _start(self, tasks: TaskRunner) -> None:
         self._runtime = Runtime(
             support=self.support,
             tasks=tasks,
@@ -323,8 +324,11 @@ class Application(RealmMethods):
             injections=self._injections,
         )
         self._stopping = False
-        for realm in self._every_realm():
+        realms = [*self._every_realm()]
+        for realm in realms:
             realm.start(self._runtime, self.limits)
+        for realm in realms:
+            await realm.open_histories()
 
     async def start_in(self, loop: object) -> None:
         """Run in this event loop until it ends, unless something runs it already.
@@ -338,7 +342,7 @@ class Application(RealmMethods):
         # Never left: the loop cancels what is still there when it ends.
         tasks = await self.support.task_group().__aenter__()
         try:
-            self._start(tasks)
+            await self._start(tasks)
         except BaseException:
             self._stop()
             raise

@@ -134,6 +134,9 @@ class HistoryStore(Protocol):
     pattern of one realm, under a name that is the same ever after. Events are added to
     it in the order published, by one `append` at a time; what that raises is logged,
     and the events are lost for history.
+
+    When the application starts, `append` is called for every log with no events: what
+    it raises then keeps the application from starting.
     """
 
     def append(

@@ -296,6 +296,13 @@ class Realm(RealmMethods):
                 name,
             )
 
+    async def open_histories(self) -> None:
+        """Return when the history store has shown that it works.
+
+        Raises `ConfigurationError` when it does not: better now than event by event.
+        """
+        await self._histories.open()
+
     async def finish(self) -> None:
         """Return when everything is in the history store that is to be there."""
         await self._histories.flush()

@@ -127,7 +127,9 @@ class RealmEvents:
 
         Raises `ConfigurationError` for what is no store, and while the realm runs.
         """
-        if not all(callable(getattr(store, name, None)) for name in _STORE):
+        if isinstance(store, type) or not all(
+            callable(getattr(store, name, None)) for name in _STORE
+        ):
             raise ConfigurationError(
                 f"set_history_store({store!r}): give MemoryHistory(), "
                 "SQLiteHistory(path) or an object with append() and select()"

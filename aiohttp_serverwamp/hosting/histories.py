@@ -30,6 +30,7 @@ class Histories:
         #: While the realm runs.
         self._router: Router | None = None
         self._keeper: StoreKeeper | None = None
+        self._kept: list[TopicHistory] = []
 
     def check(self, uri: object, match: Match) -> None:
         """Raise `ConfigurationError` for what has history already."""
@@ -73,6 +74,18 @@ class Histories:
     ) -> None:
         kept = TopicHistory(self._realm, uri, match, history, keeper, time.time)
         router.broker.keep_history(kept)
+        self._kept.append(kept)
+
+    async def open(self) -> None:
+        """Return when the store has shown that it works; else `ConfigurationError`."""
+        for kept in self._kept:
+            try:
+                await kept.open()
+            except Exception as error:
+                raise ConfigurationError(
+                    f"<Realm {self._realm!r}>: {self._store!r} cannot keep the history "
+                    f"of {kept.uri!r}: {error!r}"
+                ) from error
 
     async def flush(self) -> None:
         """Return when everything is in the store that is to be there."""
@@ -82,3 +95,4 @@ class Histories:
     def stop(self) -> None:
         """Keep nothing any more."""
         self._router = self._keeper = None
+        self._kept = []

@@ -64,6 +64,10 @@ class StoreKeeper:
         self._working = False
         self._waiters: list[Waiter[None]] = []
 
+    async def open(self, log: str, limit: int, oldest: int | None) -> None:
+        """Have the store find out whether it can keep a log; raise what it does."""
+        await self._ask(self._store.append, log, (), limit=limit, oldest=oldest)
+
     def record(
         self, log: str, event: HistoryEvent, limit: int, oldest: int | None
     ) -> None:

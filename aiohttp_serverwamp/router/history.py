@@ -50,6 +50,11 @@ class TopicHistory:
         """The time it is now, in nanoseconds of the epoch."""
         return int(self.wall_time() * NANOSECONDS)
 
+    async def open(self) -> None:
+        """Return when the store has shown that it can keep this; raise what it does."""
+        oldest = self.kept.oldest(self.wall_time())
+        await self.keeper.open(self.log, self.kept.limit, oldest)
+
     def record(
         self, publication: int, message: Publish, details: dict[str, Any]
     ) -> None:

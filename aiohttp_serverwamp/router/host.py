@@ -80,6 +80,9 @@ class TopicPayloads(Protocol):
 class HistoryKeeper(Protocol):
     """Where the histories of one realm go; a log is one of them, by its name."""
 
+    async def open(self, log: str, limit: int, oldest: int | None) -> None:
+        """Let a log be there, within its bounds; raise what keeps it from being."""
+
     def record(
         self, log: str, event: HistoryEvent, limit: int, oldest: int | None
     ) -> None:

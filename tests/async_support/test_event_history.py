@@ -91,10 +91,13 @@ def test_a_store_that_blocks_blocks_nothing_else(run: Run, tmp_path: Path) -> No
             self.go_on = threading.Event()
             self.threads: set[int] = set()
 
-        def append(self, *args: Any, **kwargs: Any) -> None:
+        def append(
+            self, log: str, events: Sequence[HistoryEvent], **kwargs: Any
+        ) -> None:
             self.threads.add(threading.get_ident())
-            assert self.go_on.wait(10)
-            super().append(*args, **kwargs)
+            # With no events the application asks whether it works at all.
+            assert not events or self.go_on.wait(10)
+            super().append(log, events, **kwargs)
 
     async def body(support: AsyncSupport) -> None:
         store = Slow(tmp_path / "history.sqlite")
@@ -126,7 +129,7 @@ class Awaited:
     ) -> None:
         await self._support.sleep(0)
         self.batches.append([event.args for event in events])
-        if len(self.batches) == 2:
+        if len(self.batches) == 3:
             raise OSError("the disk is full")
 
     async def select(self, log: str, query: HistoryQuery) -> list[HistoryEvent]:
@@ -147,11 +150,54 @@ def test_a_store_may_be_awaited_and_may_fail(
                 realm.publish("a.b", number)
                 with pytest.raises(OSError, match="no disk"):
                     await numbers(realm)
-        assert store.batches == [[[0]], [[1]], [[2]]]
+        assert store.batches == [[], [[0]], [[1]], [[2]]]
 
     run(body)
     [record] = [each for each in caplog.records if each.levelname == "ERROR"]
     assert "1 events of 'r prefix a.' lost" in record.getMessage()
+
+
+def test_an_application_whose_history_cannot_be_kept_does_not_start(
+    run: Run, tmp_path: Path
+) -> None:
+    """Found out by the first event it would be a line in the log, and events lost."""
+
+    async def body(support: AsyncSupport) -> None:
+        other_file = tmp_path / "notes.txt"
+        other_file.write_text("no database, but longer than a header of one is" * 9)
+        for path in (tmp_path / "no" / "such" / "folder", tmp_path, other_file):
+            wamp = application(support, SQLiteHistory(path))
+            with pytest.raises(ConfigurationError, match=r"'r'.*history of 'a\.'"):
+                async with wamp.run():
+                    raise AssertionError("it runs")
+            assert not wamp.running
+        assert other_file.read_text().startswith("no database")
+
+    run(body)
+
+
+def test_what_is_beyond_new_limits_goes_at_the_start(run: Run, tmp_path: Path) -> None:
+    async def body(support: AsyncSupport) -> None:
+        path = tmp_path / "history.sqlite"
+        wamp = application(support, SQLiteHistory(path))
+        async with wamp.run():
+            for number in range(3):
+                wamp.realm("r").publish("a.b", number)
+        realm = Realm("r")
+        realm.keep_history("a.", match="prefix", limit=1)
+        realm.set_history_store(SQLiteHistory(path))
+        wamp = Application(async_support=support)
+        wamp.add_realm(realm)
+        async with wamp.run():
+            assert await numbers(realm) == [2]
+
+    run(body)
+
+
+def test_a_class_is_no_store() -> None:
+    store: Any = SQLiteHistory
+    with pytest.raises(ConfigurationError, match=r"SQLiteHistory\(path\)"):
+        Realm("r").set_history_store(store)
 
 
 def test_mistakes_are_configuration_errors(run: Run, tmp_path: Path) -> None:
