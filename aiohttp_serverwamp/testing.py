@@ -63,7 +63,13 @@ T = TypeVar("T")
 PATIENCE: Final = 10.0
 
 _ROLES: Final[Mapping[str, Any]] = {
-    "caller": {"features": {"call_canceling": True, "progressive_call_results": True}},
+    "caller": {
+        "features": {
+            "call_canceling": True,
+            "progressive_call_invocations": True,
+            "progressive_call_results": True,
+        }
+    },
     "callee": {"features": {"call_canceling": True}},
     "publisher": {},
     "subscriber": {},
@@ -141,12 +147,13 @@ class Subscription:
 
 
 class PendingCall:
-    """A request that was sent; a call can be cancelled."""
+    """A request that was sent; a call can be cancelled, and sent in chunks."""
 
     def __init__(
         self,
         client: WAMPClient,
         request: int,
+        fields: Sequence[Any],
         read: Callable[[list[Any]], Any],
         on_progress: Callable[[Any], object] | None,
     ) -> None:
@@ -157,6 +164,7 @@ class PendingCall:
         # Nobody has to wait for the answer.
         self.answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._client = client
+        self._fields = fields
         self._read = read
 
     async def result(self) -> Any:
@@ -166,6 +174,33 @@ class PendingCall:
     async def cancel(self, mode: str = "killnowait") -> None:
         """Send CANCEL: "skip", "kill" or "killnowait" (specification, 5.4)."""
         await self._client.send([messages.Cancel.CODE, self.request, {"mode": mode}])
+
+    async def send(self, *args: Any, **kwargs: Any) -> None:
+        """Send a chunk of a progressive call, not the last one (specification, 5.3).
+
+        Raises `ConfigurationError` unless the call was begun with the option
+        ``progress``.
+        """
+        await self._chunk(args, kwargs, more=True)
+
+    async def finish(self, *args: Any, **kwargs: Any) -> None:
+        """Send the last chunk of a progressive call; as `send`."""
+        await self._chunk(args, kwargs, more=False)
+
+    async def _chunk(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], *, more: bool
+    ) -> None:
+        options, procedure = self._fields[:2]
+        if not options.get("progress"):
+            raise ConfigurationError(
+                "the last chunk of this call has been sent: begin it with "
+                "begin_call(..., options={'progress': True}), send() all chunks but "
+                "the last, and that one by finish()"
+            )
+        options = {**options, "progress": more}
+        self._fields = (options, procedure)
+        fields = (options, procedure, [*args], {**kwargs})
+        await self._client.send([messages.Call.CODE, self.request, *fields])
 
     def succeed(self, message: list[Any]) -> None:
         """Take the answer."""
@@ -248,7 +283,7 @@ class WAMPClient:
         on_progress: Callable[[Any], object] | None = None,
     ) -> PendingCall:
         number = next(self._ids)
-        request = PendingCall(self, number, read, on_progress)
+        request = PendingCall(self, number, fields, read, on_progress)
         self._requests[number] = request
         if self._reader.done():
             self._fail_all()
@@ -330,7 +365,11 @@ class WAMPClient:
         options: Mapping[str, Any] | None = None,
         on_progress: Callable[[Any], object] | None = None,
     ) -> PendingCall:
-        """Send CALL and return at once, with what can be awaited and cancelled."""
+        """Send CALL and return at once, with what can be awaited and cancelled.
+
+        With ``options={"progress": True}`` it is the first chunk of several, and
+        `PendingCall.send` and `PendingCall.finish` send the others.
+        """
         given = dict(options or {})
         if on_progress is not None:
             given["receive_progress"] = True

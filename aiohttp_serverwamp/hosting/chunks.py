@@ -39,6 +39,9 @@ class Chunk:
 class Chunks:
     """What the caller has sent, from the first chunk on; each is given out once.
 
+    Ask for it with a parameter annotated `Chunks`, or by `Invocation.chunks`; both are
+    the same, and whoever iterates again goes on where the last one stopped.
+
     An async handler iterates with ``async for``, a handler with ``thread=True`` with
     ``for``. Iterating waits for the next chunk, and ends after the last one. It raises
     `Unavailable` when more chunks of the caller were waiting than
@@ -84,7 +87,12 @@ class Chunks:
         with self._news:
             if self._caller.waiting_chunks >= self._limit:
                 # A gap would be worse than an end.
-                self._fail(Unavailable("too many chunks wait to be taken"))
+                self._fail(
+                    Unavailable(
+                        f"more than {self._limit} chunks wait to be taken: await "
+                        "progress before sending more (Limits.max_pending_chunks)"
+                    )
+                )
             elif self._error is None:
                 self._queue.append(chunk)
                 self._count(1)

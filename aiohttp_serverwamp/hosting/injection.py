@@ -14,6 +14,7 @@ from aiohttp_serverwamp.hosting.binding import (
     WholeBinding,
     compile_binding,
 )
+from aiohttp_serverwamp.hosting.chunks import Chunks
 from aiohttp_serverwamp.hosting.events import Event
 from aiohttp_serverwamp.hosting.invocation import Invocation
 from aiohttp_serverwamp.hosting.session import Session
@@ -28,6 +29,7 @@ Handler = Callable[..., Any]
 DefaultArgs = Mapping[str, "DefaultArg"]
 
 _session: Final = attrgetter("session")
+_chunks: Final = attrgetter("chunks")
 _topic_uri: Final = attrgetter("topic_uri")
 
 
@@ -51,7 +53,12 @@ def compile_procedure(
     if whole:
         return WholeBinding(lambda invocation: (invocation,))
     injectables = Injectables(
-        {Session: _session, Invocation: _itself, **_of_session(runtime)},
+        {
+            Session: _session,
+            Invocation: _itself,
+            Chunks: _chunks,
+            **_of_session(runtime),
+        },
         {
             "session": (Session, _session),
             "invocation": (Invocation, _itself),

@@ -12,6 +12,7 @@ from aiohttp_serverwamp import (
     OPEN,
     ApplicationError,
     CallOptions,
+    Chunks,
     Invocation,
     Limits,
     ProgressiveCall,
@@ -469,6 +470,25 @@ def test_a_hosted_procedure_takes_chunk_by_chunk() -> None:
     assert scene.log == [(1,), (2, ("k", 0)), ()]
 
 
+def test_chunks_are_supplied_by_their_annotation() -> None:
+    """REQ-EMB-012; each is given out once, to whoever asks."""
+    scene = Hosted()
+
+    @scene.api.route("com.sum")
+    async def total(
+        first: int, by_annotation: Chunks, *, invocation: Invocation
+    ) -> list[Any]:
+        assert invocation.chunks is by_annotation
+        taken = [chunk.args[0] async for chunk in by_annotation]
+        return [first, taken, [chunk async for chunk in invocation.chunks]]
+
+    client = scene.serve()
+    client.send([48, 1, {"progress": True}, "com.sum", [1]])
+    client.send([48, 1, {}, "com.sum", [2]])
+
+    assert client.received() == [[50, 1, {}, [[1, [1, 2], []]]]]
+
+
 def test_a_call_that_is_not_progressive_is_one_chunk() -> None:
     """REQ-EMB-012."""
     scene = Hosted()
@@ -549,6 +569,8 @@ def test_only_so_many_chunks_of_a_caller_wait(waits: int) -> None:
     one, other = client.received()
     if waits > 3:
         assert is_error(one, 48, 1, "wamp.error.unavailable")
+        assert "more than 3 chunks wait" in one[5][0]
+        assert "Limits.max_pending_chunks" in one[5][0]
     else:
         assert one == [50, 1, {}, [waits + 1]]
     assert other == [50, 2, {}, [3]]

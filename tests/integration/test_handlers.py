@@ -457,6 +457,28 @@ class Hanging:
         return "done"
 
 
+async def test_a_test_sends_its_call_in_chunks_and_is_told_how() -> None:
+    api = serverwamp.RPCRouteSet()
+
+    @api.route("join")
+    async def join(first: str, *, end: str = "", chunks: serverwamp.Chunks) -> str:
+        return "".join([chunk.args[0] async for chunk in chunks])
+
+    async with site(api) as served, served.client() as client:
+        heard: list[object] = []
+        call = await client.begin_call(
+            "join", ["a"], options={"progress": True}, on_progress=heard.append
+        )
+        await call.send("b")
+        await call.finish("c", end="ignored")
+        assert await call.result() == "abc"
+
+        for begun in (call, await client.begin_call("join", ["a"])):
+            with pytest.raises(serverwamp.ConfigurationError, match="'progress': True"):
+                await begun.send("d")
+            assert await begun.result() in ("a", "abc")
+
+
 @pytest.mark.parametrize("mode", ["kill", "killnowait"])
 async def test_cancel_stops_the_handler(mode: str) -> None:
     hanging = Hanging()
