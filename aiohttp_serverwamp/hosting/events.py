@@ -273,7 +273,10 @@ class _Returned:
 def _log_misfit(handler: EventHandler, event: Event, error: InvalidArgument) -> None:
     # The publisher's fault, not the handler's: no traceback.
     logger.warning(
-        "event of %s does not fit %s: %s", shown(event.topic), _name(handler), error
+        "event of %s does not fit the parameters of %s: %s",
+        shown(event.topic),
+        _name(handler),
+        error,
     )
 
 

@@ -144,9 +144,15 @@ class Installation:
         if isinstance(uri, str):
             payload = None
             if route.payload is not None:
-                payload = PayloadType(route.payload, camel_snake=self._camel_snake)
+                payload = self._payload_type(uri, route.payload)
             return partial(self._host_topic, uri, route.match, handler, payload)
         return lambda: self._topics.add_fallback(uri, route.roles, handler)
+
+    def _payload_type(self, uri: str, payload: Any) -> PayloadType:
+        try:
+            return PayloadType(payload, camel_snake=self._camel_snake)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"topic {uri!r}: {error}") from error
 
     def _host_topic(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp_serverwamp.errors import ConfigurationError, ProtocolViolation
 from aiohttp_serverwamp.messages import Call, Message, Publish, check_options
+from aiohttp_serverwamp.router.passthru import PASSTHRU_KEYS
 
 __all__ = [
     "CallOptions",
@@ -47,7 +48,8 @@ class PublishOptions:
     """``PUBLISH.Options``; None leaves an option out (specification, 6.2 to 6.10).
 
     Whitelists and blacklists hold for every subscriber; all that are given must be met.
-    Raises `ConfigurationError` for a value of the wrong type.
+    Raises `ConfigurationError` for a value of the wrong type, and for passthru keys
+    without a scheme.
     """
 
     #: False: the application's own subscriptions receive the event as well.
@@ -82,14 +84,15 @@ class PublishOptions:
     acknowledge: bool | None = None
 
     def __post_init__(self) -> None:
-        options_dict(Publish, self)
+        _check(Publish, self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
     """``CALL.Options``; None leaves an option out (specification, 5.13).
 
-    Raises `ConfigurationError` for a value of the wrong type.
+    Raises `ConfigurationError` for a value of the wrong type, and for passthru keys
+    without a scheme.
     """
 
     #: Milliseconds, not seconds, until `TimedOut` is raised, as in ``CALL.Options``;
@@ -112,7 +115,16 @@ class CallOptions:
     ppt_keyid: str | None = None
 
     def __post_init__(self) -> None:
-        options_dict(Call, self)
+        _check(Call, self)
+
+
+def _check(cls: type[Message], options: PublishOptions | CallOptions) -> None:
+    given = options_dict(cls, options)
+    if not given.get("ppt_scheme") and any(key in given for key in PASSTHRU_KEYS):
+        raise ConfigurationError(
+            f"{type(options).__name__}: ppt_serializer, ppt_cipher and ppt_keyid go "
+            "with a ppt_scheme"
+        )
 
 
 def check_name(kind: str, uri: object) -> None:

@@ -146,7 +146,9 @@ class Registrations:
             or registration.policy is not policy
             or registration.callee(peer) is not None
         ):
-            raise ProcedureAlreadyExists(f"{uri} is registered already")
+            shared = registration.policy is not InvokePolicy.SINGLE
+            how = f", with invoke {registration.policy.value!r}" if shared else ""
+            raise ProcedureAlreadyExists(f"{uri} is registered already{how}")
         registration.callees.append(callee)
         peer.dealing.registrations[registration.id] = registration
         return registration

@@ -209,6 +209,10 @@ def test_a_callee_that_disagrees_about_the_policy_is_refused(
     answer = world.join().request([64, 1, {"invoke": asked}, "com.p"])
 
     assert is_error(answer, 64, 1, "wamp.error.procedure_already_exists")
+    # Who may share it is told how, and who may not is not.
+    shared = present in ("first", "roundrobin")
+    how = f", with invoke '{present}'" if shared else ""
+    assert answer[5] == [f"com.p is registered already{how}"]
 
 
 def test_a_session_takes_part_once() -> None:

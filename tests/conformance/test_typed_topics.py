@@ -218,7 +218,7 @@ def test_what_is_no_type_is_a_configuration_error(payload: Any) -> None:
     realm = Realm("realm1")
     realm.add_routes(topics)
 
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match="'card'"):
         World(realm)
 
 

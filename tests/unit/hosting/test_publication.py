@@ -67,3 +67,15 @@ def test_wrong_publish_options_are_refused_where_they_are_made(given: Any) -> No
 def test_wrong_call_options_are_refused_where_they_are_made(given: Any) -> None:
     with pytest.raises(ConfigurationError, match="CallOptions"):
         CallOptions(**given)
+
+
+@pytest.mark.parametrize("options", [CallOptions, PublishOptions])
+@pytest.mark.parametrize(
+    "given", [{"ppt_cipher": "aes"}, {"ppt_scheme": "", "ppt_keyid": "k"}]
+)
+def test_passthru_keys_without_a_scheme_are_refused(options: Any, given: Any) -> None:
+    """The router would leave them out, and the payload be taken for a plain one."""
+    with pytest.raises(ConfigurationError, match="go with a ppt_scheme"):
+        options(**given)
+
+    assert options(**{**given, "ppt_scheme": "x_mine"}).ppt_scheme == "x_mine"
