@@ -1,37 +1,18 @@
-"""A WAMP client for tests, and a way to serve an aiohttp application in one.
-
-::
-
-    async def test_adding_up() -> None:
-        async with serving(make_app()) as http:
-            await http.post("/login", data={"name": "ann"})
-            async with connect(http, realm="customers") as client:
-                assert await client.call("math.add", 1, 2) == 3
-
-`connect` also takes the ``TestClient`` of pytest-aiohttp. Whatever a client waits for
-comes within `PATIENCE` seconds, or a `TimeoutError` is raised.
-"""
+"""The WAMP client of `aiohttp_serverwamp.testing`."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from inspect import isawaitable
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
-from weakref import WeakKeyDictionary
-
-import aiohttp
-from aiohttp import web
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp import messages, uris
 from aiohttp_serverwamp.errors import (
     ApplicationError,
     Canceled,
-    ConfigurationError,
     ConnectionClosed,
     RuntimeFailure,
     SessionRejected,
@@ -39,28 +20,21 @@ from aiohttp_serverwamp.errors import (
 from aiohttp_serverwamp.hosting.invocation import RPCResult
 from aiohttp_serverwamp.hosting.procedures import result_arguments
 from aiohttp_serverwamp.serializers import messages_in, serializer_for
+from aiohttp_serverwamp.testing.waiting import (
+    Event,
+    Inbox,
+    PendingCall,
+    Subscription,
+    patiently,
+)
 
 if TYPE_CHECKING:
+    import aiohttp
     from aiohttp.test_utils import TestClient
 
     from aiohttp_serverwamp.interfaces import Serializer
 
-__all__ = [
-    "PATIENCE",
-    "Event",
-    "JoinRejected",
-    "PendingCall",
-    "Subscription",
-    "WAMPClient",
-    "another_browser",
-    "connect",
-    "serving",
-]
-
-T = TypeVar("T")
-
-#: Seconds after which a test is told that what it waits for does not come.
-PATIENCE: Final = 10.0
+__all__ = ["JoinRejected", "WAMPClient", "connect"]
 
 _ROLES: Final[Mapping[str, Any]] = {
     "caller": {
@@ -90,129 +64,6 @@ class JoinRejected(SessionRejected):
     """The server has answered HELLO with ABORT; `reason` and `message` say why."""
 
 
-@dataclass(slots=True)
-class Event:
-    """What was published, as one subscription received it (specification, EVENT)."""
-
-    args: Sequence[Any]
-    kwargs: Mapping[str, Any]
-    #: With pattern subscriptions ``topic`` is among them.
-    details: Mapping[str, Any]
-    publication: int
-
-
-class _Inbox(Generic[T]):
-    """What arrives, until somebody takes it; closed with the connection."""
-
-    def __init__(self) -> None:
-        self._items: asyncio.Queue[tuple[T] | None] = asyncio.Queue()
-
-    def put(self, item: T) -> None:
-        self._items.put_nowait((item,))
-
-    def close(self) -> None:
-        self._items.put_nowait(None)
-
-    def empty(self) -> bool:
-        return self._items.empty()
-
-    async def take(self) -> T:
-        item = await _patiently(self._items.get())
-        if item is None:
-            self.close()
-            raise ConnectionClosed("the connection is closed")
-        return item[0]
-
-
-class Subscription:
-    """One subscription of a client; its events wait here in the order received."""
-
-    def __init__(self, client: WAMPClient, id: int) -> None:
-        #: The id in SUBSCRIBED.
-        self.id = id
-        self.events: _Inbox[Event] = _Inbox()
-        self._client = client
-
-    async def next(self) -> Event:
-        """Wait for the next event; `ConnectionClosed` when there will be none."""
-        return await self.events.take()
-
-    def empty(self) -> bool:
-        """Tell whether every event that has arrived was taken."""
-        return self.events.empty()
-
-    async def unsubscribe(self) -> None:
-        """Send UNSUBSCRIBE and wait until it is done."""
-        await self._client.request(messages.Unsubscribe, self.id)
-
-
-class PendingCall:
-    """A request that was sent; a call can be cancelled, and sent in chunks."""
-
-    def __init__(
-        self,
-        client: WAMPClient,
-        request: int,
-        fields: Sequence[Any],
-        read: Callable[[list[Any]], Any],
-        on_progress: Callable[[Any], object] | None,
-    ) -> None:
-        #: The id in CALL.
-        self.request = request
-        self.on_progress = on_progress
-        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        # Nobody has to wait for the answer.
-        self.answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._client = client
-        self._fields = fields
-        self._read = read
-
-    async def result(self) -> Any:
-        """Wait for the answer; as `WAMPClient.call`."""
-        return await _patiently(self.answer)
-
-    async def cancel(self, mode: str = "killnowait") -> None:
-        """Send CANCEL: "skip", "kill" or "killnowait" (specification, 5.4)."""
-        await self._client.send([messages.Cancel.CODE, self.request, {"mode": mode}])
-
-    async def send(self, *args: Any, **kwargs: Any) -> None:
-        """Send a chunk of a progressive call, not the last one (specification, 5.3).
-
-        Raises `ConfigurationError` unless the call was begun with the option
-        ``progress``.
-        """
-        await self._chunk(args, kwargs, more=True)
-
-    async def finish(self, *args: Any, **kwargs: Any) -> None:
-        """Send the last chunk of a progressive call; as `send`."""
-        await self._chunk(args, kwargs, more=False)
-
-    async def _chunk(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any], *, more: bool
-    ) -> None:
-        options, procedure = self._fields[:2]
-        if not options.get("progress"):
-            raise ConfigurationError(
-                "the last chunk of this call has been sent: begin it with "
-                "begin_call(..., options={'progress': True}), send() all chunks but "
-                "the last, and that one by finish()"
-            )
-        options = {**options, "progress": more}
-        self._fields = (options, procedure)
-        fields = (options, procedure, [*args], {**kwargs})
-        await self._client.send([messages.Call.CODE, self.request, *fields])
-
-    def succeed(self, message: list[Any]) -> None:
-        """Take the answer."""
-        if not self.answer.done():
-            self.answer.set_result(self._read(message))
-
-    def fail(self, error: Exception) -> None:
-        """Take an ERROR, or that there will be no answer."""
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
-
 class WAMPClient:
     """One WAMP session over a WebSocket; `connect` makes it."""
 
@@ -230,7 +81,7 @@ class WAMPClient:
         #: Whether the server's GOODBYE is answered.
         self.answers_goodbye = True
         self._serializer = serializer
-        self._inbox: _Inbox[list[Any]] = _Inbox()
+        self._inbox: Inbox[list[Any]] = Inbox()
         self._ids = count(1)
         self._requests: dict[int, PendingCall] = {}
         self._subscriptions: dict[int, Subscription] = {}
@@ -331,7 +182,7 @@ class WAMPClient:
 
     async def close_code(self) -> int | None:
         """Wait until the server has closed the connection; return its code."""
-        await _patiently(asyncio.shield(self._reader))
+        await patiently(asyncio.shield(self._reader))
         return self.ws.close_code
 
     # --- Calling and being called -------------------------------------------------
@@ -520,11 +371,6 @@ class WAMPClient:
         await self.send([code, kind, invocation, {}, error.uri, *payload])
 
 
-async def _patiently(awaitable: Awaitable[T]) -> T:
-    async with asyncio.timeout(PATIENCE):
-        return await awaitable
-
-
 async def _unless_closed(work: Awaitable[None]) -> None:
     with suppress(ConnectionError):
         await work
@@ -580,60 +426,3 @@ async def connect(
         await client.leave()
     finally:
         await client.drop()
-
-
-#: Where the clients that were made here send their requests.
-_urls: WeakKeyDictionary[aiohttp.ClientSession, str] = WeakKeyDictionary()
-
-
-@asynccontextmanager
-async def _browser(url: str) -> AsyncIterator[aiohttp.ClientSession]:
-    jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(url, cookie_jar=jar) as http:
-        _urls[http] = url
-        yield http
-
-
-@asynccontextmanager
-async def another_browser(
-    http: TestClient[Any, Any] | aiohttp.ClientSession,
-) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open an HTTP client of the same server that has no cookies yet.
-
-    Whoever signs in as somebody else in *one* browser has signed out first, and loses
-    the sockets; two people are two browsers. Raises `ConfigurationError` for an HTTP
-    client that `serving` did not make.
-    """
-    if isinstance(http, aiohttp.ClientSession):
-        url = _urls.get(http)
-        if url is None:
-            raise ConfigurationError(
-                "another_browser() takes what serving() yields, or a TestClient"
-            )
-    else:
-        url = str(http.make_url("/"))
-    async with _browser(url) as another:
-        yield another
-
-
-@asynccontextmanager
-async def serving(
-    app: web.Application, *, shutdown_timeout: float = 1.0
-) -> AsyncIterator[aiohttp.ClientSession]:
-    """Serve an application on a free port of this machine, and stop it at the end.
-
-    Yields an HTTP client, cookies kept, whose URLs may be paths. Unlike aiohttp's test
-    server this one lets handlers of clients that leave run on, as ``web.run_app`` does.
-    """
-    listening = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    runner = web.AppRunner(app, shutdown_timeout=shutdown_timeout)
-    # The server goes first: its clients are there to hear how it takes its leave.
-    with listening:
-        async with _browser(url) as http:
-            try:
-                await runner.setup()
-                await web.SockSite(runner, listening).start()
-                yield http
-            finally:
-                await runner.cleanup()
