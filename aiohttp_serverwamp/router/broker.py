@@ -93,6 +93,8 @@ class Broker:
         self._new_id = new_id
         self._observer = observer
         self._max_subscriptions = limits.max_subscriptions or float("inf")
+        # Retained events come at once, to a client that may have others waiting.
+        self._max_at_once = (limits.max_pending_bytes or float("inf")) / 2
 
     # --- Subscribing --------------------------------------------------------------
 
@@ -261,9 +263,15 @@ class Broker:
     def retained(self, peer: Peer, subscription: Subscription) -> list[Frame]:
         """Return the retained EVENTs for a subscriber (REQ-PUB-059 to 065).
 
-        As for `matching`, the router's own topics have to be named.
+        As for `matching`, the router's own topics have to be named. No more than a
+        client can take at once: it would be cut, and retention is best effort.
         """
         topic, match = subscription.uri, subscription.match
+        events = [
+            event
+            for event in self.retention.events_for(peer, topic, match)
+            if is_reserved(topic) or not is_reserved(event.topic)
+        ]
         return [
             self._frame(
                 subscription,
@@ -271,9 +279,17 @@ class Broker:
                 event,
                 {**event.details, "retained": True},
             )
-            for event in self.retention.events_for(peer, topic, match)
-            if is_reserved(topic) or not is_reserved(event.topic)
+            for event in (events if peer.trusted else self._newest(events))
         ]
+
+    def _newest(self, events: list[RetainedEvent]) -> list[RetainedEvent]:
+        """Return the newest events that do not take too much together, one at least."""
+        size = 0
+        for count, event in enumerate(reversed(events)):
+            size += event.size
+            if count and size > self._max_at_once:
+                return events[-count:]
+        return events
 
     def send_event(
         self,

@@ -369,3 +369,18 @@ def test_no_pattern_for_everything_gets_what_the_router_itself_has_retained() ->
     assert values(subscribe(client, "", match="prefix")) == [2]
     assert values(subscribe(client, "..", match="wildcard")) == []
     assert values(subscribe(client, "wamp.", match="prefix")) == [1]
+
+
+def test_nobody_gets_more_at_once_than_may_wait_for_a_client() -> None:
+    """REQ-PUB-066: SUBSCRIBE costs nobody its session; the newest events come."""
+    world = World(limits=Limits(max_pending_bytes=20_000))
+    publisher = world.join()
+    for number in range(5):
+        retain(publisher, f"com.{number}", f"{number}" * 4_000)
+
+    found = values(subscribe(world.join(), "com.", match="prefix"))
+    retain(publisher, "com.large", "x" * 15_000)
+
+    assert found == ["3" * 4_000, "4" * 4_000]
+    assert values(subscribe(world.join(), "com.", match="prefix")) == ["x" * 15_000]
+    assert values(subscribe(world.join(), "com.0")) == ["0" * 4_000]
