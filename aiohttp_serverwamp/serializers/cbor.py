@@ -122,6 +122,8 @@ class CBORSerializer:
         for _ in range(self._max_depth + 1):
             inner: list[Any] = []
             for container in level:
+                if not container:
+                    continue  # of these a message may have the most
                 values: Collection[Any] = container
                 if type(container) is dict:
                     if not _TEXT.issuperset(map(type, container)):
