@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp import uris
-from aiohttp_serverwamp.adapters.aiohttp_upgrade import StartingHandler
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
+from aiohttp_serverwamp.adapters.entry_points import EntryPoints
 from aiohttp_serverwamp.adapters.serve import serve
 
 # serverwamp has it in this module only: programs that come from there import it here.
@@ -55,7 +61,7 @@ logger = logging.getLogger("aiohttp_serverwamp.application")
 _MAX_LOGGED_NAMES = 100
 
 
-class Application(RealmMethods):
+class Application(RealmMethods, EntryPoints):
     """A WAMP application: its realms, and the clients that are connected to them.
 
     Clients that ask for a realm that was not added get the default realm, on which
@@ -299,6 +305,7 @@ class Application(RealmMethods):
                 "the Application runs already: it can be attached once, so make one "
                 "for each setup_wamp(...)"
             )
+        self.require_library()
         try:
             async with self.support.task_group() as tasks:
                 try:
@@ -415,27 +422,6 @@ class Application(RealmMethods):
 
     # --- Serving ------------------------------------------------------------------
 
-    def aiohttp_websocket_handler(self) -> Callable[..., Awaitable[Any]]:
-        """Return a handler for ``app.router.add_get(path, handler)``.
-
-        Unless something else runs the application, the first client starts it.
-
-        `setup_wamp` is the better way: it finds mistakes in handlers at start-up,
-        publishes before there is a client, takes options, and ends the sessions when
-        the server stops, which otherwise waits for them. Raises `ConfigurationError`
-        for an async library other than asyncio.
-        """
-        self.require_asyncio("aiohttp")
-        return StartingHandler(self).__call__
-
-    def require_asyncio(self, server: str) -> None:
-        """Raise `ConfigurationError` unless the application runs on asyncio."""
-        if self.support.name != "asyncio":
-            raise ConfigurationError(
-                f"{server} runs on asyncio, the Application on {self.support.name}: "
-                "leave async_support= out, or give AsyncioAsyncSupport"
-            )
-
     def admits_connection(self) -> bool:
         """Tell whether another connection is welcome: not stopping, not full."""
         limits = self.limits
@@ -465,6 +451,12 @@ class Application(RealmMethods):
                 "application), or serve inside 'async with application.run()'"
             )
         await serve(connection, self, self.support)
+
+    def end(self, connection: Connection) -> None:
+        """End what there is on a connection, because its server stops."""
+        session = self._open.get(connection)
+        if session is not None:
+            endings.shut_down(session)
 
     def session_on(self, connection: Connection) -> Session | None:
         """Return the session that is joined on a connection now, if there is one."""

@@ -17,6 +17,7 @@ __all__ = [
     "Connection",
     "CredentialStore",
     "HistoryStore",
+    "Interruption",
     "RevocationList",
     "Serializer",
     "TaskHandle",
@@ -208,6 +209,16 @@ class Waiter(Protocol[T]):
         """Wait for the result and return it, or raise the error."""
 
 
+class Interruption(Protocol):
+    """Waiting that any other task can end, for good."""
+
+    async def wait(self, func: Callable[[], Awaitable[T]]) -> T | None:
+        """Await ``func()`` here and return its result; None once `end` was called."""
+
+    def end(self) -> None:
+        """Cancel what is waited for, and everything that would be later."""
+
+
 class AsyncSupport(Protocol):
     """An async library: tasks, timers, threads. One instance per Application."""
 
@@ -215,6 +226,9 @@ class AsyncSupport(Protocol):
     name: str
     #: What a cancelled task sees; it must be raised again.
     cancelled: type[BaseException] | tuple[type[BaseException], ...]
+
+    def is_running(self) -> bool:
+        """Tell whether it is this library that runs here."""
 
     def now(self) -> float:
         """Return the monotonic time in seconds that timers go by."""
@@ -228,6 +242,9 @@ class AsyncSupport(Protocol):
     def waiter(self) -> Waiter[Any]:
         """Make a waiter for the running task."""
 
+    def interruption(self) -> Interruption:
+        """Make one, for one task at a time to wait with."""
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
 
@@ -235,6 +252,16 @@ class AsyncSupport(Protocol):
         self, seconds: float | None, func: Callable[..., Awaitable[Any]], *args: Any
     ) -> bool:
         """Await ``func(*args)`` here; cancel it and return False after `seconds`."""
+
+    async def run_to_the_end(
+        self,
+        func: Callable[[], Coroutine[Any, Any, None]],
+        on_cancel: Callable[[], None],
+    ) -> None:
+        """Await ``func()``, which goes on when the waiting task is cancelled.
+
+        ``on_cancel()``, called at that moment, has it end by itself.
+        """
 
     async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
         """Run a blocking function in a worker thread.

@@ -6,17 +6,16 @@ Importing this module does not need anyio; `AnyioAsyncSupport` does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
-from aiohttp_serverwamp.adapters.asyncio import call_from_thread_in
-from aiohttp_serverwamp.adapters.nursery import (
-    NurseryRunner,
-    NurserySupport,
-    open_runner,
+from aiohttp_serverwamp.adapters.asyncio import (
+    call_from_thread_in,
+    is_asyncio_running,
+    run_to_the_end,
 )
-from aiohttp_serverwamp.adapters.trio import call_from_thread_in_trio
+from aiohttp_serverwamp.adapters.nursery import NurserySupport
+from aiohttp_serverwamp.adapters.trio import call_from_thread_in_trio, is_trio_running
 from aiohttp_serverwamp.errors import ConfigurationError
 
 __all__ = ["AnyioAsyncSupport"]
@@ -40,23 +39,33 @@ class AnyioAsyncSupport(NurserySupport):
             raise ConfigurationError(
                 "AnyioAsyncSupport needs anyio: pip install aiohttp-serverwamp[anyio]"
             ) from error
-        super().__init__(anyio)
+        super().__init__(anyio, anyio.create_task_group)
         self.cancelled: type[BaseException] | tuple[type[BaseException], ...] = (
             _cancelled_on_any_backend()
         )
 
-    def task_group(self) -> AbstractAsyncContextManager[NurseryRunner]:
-        """Open an owner of tasks; leaving it cancels and awaits what still runs."""
-        return open_runner(self._library.create_task_group(), self._library)
+    def is_running(self) -> bool:
+        """Tell whether one of its two libraries runs here."""
+        return is_asyncio_running() or is_trio_running()
+
+    async def run_to_the_end(
+        self,
+        func: Callable[[], Coroutine[Any, Any, None]],
+        on_cancel: Callable[[], None],
+    ) -> None:
+        """Await ``func()`` even if cancelled, at which ``on_cancel()`` is called."""
+        # What runs anyio on asyncio cancels as asyncio does, shielded or not.
+        if is_asyncio_running():
+            await run_to_the_end(func, on_cancel)
+        else:
+            await super().run_to_the_end(func, on_cancel)
 
     def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
         """Return a function that runs its argument in this loop, from any thread."""
         # anyio's own way makes the calling thread wait, a loop's own thread for ever.
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return call_from_thread_in_trio()
-        return call_from_thread_in(loop)
+        if is_asyncio_running():
+            return call_from_thread_in(asyncio.get_running_loop())
+        return call_from_thread_in_trio()
 
 
 def _cancelled_on_any_backend() -> tuple[type[BaseException], ...]:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from aiohttp_serverwamp.interfaces import TaskHandle, TaskRunner
 
-__all__ = ["AsyncioAsyncSupport", "call_from_thread_in"]
+__all__ = [
+    "AsyncioAsyncSupport",
+    "call_from_thread_in",
+    "is_asyncio_running",
+    "run_to_the_end",
+]
 
 T = TypeVar("T")
 
@@ -29,6 +34,10 @@ class AsyncioAsyncSupport:
     cancelled: type[BaseException] | tuple[type[BaseException], ...] = (
         asyncio.CancelledError
     )
+
+    def is_running(self) -> bool:
+        """Tell whether an event loop of asyncio runs here."""
+        return is_asyncio_running()
 
     def now(self) -> float:
         """Return the loop's time in seconds."""
@@ -52,6 +61,10 @@ class AsyncioAsyncSupport:
         """Make a waiter for the running task."""
         return AsyncioWaiter()
 
+    def interruption(self) -> AsyncioInterruption:
+        """Make one, for one task at a time to wait with."""
+        return AsyncioInterruption()
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
@@ -69,6 +82,14 @@ class AsyncioAsyncSupport:
             return False
         return True
 
+    async def run_to_the_end(
+        self,
+        func: Callable[[], Coroutine[Any, Any, None]],
+        on_cancel: Callable[[], None],
+    ) -> None:
+        """Await ``func()`` even if cancelled, at which ``on_cancel()`` is called."""
+        await run_to_the_end(func, on_cancel)
+
     async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
         """Run `func` in the loop's thread pool, with a copy of the context."""
         return await asyncio.to_thread(call_blocking, func, *args)
@@ -76,6 +97,33 @@ class AsyncioAsyncSupport:
     def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
         """Return a function that runs its argument in this loop, from any thread."""
         return call_from_thread_in(asyncio.get_running_loop())
+
+
+def is_asyncio_running() -> bool:
+    """Tell whether an event loop of asyncio runs here."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def run_to_the_end(
+    func: Callable[[], Coroutine[Any, Any, None]], on_cancel: Callable[[], None]
+) -> None:
+    """Await ``func()`` in a task of its own, which nobody else can cancel."""
+    task = asyncio.get_running_loop().create_task(func())
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            if cancelled is None:
+                on_cancel()
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
 
 
 def call_from_thread_in(
@@ -298,3 +346,36 @@ class AsyncioWaiter:
         if self._error is not None:
             raise self._error
         return self._value
+
+
+class AsyncioInterruption:
+    """Waiting that any other task can end, for good."""
+
+    __slots__ = ("_ended", "_scope")
+
+    def __init__(self) -> None:
+        self._ended = False
+        self._scope: asyncio.Timeout | None = None
+
+    async def wait(self, func: Callable[[], Awaitable[T]]) -> T | None:
+        """Await ``func()`` and return its result; None once `end` was called."""
+        # Hot path.
+        if self._ended:
+            return None
+        result = None
+        try:
+            async with asyncio.timeout(None) as self._scope:
+                result = await func()
+        except TimeoutError:
+            if not self._ended:
+                raise
+        finally:
+            self._scope = None
+        return result
+
+    def end(self) -> None:
+        """Cancel what is waited for, and everything that would be later."""
+        self._ended = True
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+            self._scope = None

@@ -24,6 +24,7 @@ __all__ = [
     "EventWaiter",
     "NurseryRunner",
     "NurserySupport",
+    "ScopeInterruption",
     "ScopeTimer",
     "open_runner",
     "wait_at_most",
@@ -251,6 +252,57 @@ class EventWaiter:
         return self._value
 
 
+class ScopeInterruption:
+    """Waiting that any other task can end, for good."""
+
+    __slots__ = ("_ended", "_library", "_scope")
+
+    def __init__(self, library: Any) -> None:
+        self._library: Library = library
+        self._ended = False
+        self._scope: Scope | None = None
+
+    async def wait(self, func: Callable[[], Awaitable[T]]) -> T | None:
+        """Await ``func()`` and return its result; None once `end` was called."""
+        if self._ended:
+            return None
+        result = None
+        with self._library.CancelScope() as self._scope:
+            result = await func()
+        return result
+
+    def end(self) -> None:
+        """Cancel what is waited for, and everything that would be later."""
+        self._ended = True
+        if self._scope is not None:
+            self._scope.cancel()
+
+
+async def run_to_the_end(
+    support: NurserySupport,
+    func: Callable[[], Coroutine[Any, Any, None]],
+    on_cancel: Callable[[], None],
+) -> None:
+    """Await ``func()``, shielded; another task waits for the cancellation."""
+    library: Library = support.library
+    done = False
+
+    async def notice() -> None:
+        try:
+            await library.sleep_forever()
+        finally:
+            if not done:
+                on_cancel()
+
+    async with support.task_group() as tasks:
+        tasks.start_timer(notice)
+        with library.CancelScope(shield=True):
+            try:
+                await func()
+            finally:
+                done = True
+
+
 async def wait_at_most(
     library: Any,
     seconds: float | None,
@@ -268,36 +320,55 @@ async def wait_at_most(
 class NurserySupport:
     """What the two sides of `AsyncSupport` have in common."""
 
-    def __init__(self, library: Any) -> None:
+    def __init__(
+        self, library: Any, open_nursery: Callable[[], AbstractAsyncContextManager[Any]]
+    ) -> None:
         #: The module ``trio`` or ``anyio``.
-        self._library = library
+        self.library = library
+        self._open_nursery = open_nursery
 
     def now(self) -> float:
         """Return the library's time in seconds; only while it runs."""
-        time: float = self._library.current_time()
+        time: float = self.library.current_time()
         return time
+
+    def task_group(self) -> AbstractAsyncContextManager[NurseryRunner]:
+        """Open an owner of tasks; leaving it cancels and awaits what still runs."""
+        return open_runner(self._open_nursery(), self.library)
 
     def timer(self, tasks: TaskRunner, callback: Callable[[], None]) -> ScopeTimer:
         """Make a disarmed timer, disarmed for good when `tasks` is left."""
-        return ScopeTimer(tasks, self._library, callback)
+        return ScopeTimer(tasks, self.library, callback)
 
     def waiter(self) -> EventWaiter:
         """Make a waiter for the running task."""
-        return EventWaiter(self._library)
+        return EventWaiter(self.library)
+
+    def interruption(self) -> ScopeInterruption:
+        """Make one, for one task at a time to wait with."""
+        return ScopeInterruption(self.library)
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
-        await self._library.sleep(seconds)
+        await self.library.sleep(seconds)
 
     async def wait_at_most(
         self, seconds: float | None, func: Callable[..., Awaitable[Any]], *args: Any
     ) -> bool:
         """Await ``func(*args)``; cancel it and return False after `seconds`."""
-        return await wait_at_most(self._library, seconds, func, *args)
+        return await wait_at_most(self.library, seconds, func, *args)
+
+    async def run_to_the_end(
+        self,
+        func: Callable[[], Coroutine[Any, Any, None]],
+        on_cancel: Callable[[], None],
+    ) -> None:
+        """Await ``func()`` even if cancelled, at which ``on_cancel()`` is called."""
+        await run_to_the_end(self, func, on_cancel)
 
     async def run_in_thread(self, func: Callable[..., T], *args: Any) -> T:
         """Run `func` in a worker thread, with a copy of the context."""
-        result: T = await self._library.to_thread.run_sync(
+        result: T = await self.library.to_thread.run_sync(
             call_blocking, func, *args, abandon_on_cancel=True
         )
         return result

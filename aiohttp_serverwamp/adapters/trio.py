@@ -5,19 +5,15 @@ Importing this module does not need trio; `TrioAsyncSupport` does.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from aiohttp_serverwamp.adapters.failure_log import log_failure, name_of
-from aiohttp_serverwamp.adapters.nursery import (
-    NurseryRunner,
-    NurserySupport,
-    open_runner,
-)
+from aiohttp_serverwamp.adapters.nursery import NurserySupport
 from aiohttp_serverwamp.errors import ConfigurationError
 
-__all__ = ["TrioAsyncSupport", "call_from_thread_in_trio"]
+__all__ = ["TrioAsyncSupport", "call_from_thread_in_trio", "is_trio_running"]
 
 T = TypeVar("T")
 
@@ -37,18 +33,30 @@ class TrioAsyncSupport(NurserySupport):
             raise ConfigurationError(
                 "TrioAsyncSupport needs trio: pip install aiohttp-serverwamp[trio]"
             ) from error
-        super().__init__(trio)
+        super().__init__(trio, trio.open_nursery)
         self.cancelled: type[BaseException] | tuple[type[BaseException], ...] = (
             trio.Cancelled
         )
 
-    def task_group(self) -> AbstractAsyncContextManager[NurseryRunner]:
-        """Open an owner of tasks; leaving it cancels and awaits what still runs."""
-        return open_runner(self._library.open_nursery(), self._library)
+    def is_running(self) -> bool:
+        """Tell whether trio runs here."""
+        return is_trio_running()
 
     def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
         """Return a function that runs its argument in this loop, from any thread."""
         return call_from_thread_in_trio()
+
+
+def is_trio_running() -> bool:
+    """Tell whether trio runs here."""
+    trio = sys.modules.get("trio")
+    if trio is None:  # it would have been imported
+        return False
+    try:
+        trio.lowlevel.current_trio_token()
+    except RuntimeError:
+        return False
+    return True
 
 
 def call_from_thread_in_trio() -> Callable[[Callable[[], object]], None]:

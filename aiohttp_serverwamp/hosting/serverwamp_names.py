@@ -23,7 +23,6 @@ _SERVING: Final = (
     "attach the Application: setup_wamp(app, application); a connection of your own "
     "kind is served by: await application.serve(connection)"
 )
-_ASGI: Final = "there is no ASGI yet; with aiohttp: setup_wamp(app, application)"
 _LIFESPAN: Final = "write add_session_lifespan_handler(handler, authenticated_only=...)"
 _REPLACING: Final = (
     "what a message does is replaced by Application(protocol_request_handlers="
@@ -44,7 +43,6 @@ _ADVICE: Final[Mapping[str, Mapping[str, str]]] = {
         "unregister_subscription": _SUBSCRIBING,
     },
     "RealmMethods": {
-        "asgi_application": _ASGI,
         "authed_session_lifespan_handlers": _LIFESPAN,
         "authed_session_state_handlers": _LIFESPAN,
         "authenticate_session": "write set_authentication_handler(handler)",
@@ -55,7 +53,6 @@ _ADVICE: Final[Mapping[str, Mapping[str, str]]] = {
         "handle_rpc_call": "write set_rpc_handler(handler)",
         "handle_session": _SERVING,
         "handle_subscription": "write set_subscription_handler(handler)",
-        "legacy_asgi_application": _ASGI,
         "session_lifespan_handlers": _LIFESPAN,
         "session_state_handlers": _LIFESPAN,
     },

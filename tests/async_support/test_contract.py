@@ -667,3 +667,109 @@ async def test_an_owner_cancelled_while_it_leaves_cancels_its_tasks_again() -> N
             await owner
 
     assert seen == ["first", "second"]
+
+
+# Ends that come from elsewhere.
+
+
+def test_a_library_knows_that_it_runs(run: Run) -> None:
+    async def body(support: AsyncSupport) -> None:
+        assert support.is_running()
+        assert not await support.run_in_thread(support.is_running)
+
+    run(body)
+
+
+def test_an_interruption_passes_results_and_errors_on(run: Run) -> None:
+    async def body(support: AsyncSupport) -> None:
+        interruption = support.interruption()
+
+        async def answer() -> int:
+            await support.sleep(0)
+            return 7
+
+        async def fail() -> None:
+            await support.sleep(0)
+            raise TimeoutError("on purpose")
+
+        assert await interruption.wait(answer) == 7
+        with pytest.raises(TimeoutError, match="on purpose"):
+            await interruption.wait(fail)
+        assert await interruption.wait(answer) == 7
+
+    run(body)
+
+
+def test_an_interruption_ends_the_wait_and_every_later_one(run: Run) -> None:
+    async def body(support: AsyncSupport) -> None:
+        interruption = support.interruption()
+        seen: list[object] = []
+
+        async def sleep_long() -> str:
+            await support.sleep(LONG)
+            return "slept"
+
+        async def wait() -> None:
+            seen.append(await interruption.wait(sleep_long))
+            seen.append(await interruption.wait(sleep_long))
+
+        async with support.task_group() as tasks:
+            tasks.start(wait)
+            await let_others_run(support)
+            interruption.end()
+            interruption.end()
+            await tasks.join(None)
+
+        assert seen == [None, None]
+
+    run(body)
+
+
+def test_what_runs_to_the_end_is_told_of_a_cancellation_once(run: Run) -> None:
+    async def body(support: AsyncSupport) -> None:
+        seen: list[str] = []
+        told = support.waiter()
+
+        def on_cancel() -> None:
+            seen.append("told")
+            told.set_result(None)
+
+        async def work() -> None:
+            await told.wait()
+            await support.sleep(SHORT)
+            seen.append("ended")
+
+        async def own() -> None:
+            await support.run_to_the_end(work, on_cancel)
+            seen.append("went on")
+
+        async with support.task_group() as owners:
+            handle = owners.start(own)
+            await let_others_run(support)
+            handle.cancel()
+            await owners.join(None)
+
+        assert seen == ["told", "ended"]
+
+    run(body)
+
+
+def test_what_runs_to_the_end_undisturbed_is_told_nothing(run: Run) -> None:
+    async def body(support: AsyncSupport) -> None:
+        seen: list[str] = []
+
+        async def work() -> None:
+            await support.sleep(0)
+            seen.append("ended")
+
+        async def fail() -> None:
+            await support.sleep(0)
+            raise LookupError("on purpose")
+
+        await support.run_to_the_end(work, lambda: seen.append("told"))
+        with pytest.raises(LookupError, match="on purpose"):
+            await support.run_to_the_end(fail, lambda: seen.append("told"))
+
+        assert seen == ["ended"]
+
+    run(body)

@@ -161,11 +161,17 @@ class Support:
     def __init__(self, world: World) -> None:
         self._world = world
 
+    def is_running(self) -> bool:
+        return True
+
     def now(self) -> float:
         return self._world.time
 
     def waiter(self) -> Gate:
         return Gate()
+
+    def interruption(self) -> Any:
+        raise NotImplementedError("connections here never wait")
 
     @asynccontextmanager
     async def task_group(self) -> Any:
@@ -188,6 +194,11 @@ class Support:
 
     async def sleep(self, seconds: float) -> None:
         raise NotImplementedError("wait for a Gate")
+
+    async def run_to_the_end(
+        self, func: Callable[[], Any], on_cancel: Callable[[], None]
+    ) -> None:
+        await func()
 
     async def run_in_thread(self, func: Callable[..., Any], *args: Any) -> Any:
         return func(*args)

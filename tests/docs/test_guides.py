@@ -26,6 +26,7 @@ from cryptography.x509 import UniformResourceIdentifier
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.__main__ import main
+from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.errors import (
     ApplicationError,
     Canceled,
@@ -36,6 +37,7 @@ from aiohttp_serverwamp.errors import (
 )
 from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
 from tests.answers import SCRAMClient, key_answer
+from tests.async_support.asgi_server import begin, joined
 from tests.certificates import Authority, client_context
 from tests.code_blocks import code_blocks, run_blocks
 
@@ -711,3 +713,32 @@ async def test_the_meta_api_is_open_to_whom_the_rules_name() -> None:
                 assert await response.json() == 2
         assert (await gone.next()).args == ["bye"]
     assert len(names.departed) >= 1
+
+
+# --- docs/asgi.rst --------------------------------------------------------------------
+
+
+async def test_the_shop_is_served_by_asgi() -> None:
+    names = names_of("asgi")
+    support = AsyncioAsyncSupport()
+    hello = [1, "lobby", {"roles": {"caller": {}}}]
+    async with support.task_group() as tasks:
+        for app in (names.app, names.site):
+            life = begin(support, tasks, app, {"type": "lifespan", "state": {}})
+            await life.until("lifespan.startup.complete")
+            async with joined(support, tasks, app, hello=hello) as client:
+                client.say(48, 1, {}, "math.add", [2, 3])
+                assert await client.heard() == [50, 1, {}, [5]]
+            life.bring(type="lifespan.shutdown")
+            await life.until("lifespan.shutdown.complete")
+
+
+async def test_a_site_of_starlette_has_members() -> None:
+    names = names_of("asgi")
+    support = AsyncioAsyncSupport()
+    hello = [1, "members", {"roles": {"caller": {}}}]
+    cookie = [(b"cookie", b'token="open sesame"')]
+    async with names.sockets.lifespan(), support.task_group() as tasks:
+        fields = {"hello": hello, "headers": cookie}
+        async with joined(support, tasks, names.site, **fields):
+            assert [each.authid for each in names.shop.sessions()] == ["ann"]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import aiohttp_serverwamp
 from tests.integration.from_serverwamp.both import LIBRARIES
 from tests.integration.from_serverwamp.differences import DIFFERENCES, Difference
 
@@ -46,12 +45,3 @@ def test_the_guide_has_the_same_table() -> None:
 def test_the_guide_gives_a_reason_for_each() -> None:
     for *_, reason in rows(GUIDE.read_text(encoding="utf-8")):
         assert len(reason.split()) > 3
-
-
-# --- Not there yet --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["asgi_application", "legacy_asgi_application"])
-def test_asgi_is_not_there_yet_and_says_so(name: str) -> None:
-    with pytest.raises(AttributeError, match="no ASGI yet"):
-        getattr(aiohttp_serverwamp.Application(), name)

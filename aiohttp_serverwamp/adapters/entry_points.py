@@ -1,0 +1,106 @@
+"""What an Application gives to servers: a handler for aiohttp, and what ASGI calls."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aiohttp_serverwamp.adapters.aiohttp_upgrade import StartingHandler, StartingHost
+from aiohttp_serverwamp.adapters.asgi import ASGIApplication, ASGIHost
+from aiohttp_serverwamp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.adapters.origin import Network
+    from aiohttp_serverwamp.interfaces import AsyncSupport
+
+__all__ = ["EntryPoints"]
+
+
+class _Host(StartingHost, ASGIHost, Protocol):
+    """What the rest of the Application has for its adapters."""
+
+    def require_asyncio(self, server: str) -> None:
+        """Raise `ConfigurationError` unless the application runs on asyncio."""
+
+    def asgi_application(
+        self,
+        paths: str | Collection[str] | None = None,
+        *,
+        allowed_origins: Iterable[str] | None = None,
+        trusted_proxies: Iterable[str | Network] = (),
+    ) -> ASGIApplication:
+        """Return an ASGI 3 application."""
+
+
+class EntryPoints:
+    """The part of an Application that servers are given."""
+
+    support: AsyncSupport
+
+    def aiohttp_websocket_handler(self: _Host) -> Callable[..., Awaitable[Any]]:
+        """Return a handler for ``app.router.add_get(path, handler)``.
+
+        Unless something else runs the application, the first client starts it.
+
+        `setup_wamp` is the better way: it finds mistakes in handlers at start-up,
+        publishes before there is a client, takes options, and ends the sessions when
+        the server stops, which otherwise waits for them. Raises `ConfigurationError`
+        for an async library other than asyncio.
+        """
+        self.require_asyncio("aiohttp")
+        return StartingHandler(self).__call__
+
+    def asgi_application(
+        self: _Host,
+        paths: str | Collection[str] | None = None,
+        *,
+        allowed_origins: Iterable[str] | None = None,
+        trusted_proxies: Iterable[str | Network] = (),
+    ) -> ASGIApplication:
+        """Return an ASGI 3 application, for uvicorn, Hypercorn, Granian and others.
+
+        WebSockets are served at `paths`, below where it is mounted, and 404 is the
+        answer elsewhere; without `paths` they are served everywhere. `allowed_origins`
+        and `trusted_proxies` are those of `setup_wamp`. The application runs between
+        the server's lifespan events; on asyncio, a server that sends none starts it
+        with the first client.
+
+        Raises `ConfigurationError` for options that make no sense. If the server runs
+        on another async library than the application, start-up fails.
+        """
+        return ASGIApplication(
+            self,
+            paths,
+            allowed_origins=allowed_origins,
+            trusted_proxies=trusted_proxies,
+        )
+
+    def legacy_asgi_application(
+        self: _Host,
+        paths: str | Collection[str] | None = None,
+        *,
+        allowed_origins: Iterable[str] | None = None,
+        trusted_proxies: Iterable[str | Network] = (),
+    ) -> Callable[[Any], Any]:
+        """Return an ASGI 2 application; otherwise as `asgi_application`."""
+        served = self.asgi_application(
+            paths, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies
+        )
+        return served.legacy
+
+    def require_library(self) -> None:
+        """Raise `ConfigurationError` where another async library runs than its own."""
+        if not self.support.is_running():
+            raise ConfigurationError(
+                f"the Application is on {self.support.name}, which does not run here: "
+                "give Application(async_support=...) the library of the server; leave "
+                "it out for asyncio, which most servers run on"
+            )
+
+    def require_asyncio(self, server: str) -> None:
+        """Raise `ConfigurationError` unless the application runs on asyncio."""
+        if self.support.name != "asyncio":
+            raise ConfigurationError(
+                f"{server} runs on asyncio, the Application on {self.support.name}: "
+                "leave async_support= out, or give AsyncioAsyncSupport"
+            )
