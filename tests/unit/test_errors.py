@@ -25,6 +25,7 @@ PREDEFINED = {
     "wamp.error.network_failure": errors.NetworkFailure,
     "wamp.error.feature_not_supported": errors.FeatureNotSupported,
     "wamp.error.unavailable": errors.Unavailable,
+    "wamp.error.no_available_callee": errors.NoAvailableCallee,
     "wamp.error.option_disallowed.disclose_me": errors.DisclosureNotAllowed,
     "wamp.error.not_authorized": errors.NotAuthorized,
     "wamp.error.authorization_failed": errors.AuthorizationFailed,
