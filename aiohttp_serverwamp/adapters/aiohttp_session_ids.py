@@ -138,7 +138,11 @@ class HTTPSessionIds:
         named = standing.identity is None or standing.kept
         if named or http_session.new or cookie is None:
             return None
-        if await self.before(request) != standing:
+        before = await self.before(request)
+        if before.identity == standing.identity and before.binding_ids:
+            # Another page has kept the id since this one has read the HTTP session.
+            return csrf_token_of(before.binding_ids)
+        if before != standing:
             return None  # they are signing in just now
         http_session.changed()
         return csrf_token_of([self.of_cookie(cookie)])
