@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from aiohttp_serverwamp import Limits, Realm, RPCRouteSet
+from aiohttp_serverwamp import (
+    Limits,
+    Realm,
+    RPCRouteSet,
+    SubscribeError,
+    TopicRouteSet,
+)
 from tests.conformance.harness import Cancelled, Gate, World, is_error, is_violation
 
 KIB = 2**10
@@ -140,6 +146,34 @@ def test_a_decision_that_is_cancelled_elsewhere_does_not_jam_the_session(
     (error,) = client.received()
 
     assert is_error(error, kind, 1, "wamp.error.authorization_failed")
+
+
+def test_nothing_is_kept_for_a_subscription_that_is_refused() -> None:
+    gate = Gate()
+    topics = TopicRouteSet()
+
+    @topics.route("com.t")
+    async def undecided(topic_uri: str) -> Any:
+        await gate
+        if topic_uri == "com.t":
+            raise SubscribeError("com.error.full")
+        yield
+
+    realm = Realm("realm1")
+    realm.add_routes(topics)
+    world = World(realm)
+    client = world.join()
+    (session,) = realm.router.sessions.values()
+    client.send([32, 1, {}, "com.t"])
+    realm.publish("com.t", "while it is being decided")
+    (subscription,) = session.brokering.subscriptions
+    assert session.holds_events(subscription)
+
+    gate.open()
+    (refused,) = client.received()
+
+    assert is_error(refused, 32, 1, "com.error.full")
+    assert not session.holds_events(subscription)
 
 
 def test_an_error_that_is_named_by_no_uri_is_a_violation() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from aiohttp_serverwamp import OPEN, Realm
-from tests.conformance.harness import Gate, World, is_error
+from aiohttp_serverwamp.router.request_queue import wait
+from tests.conformance.harness import Cancelled, Gate, World, is_error
 
 NO_SUCH_REGISTRATION = "wamp.error.no_such_registration"
 
@@ -105,3 +106,15 @@ def test_a_violation_that_was_queued_ends_the_session_after_a_cancel() -> None:
     assert abort[2] == "wamp.error.protocol_violation"
     assert client.closed == 1002
     assert is_error(other.request([66, 9, 99]), 66, 9, NO_SUCH_REGISTRATION)
+
+
+def test_a_task_that_is_cancelled_while_it_waits_ends_as_cancelled() -> None:
+    async def cancelled() -> None:
+        raise Cancelled
+
+    heard: list[Exception | None] = []
+
+    with pytest.raises(Cancelled):
+        wait(cancelled(), lambda _, error: heard.append(error)).send(None)
+
+    assert [type(error) for error in heard] == [RuntimeError]
