@@ -111,6 +111,7 @@ class AiohttpConnection:
         "_ws",
         "codec",
         "transport_info",
+        "write",
     )
 
     def __init__(
@@ -144,6 +145,8 @@ class AiohttpConnection:
         self._shutting: asyncio.TimerHandle | None = None
         self._support = AsyncioAsyncSupport()
         self._outbox = self._make_outbox(limits, label, _flusher(), tls=tls)
+        #: Queue bytes made by `codec`; they leave at the end of this loop turn.
+        self.write: Callable[[bytes], None] = self._outbox.put
         self._heartbeat = Heartbeat(limits.heartbeat, self._ping, self._unresponsive)
         # Bytes written since the transport was last waited for.
         self._unawaited = 0
@@ -204,10 +207,6 @@ class AiohttpConnection:
             self._room.cancel()
             self._room = None
 
-    def write(self, data: bytes) -> None:
-        """Queue bytes made by `codec`; they leave at the end of this loop turn."""
-        self._outbox.put(data)
-
     async def close(self, code: int, reason: str) -> None:
         """Send what is queued, then close; at most `close_timeout` seconds.
 
@@ -245,12 +244,16 @@ class AiohttpConnection:
     def _make_outbox(
         self, limits: Limits, label: str | None, flusher: Flusher, *, tls: bool
     ) -> Outbox:
+        buffered = self._buffered
+        if self._transport is not None and not tls:
+            # Without a detour: it is asked at every flush.
+            buffered = self._transport.get_write_buffer_size
         outbox = Outbox(
             label=label or f"client {self.transport_info['peer_address']}",
             abort=self.abort,
             max_pending_bytes=limits.max_pending_bytes,
             write_deadline=limits.write_deadline,
-            buffered=self._buffered,
+            buffered=buffered,
             flusher=flusher,
             sink=None if tls or self._ws.compress else self._write_frames,
         )

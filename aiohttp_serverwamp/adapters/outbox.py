@@ -16,15 +16,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import AsyncSupport, Waiter
 
-__all__ = ["Flusher", "Outbox"]
+__all__ = ["Flusher", "Outbox", "flush"]
 
 logger = logging.getLogger("aiohttp_serverwamp.adapters")
 
@@ -90,8 +89,7 @@ class Flusher:
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
-        for outbox in dirty:
-            outbox.flush_now()
+        flush(dirty)
 
     def _arm(self) -> None:
         if self._timer is None and self._watched:
@@ -126,23 +124,29 @@ class Outbox:
     has taken nothing for `write_deadline` seconds, the client is cut: `abort` is called
     once, a line with `label` is logged, and further frames are dropped. Zero or None:
     no limit.
+
+    One count, `bytes_taken`, goes up with each frame. What waits, at most, is that less
+    what was known to have left when the transport was last asked; it is asked again
+    only where that would be too much.
     """
 
     __slots__ = (
         "__weakref__",
         "_abort",
+        "_announce",
         "_buffered",
+        "_ceiling",
+        "_comfort",
         "_flusher",
         "_frames",
         "_half",
         "_label",
+        "_leaving",
         "_limit",
-        "_queued",
         "_relief",
-        "_scheduled",
         "_sink",
-        "_still_buffered",
         "_wakeup",
+        "bytes_taken",
         "bytes_written",
         "closed",
         "cut",
@@ -167,16 +171,23 @@ class Outbox:
         self._buffered = buffered
         self._flusher = flusher
         self._sink = sink
-        self._frames: deque[bytes] = deque()
-        self._queued = 0
-        # What the transport held back when last asked. It only shrinks until the next
-        # flush, so `put` need not ask again for each frame.
-        self._still_buffered = 0
-        self._scheduled = False
+        # Told when the first frame waits: what will come for it.
+        self._announce: Callable[[Outbox], None] = (
+            Outbox._wake_writer if flusher is None or sink is None else flusher.add
+        )
+        self._frames: list[bytes] = []
+        # Those that the writer has begun to send, the last one first.
+        self._leaving: list[bytes] | None = None
+        # How much may be taken until the transport has to be asked: with respect to the
+        # limit, and to half of it.
+        self._ceiling = self._limit
+        self._comfort = self._half
         self._wakeup: Waiter[None] | None = None
         self._relief: Waiter[None] | None = None
         #: Seconds without progress after which the client is cut; 0 for never.
         self.write_deadline = write_deadline or 0.0
+        #: Bytes taken so far, dropped ones apart.
+        self.bytes_taken = 0
         #: Bytes handed to the transport so far.
         self.bytes_written = 0
         #: Whether frames are dropped from now on.
@@ -189,27 +200,36 @@ class Outbox:
         # Hot path: runs for every frame to every client.
         if self.closed:
             return
-        self._frames.append(data)
-        self._queued += len(data)
-        if self._queued + self._still_buffered > self._limit:
+        frames = self._frames
+        if not frames:
+            self._announce(self)
+        frames.append(data)
+        self.bytes_taken = taken = self.bytes_taken + len(data)
+        if taken > self._ceiling:
             self._enforce_limit()
-        if not self._scheduled:
-            self._scheduled = True
-            self._schedule()
 
     @property
     def is_congested(self) -> bool:
         """Whether more than half of what may wait does wait: time to stop reading."""
-        # Hot path: the transport is asked only where its last answer would be too much.
-        if self._queued + self._still_buffered <= self._half:
-            return False
-        self._still_buffered = self._buffered()
-        return self._queued + self._still_buffered > self._half
+        # Hot path.
+        return self.bytes_taken > self._comfort and self._measure() > self._half
 
     @property
     def pending_bytes(self) -> int:
         """Bytes that wait here and in the transport."""
         return self._queued + self._buffered()
+
+    @property
+    def _queued(self) -> int:
+        return self.bytes_taken - self.bytes_written
+
+    def _measure(self) -> int:
+        """Return `pending_bytes`, and take note of what has left."""
+        pending = self.pending_bytes
+        delivered = self.bytes_taken - pending
+        self._ceiling = delivered + self._limit
+        self._comfort = delivered + self._half
+        return pending
 
     def bytes_delivered(self) -> int:
         """Return how many bytes have left this process."""
@@ -219,7 +239,9 @@ class Outbox:
         """Drop what is queued and what comes; a running writer ends."""
         self.closed = True
         self._frames.clear()
-        self._queued = 0
+        if self._leaving is not None:
+            self._leaving.clear()
+        self.bytes_taken = self.bytes_written
         if self._flusher is not None:
             self._flusher.forget(self)
         self._wake_writer()
@@ -247,21 +269,7 @@ class Outbox:
 
     def flush_now(self) -> None:
         """Hand everything queued to the transport in one write."""
-        # Hot path: runs for every connection and turn of the loop.
-        self._scheduled = False
-        frames = self._frames
-        if not frames or self._sink is None:
-            return
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
-        frames.clear()
-        self._queued = 0
-        try:
-            self._sink(data)
-            self.bytes_written += len(data)
-            self._note_buffered()
-        except Exception as error:
-            # One broken transport must not keep the others from being flushed.
-            self._give_up(error)
+        flush((self,))
 
     def _give_up(self, error: Exception) -> None:
         try:
@@ -283,12 +291,16 @@ class Outbox:
         """
         deadline = self.write_deadline or None
         try:
-            while await self._wait_for_frame(support):
-                frame = self._frames.popleft()
-                if not await support.wait_at_most(deadline, send, frame):
-                    self.cut_off(f"no byte was taken for {deadline:g} s")
-                    return
-                self._frame_sent(len(frame))
+            while await self._wait_for_frames(support):
+                leaving = self._leaving = self._frames
+                self._frames = []
+                leaving.reverse()
+                while leaving:
+                    frame = leaving.pop()
+                    if not await support.wait_at_most(deadline, send, frame):
+                        self.cut_off(f"no byte was taken for {deadline:g} s")
+                        return
+                    self._frame_sent(len(frame))
         finally:
             self.close()
 
@@ -297,12 +309,6 @@ class Outbox:
         while self._queued and self.is_congested and not self.closed:
             self._relief = support.waiter()
             await self._relief.wait()
-
-    def _schedule(self) -> None:
-        if self._flusher is not None and self._sink is not None:
-            self._flusher.add(self)
-        else:
-            self._wake_writer()
 
     def _wake_writer(self) -> None:
         if self._wakeup is not None:
@@ -314,9 +320,8 @@ class Outbox:
             self._relief.set_result(None)
             self._relief = None
 
-    async def _wait_for_frame(self, support: AsyncSupport) -> bool:
+    async def _wait_for_frames(self, support: AsyncSupport) -> bool:
         while not self._frames:
-            self._scheduled = False
             if self.closed:
                 return False
             self._wakeup = support.waiter()
@@ -324,9 +329,10 @@ class Outbox:
         return True
 
     def _frame_sent(self, size: int) -> None:
-        self._queued = max(self._queued - size, 0)
-        self.bytes_written += size
-        self._note_buffered()
+        # Not more than was taken, of which `close` has dropped the rest.
+        self.bytes_written = min(self.bytes_written + size, self.bytes_taken)
+        if self._buffered():
+            self._watch()
         # Nobody tells of what the transport holds back once the queue is empty.
         if self._relief is not None and not (self._queued and self.is_congested):
             self._relieve()
@@ -334,18 +340,39 @@ class Outbox:
     def wrote_beside(self, size: int) -> None:
         """Take note of bytes that went past the queue, right into the transport."""
         if not self.closed:
+            self.bytes_taken += size
             self.bytes_written += size
-            self._note_buffered()
+            if self._buffered():
+                self._watch()
 
-    def _note_buffered(self) -> None:
-        self._still_buffered = self._buffered()
-        if self._still_buffered and self._flusher is not None:
+    def _watch(self) -> None:
+        if self._flusher is not None:
             self._flusher.watch(self)
 
     def _enforce_limit(self) -> None:
         if self._sink is not None:
             # The transport may be able to take it all now.
             self.flush_now()
-        self._still_buffered = self._buffered()
-        if self._queued + self._still_buffered > self._limit:
+        if self._measure() > self._limit:
             self.cut_off(f"more than {self._limit} bytes waiting")
+
+
+def flush(outboxes: Iterable[Outbox]) -> None:
+    """Hand what each outbox with a sink has queued to its transport, in one write."""
+    # Hot path: runs for every connection and turn of the loop. It belongs to `Outbox`,
+    # and saves a call for each of them.
+    for outbox in outboxes:
+        frames = outbox._frames
+        sink = outbox._sink
+        if not frames or sink is None:
+            continue
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        frames.clear()
+        outbox.bytes_written = outbox.bytes_taken
+        try:
+            sink(data)
+            if outbox._buffered():
+                outbox._watch()
+        except Exception as error:
+            # One broken transport must not keep the others from being flushed.
+            outbox._give_up(error)

@@ -20,7 +20,7 @@ class _Held:
 class HeldEvents:
     """The events of one session that are held back, by subscription.
 
-    False while nothing is held back, which is nearly always. More than `limit` bytes of
+    False while nothing is held back. More than `limit` bytes of
     a subscription are too many: `overflowed` is true then, and what comes is lost.
     """
 
@@ -58,7 +58,3 @@ class HeldEvents:
         """Hold the events of a subscription back no longer; return those that wait."""
         held = self._held.pop(subscription, None)
         return held.frames if held is not None else ()
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._held.clear()

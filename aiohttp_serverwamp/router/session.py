@@ -17,7 +17,7 @@ requests queue up; its answers and CANCEL, GOODBYE and ABORT do not.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -140,7 +140,8 @@ class RouterSession(Peer):
         self._handshake: Handshake | None = None
         #: Requests that wait for a decision, or behind one that does.
         self.requests = RequestQueue(self, host.limits)
-        self._held_events = HeldEvents(host.limits.max_pending_bytes)
+        #: Events that wait for their SUBSCRIBED, while there are any.
+        self._held_events: HeldEvents | None = None
         self.companions = Companions()
         self._request_ids = RequestIds()
         hello_timeout = host.limits.hello_timeout
@@ -279,15 +280,12 @@ class RouterSession(Peer):
 
     def write(self, frame: Frame) -> None:
         """Send a message that other sessions receive as well."""
-        # Hot path.
-        data = frame.wire(self._codec)
-        if self._held_events:
-            event: Any = frame.message
-            if self._held_events.keep(event.subscription, data):
-                if self._held_events.overflowed:
-                    self._cut()
-                return
-        self._write(data)
+        # Hot path: with `broker.publish` around it and the connection's `write`, all
+        # that is done for each receiver of an event.
+        codec = self._codec
+        data = frame.wires.get(codec) or frame.wire(codec)
+        if self._held_events is None or not self._holds_back(frame, data):
+            self._write(data)
 
     # --- Hosted code beside it ----------------------------------------------------
 
@@ -316,25 +314,43 @@ class RouterSession(Peer):
 
     def hold_events(self, subscription: int) -> None:
         """Keep the events of a subscription back until `release_events`."""
+        if self._held_events is None:
+            self._held_events = HeldEvents(self.host.limits.max_pending_bytes)
         self._held_events.hold(subscription)
 
     def holds_events(self, subscription: int) -> bool:
         """Tell whether the client has yet to hear of a subscription of its own."""
-        return subscription in self._held_events
+        return self._held_events is not None and subscription in self._held_events
 
     def release_events(self, subscription: int) -> None:
         """Send what was held back."""
-        for data in self._held_events.release(subscription):
+        for data in self._let_go_of(subscription):
             self._write(data)
 
     def drop_events(self, subscription: int) -> None:
         """Forget what was held back."""
-        self._held_events.release(subscription)
+        self._let_go_of(subscription)
 
-    def _cut(self) -> None:
-        self._held_events.overflowed = False
-        logger.warning("session %s: too many events are held back; cut", self.id)
-        self.connection.abort()
+    def _let_go_of(self, subscription: int) -> Sequence[bytes]:
+        held = self._held_events
+        if held is None:
+            return ()
+        events = held.release(subscription)
+        if not held:
+            self._held_events = None
+        return events
+
+    def _holds_back(self, frame: Frame, data: bytes) -> bool:
+        """Keep an event that comes before its SUBSCRIBED, and tell whether it does."""
+        event: Any = frame.message
+        held = self._held_events
+        if held is None or not held.keep(event.subscription, data):
+            return False
+        if held.overflowed:
+            held.overflowed = False
+            logger.warning("session %s: too many events are held back; cut", self.id)
+            self.connection.abort()
+        return True
 
     # --- Joining ------------------------------------------------------------------
 
@@ -423,7 +439,7 @@ class RouterSession(Peer):
         self._write = _discard
         self.deadlines.clear()
         self.requests.drop()
-        self._held_events.clear()
+        self._held_events = None
         self._handshake = None
         if self.realm is not None:
             self.router.run(self.router.leave, self, departure)

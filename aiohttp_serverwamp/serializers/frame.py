@@ -54,12 +54,14 @@ class Frame:
     sent.
     """
 
-    __slots__ = ("_marshalled", "_wires", "message")
+    __slots__ = ("_failures", "_marshalled", "message", "wires")
 
     def __init__(self, message: Message) -> None:
         self.message = message
         self._marshalled: list[Any] | None = None
-        self._wires: dict[Codec, bytes | EncodingError] = {}
+        #: What connections get, header included, by codec; see `wire`.
+        self.wires: dict[Codec, bytes] = {}
+        self._failures: dict[Codec, EncodingError] = {}
 
     def wire(self, codec: Codec) -> bytes:
         """Return the bytes for a connection with `codec`, header included.
@@ -67,19 +69,21 @@ class Frame:
         Raises `EncodingError` whenever asked for a codec that cannot carry the message;
         the others are not affected (REQ-TYP-005).
         """
-        # Hot path.
-        wire = self._wires.get(codec)
+        wire = self.wires.get(codec)
         if wire is None:
-            wire = self._wires[codec] = self._encode(codec)
-        if isinstance(wire, EncodingError):
-            # A new one each time: raising one object again makes its traceback grow.
-            raise EncodingError(*wire.args)
+            failure = self._failures.get(codec)
+            if failure is not None:
+                # A new one each time: raising one object again makes its traceback
+                # grow.
+                raise EncodingError(*failure.args)
+            wire = self.wires[codec] = self._encode(codec)
         return wire
 
-    def _encode(self, codec: Codec) -> bytes | EncodingError:
+    def _encode(self, codec: Codec) -> bytes:
         if self._marshalled is None:
             self._marshalled = marshal(self.message)
         try:
             return codec.encode(self._marshalled)
         except EncodingError as error:
-            return error.with_traceback(None)
+            self._failures[codec] = error.with_traceback(None)
+            raise EncodingError(*error.args) from None

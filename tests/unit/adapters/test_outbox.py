@@ -618,3 +618,20 @@ async def test_room_is_not_waited_for_here_when_nothing_is_queued() -> None:
 
     async with asyncio.timeout(10):
         await outbox.wait_for_room(AsyncioAsyncSupport())
+
+
+async def test_closing_drops_what_the_writer_has_not_sent_of_its_batch() -> None:
+    sink, outbox = SlowSink(), writer_outbox([])
+    for frame in (b"one", b"two", b"three"):
+        outbox.put(frame)
+    writer = asyncio.create_task(outbox.run_writer(sink.send, AsyncioAsyncSupport()))
+    sink.may_send.release()
+    await turns()
+
+    outbox.close()
+    for _ in range(3):
+        sink.may_send.release()
+    await writer
+
+    assert sink.sent == [b"one", b"two"]  # one had left, the other was leaving
+    assert outbox.pending_bytes == 0
