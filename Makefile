@@ -23,11 +23,12 @@ METADATA := setup.cfg setup.py pyproject.toml
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and \
 	print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo test test-slow lint conformance mutants bench docs picture clean \
+.PHONY: help demo demo-asgi test test-slow lint conformance mutants bench docs picture clean \
 	python-is-new-enough
 
 help:
 	@echo "make demo         serve the example on http://localhost:$(PORT)"
+	@echo "make demo-asgi    the same on Hypercorn and trio, signed in by ticket"
 	@echo "make test         check everything: ruff, mypy, pytest with real clients and a browser"
 	@echo "make test-slow    look at every screen of the example, which make test does not"
 	@echo "make lint         ruff and mypy only"
@@ -56,9 +57,13 @@ $(VENV)/.demo: $(METADATA) $(CREATED)
 	$(PIP) -e .
 	@touch $@
 
+$(VENV)/.demo-asgi: $(METADATA) $(CREATED)
+	$(PIP) -e '.[demo-asgi]'
+	@touch $@ $(VENV)/.demo
+
 $(VENV)/.lint: $(METADATA) $(CREATED)
 	$(PIP) -e '.[test,dev,docs]'
-	@touch $@ $(VENV)/.demo $(VENV)/.docs
+	@touch $@ $(VENV)/.demo $(VENV)/.demo-asgi $(VENV)/.docs
 
 # What comes from Debian and npm. A machine without them still runs the other tests.
 $(VENV)/.test: $(VENV)/.lint tests/install_clients.sh \
@@ -73,6 +78,9 @@ $(VENV)/.docs: $(METADATA) $(CREATED)
 
 demo: $(VENV)/.demo
 	$(RUN) -m example_app --port $(PORT)
+
+demo-asgi: $(VENV)/.demo-asgi
+	$(RUN) -m hypercorn --worker-class trio --bind 127.0.0.1:$(PORT) example_app.asgi:app
 
 lint: $(VENV)/.lint
 	$(RUN) -m ruff check .

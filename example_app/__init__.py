@@ -16,6 +16,8 @@ does so for the realm of those who are signed in. Then, by what you need::
     hashing, failed_sign_ins    what keeps who guesses passwords from doing harm
     passwords, security, forms, rendering, pages    the web application around it
     demo         what a new board starts with
+    identity     who somebody is: what both ways of signing in share
+    asgi         the same board without aiohttp's server, on trio, signed in by ticket
 
 The pages are in ``templates``, their modules and styles in ``static``: no build step.
 `static/wamp` is a WAMP client to take along.

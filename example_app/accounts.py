@@ -9,41 +9,39 @@ from __future__ import annotations
 
 import asyncio
 import math
-from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
 from aiohttp import web
 from aiohttp_session import get_session, new_session
 
-from aiohttp_serverwamp import WAMP, Identity, RealmAPI, uris
+from aiohttp_serverwamp import WAMP, Identity
+from example_app import rendering
 from example_app.failed_sign_ins import FailedSignIns
 from example_app.forms import read_form
 from example_app.hashing import HashingThreads, TooBusy
-from example_app.passwords import verify_password
-from example_app.rendering import sign_in_form
+from example_app.identity import (
+    MEMBERS,
+    check_password,
+    end_of_sign_in,
+    identity_of,
+    sign_out_everywhere,
+)
 from example_app.security import address_of
 from example_app.store import Store, User
 
 __all__ = [
     "FAILED_SIGN_INS",
     "HASHING",
-    "MEMBERS",
     "SIGN_IN",
     "STORE",
-    "VALIDITY",
     "load_member",
     "member_of",
     "routes",
-    "sign_out_everywhere",
 ]
 
 STORE = web.AppKey("store", Store)
 HASHING = web.AppKey("hashing", HashingThreads)
 FAILED_SIGN_INS = web.AppKey("failed_sign_ins", FailedSignIns)
-MEMBERS = "members"
-
-# A working day: after it everybody signs in again.
-VALIDITY = timedelta(hours=12)
 
 # What the HTTP session holds for who is signed in.
 SIGN_IN = "sign_in"
@@ -81,32 +79,13 @@ async def member_of(request: web.Request) -> User | None:
     return await asyncio.to_thread(find_member, request.config_dict[STORE], sign_in)
 
 
-async def sign_out_everywhere(
-    store: Store, realm: RealmAPI, name: str, *, reason: str = uris.KILLED
-) -> None:
-    """End all sign-ins of a user: first the cookies, then the sockets.
-
-    In this order a tab that comes back at once is refused, and one whose cookie is
-    being looked at just then is met by `close_sessions`. Raises `NoSuchMember`.
-    """
-    user = await asyncio.to_thread(store.users.end_sign_ins, name)
-    await realm.close_sessions(authid=str(user.id), reason=reason)
-
-
 # --- At the WebSocket -----------------------------------------------------------------
 
 
 async def load_member(store: Store, sign_in: SignIn) -> Identity | None:
     """Tell the realm who a client with this in its cookie is."""
     user = await asyncio.to_thread(find_member, store, sign_in)
-    if user is None:
-        return None
-    return Identity(
-        authid=str(user.id),
-        authrole=user.role,
-        authextra={"name": user.name},
-        user=user,
-    )
+    return None if user is None else identity_of(user)
 
 
 # --- The pages ------------------------------------------------------------------------
@@ -146,12 +125,19 @@ async def sign_in(request: web.Request) -> web.Response:
     if user is None:
         return sign_in_form(name=name, error=WRONG_PASSWORD, status=403)
     failed.forget(address, name)
-    until = datetime.now(UTC) + VALIDITY
-    await asyncio.to_thread(store.users.note_sign_in, user.id, until)
+    await asyncio.to_thread(store.users.note_sign_in, user.id, end_of_sign_in())
     # A new one, never the visitor's old one: nobody can plant a session beforehand.
     http_session = await new_session(request)
     http_session[SIGN_IN] = SignIn(user_id=user.id, generation=user.generation)
     raise web.HTTPSeeOther("/")
+
+
+def sign_in_form(
+    *, name: str = "", error: str = "", notice: str = "", status: int = 200
+) -> web.Response:
+    """Show the sign-in page, filled in."""
+    text = rendering.sign_in_page(name=name, error=error, notice=notice)
+    return web.Response(text=text, content_type="text/html", status=status)
 
 
 def refuse_for(seconds: float, name: str, error: str, *, status: int) -> web.Response:
@@ -173,10 +159,3 @@ async def sign_out(request: web.Request) -> web.Response:
         realm = request.config_dict[WAMP].realm(MEMBERS)
         await sign_out_everywhere(request.config_dict[STORE], realm, user.name)
     raise web.HTTPSeeOther("/sign-in")
-
-
-def check_password(store: Store, name: str, password: str) -> User | None:
-    """Find the user with this name and password. Blocks for the hashing."""
-    user = store.users.named(name)
-    stored = None if user is None else user.password_hash
-    return user if verify_password(password, stored) else None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp_serverwamp import RPCRouteSet, Session, TopicRouteSet
-from example_app.accounts import sign_out_everywhere
 from example_app.board import Name
+from example_app.identity import sign_out_everywhere
 from example_app.store import Store
 
 __all__ = ["ADMIN", "admin_api", "admin_topics", "tell_administrators"]
@@ -37,14 +36,16 @@ class Account:
 @admin_api.route("admin.people", roles=[ADMIN])
 async def people(*, session: Session, store: Store) -> list[Account]:
     """Everybody who can sign in, and who has."""
-    users = await asyncio.to_thread(store.users.all)
+    users = await session.realm.run_in_thread(store.users.all)
     now = datetime.now(UTC)
     tabs = Counter(one.authid for one in session.realm.sessions())
     return [
         Account(
             name=user.name,
             role=user.role,
-            signed_in=user.signed_in_until is not None and user.signed_in_until > now,
+            # By a cookie, with or without a tab; or by a ticket, in a tab.
+            signed_in=tabs[str(user.id)] > 0
+            or (user.signed_in_until is not None and user.signed_in_until > now),
             tabs=tabs[str(user.id)],
         )
         for user in users

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +13,13 @@ from aiohttp_session import setup as setup_session
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
 from cryptography.fernet import Fernet
 
-from aiohttp_serverwamp import Application, setup_wamp
+from aiohttp_serverwamp import Application, session_authenticator, setup_wamp
 from example_app import accounts, http_api, pages
-from example_app.demo import add_demo_tasks, add_demo_users
+from example_app.demo import open_demo_store
 from example_app.failed_sign_ins import FailedSignIns
 from example_app.guests import guests_realm
 from example_app.hashing import HashingThreads
+from example_app.identity import VALIDITY
 from example_app.members import members_realm
 from example_app.security import (
     PROXIES,
@@ -64,7 +64,7 @@ def make_app(
         EncryptedCookieStorage(
             load_or_create_key(secret_file),
             cookie_name="task_board",
-            max_age=int(accounts.VALIDITY.total_seconds()),
+            max_age=int(VALIDITY.total_seconds()),
             samesite="Lax",
             secure=https,
         ),
@@ -84,7 +84,12 @@ def make_app(
     wamp = setup_wamp(
         app, Application(allow_default_realm=False), trusted_proxies=proxies
     )
-    members, board = members_realm(store)
+    members, board = members_realm(store, sleep=asyncio.sleep)
+    members.add_transport_authenticator(
+        session_authenticator(
+            accounts.SIGN_IN, load=partial(accounts.load_member, store)
+        )
+    )
     wamp.add_realm(members)
     wamp.add_realm(guests_realm(store, members))
     app[http_api.BOARD] = board
@@ -94,9 +99,7 @@ def make_app(
 async def open_store(app: web.Application, *, demo_tasks: bool) -> AsyncIterator[None]:
     """Keep the database open while the application runs."""
     store = app[accounts.STORE]
-    await asyncio.to_thread(store.open)
-    if await asyncio.to_thread(add_demo_users, store) and demo_tasks:
-        await asyncio.to_thread(add_demo_tasks, store, now=datetime.now().astimezone())
+    await asyncio.to_thread(open_demo_store, store, demo_tasks=demo_tasks)
     yield
     await asyncio.to_thread(store.close)
 

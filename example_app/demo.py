@@ -8,7 +8,13 @@ from datetime import datetime, timedelta
 from example_app.passwords import hash_password
 from example_app.store import Store
 
-__all__ = ["DEMO_NAMES", "DEMO_PASSWORD", "add_demo_tasks", "add_demo_users"]
+__all__ = [
+    "DEMO_NAMES",
+    "DEMO_PASSWORD",
+    "add_demo_tasks",
+    "add_demo_users",
+    "open_demo_store",
+]
 
 # The first one is the administrator.
 DEMO_NAMES = ("Ada", "Grace", "Linus")
@@ -33,6 +39,13 @@ DONE_TASKS: tuple[tuple[str, str, str, float], ...] = (
 )
 
 logger = logging.getLogger(__name__)
+
+
+def open_demo_store(store: Store, *, demo_tasks: bool = True) -> None:
+    """Open a store; give a new one the demo users and, perhaps, tasks. Blocks."""
+    store.open()
+    if add_demo_users(store) and demo_tasks:
+        add_demo_tasks(store, now=datetime.now().astimezone())
 
 
 def add_demo_users(store: Store) -> bool:

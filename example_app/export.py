@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from asyncio import sleep, to_thread
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from aiohttp_serverwamp import ApplicationError, Invocation, RPCResult, RPCRouteSet
+from aiohttp_serverwamp import (
+    ApplicationError,
+    Invocation,
+    RPCResult,
+    RPCRouteSet,
+    Session,
+)
 from example_app.store import Store, Task
 
-__all__ = ["Piece", "as_csv", "export_api", "harmless"]
+__all__ = ["Piece", "Sleep", "as_csv", "export_api", "harmless"]
+
+#: That of the async library.
+Sleep = Callable[[float], Awaitable[None]]
 
 # Small and slow on purpose: a demonstration has a dozen tasks, and a person should see
 # the bar move and have the time to cancel. Without the pause 500 rows are a good batch.
@@ -45,7 +53,7 @@ class Piece:
 
 @export_api.route("board.export")
 async def export(
-    *, invocation: Invocation, store: Store
+    *, invocation: Invocation, session: Session, store: Store, sleep: Sleep
 ) -> AsyncIterator[Piece | RPCResult]:
     """Send the file in progressive results; the final one is the number of tasks.
 
@@ -54,11 +62,12 @@ async def export(
     """
     if not invocation.receive_progress:
         raise ApplicationError(NO_PROGRESS_WANTED)
-    counts = await to_thread(store.tasks.counts)
+    run_in_thread = session.realm.run_in_thread
+    counts = await run_in_thread(store.tasks.counts)
     total = counts.open + counts.done
     written, last_id = 0, 0
     yield Piece(written, total, as_csv([COLUMNS]))
-    while batch := await to_thread(store.tasks.after, last_id, BATCH_SIZE):
+    while batch := await run_in_thread(store.tasks.after, last_id, BATCH_SIZE):
         written, last_id = written + len(batch), batch[-1].id
         # Tasks may be added meanwhile.
         total = max(total, written)

@@ -6,7 +6,6 @@ here. What guests are told is said here, and nowhere else.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,22 +44,30 @@ class Window:
         self._store = store
         self._realm = realm
         self._latest: Overview | None = None
-        # Without it an older overview could overtake a newer one on its way.
-        self._in_turn = asyncio.Lock()
+        # How many were asked for, and which of them is the latest.
+        self._asked = self._latest_asked = 0
 
     async def refresh(self, *_: Any, **__: Any) -> None:
         """Tell the guests of a change, whatever it was."""
-        async with self._in_turn:
-            self._latest = await asyncio.to_thread(overview, self._store)
+        if await self._look():
             self._realm.publish(OVERVIEW, self._latest)
 
     async def accompany(self, session: Session) -> AsyncIterator[None]:
         """Show a newcomer the board as it is; then come the events."""
-        async with self._in_turn:
-            if self._latest is None:
-                self._latest = await asyncio.to_thread(overview, self._store)
+        if self._latest is None:
+            await self._look()
         session.send_event(OVERVIEW, [self._latest])
         yield
+
+    async def _look(self) -> bool:
+        """Look at the board; False if one that looked later came back earlier."""
+        self._asked += 1
+        asked = self._asked
+        seen = await self._realm.run_in_thread(overview, self._store)
+        if asked < self._latest_asked:
+            return False
+        self._latest, self._latest_asked = seen, asked
+        return True
 
 
 def guests_realm(store: Store, members: Realm) -> Realm:

@@ -17,10 +17,14 @@ async def show_board(request: web.Request) -> web.Response:
     """Show the board to members, the sign-in form to everybody else."""
     if await member_of(request) is None:
         raise web.HTTPSeeOther("/sign-in")
-    return board_page()
+    return _html(board_page())
 
 
 @routes.get("/guests")
 async def show_guests(request: web.Request) -> web.Response:
     """Show everybody what the team is doing."""
-    return guest_page()
+    return _html(guest_page())
+
+
+def _html(text: str) -> web.Response:
+    return web.Response(text=text, content_type="text/html")

@@ -6,33 +6,38 @@ import html
 from pathlib import Path
 from string import Template
 
-from aiohttp import web
-
 from example_app.demo import DEMO_NAMES, DEMO_PASSWORD
 
-__all__ = ["board_page", "guest_page", "sign_in_form"]
+__all__ = ["board_page", "guest_page", "sign_in_page"]
 
 TEMPLATES = Path(__file__).parent / "templates"
-BOARD_PAGE = (TEMPLATES / "board.html").read_text("utf-8")
+BOARD_PAGE = Template((TEMPLATES / "board.html").read_text("utf-8"))
 GUEST_PAGE = (TEMPLATES / "guests.html").read_text("utf-8")
+SIGN_IN_CARD = Template((TEMPLATES / "sign_in_card.html").read_text("utf-8"))
 SIGN_IN_PAGE = Template((TEMPLATES / "sign_in.html").read_text("utf-8"))
 
 
-def board_page() -> web.Response:
-    """Show the board, which fills itself over the WebSocket."""
-    return web.Response(text=BOARD_PAGE, content_type="text/html")
+def board_page(*, asks_who: bool = False) -> str:
+    """Show the board, which fills itself over the WebSocket.
+
+    If it `asks_who` is there, it shows the sign-in form first, and signs in by ticket.
+    """
+    return BOARD_PAGE.substitute(sign_in_card=_sign_in_card() if asks_who else "")
 
 
-def guest_page() -> web.Response:
+def guest_page() -> str:
     """Show what everybody may see."""
-    return web.Response(text=GUEST_PAGE, content_type="text/html")
+    return GUEST_PAGE
 
 
-def sign_in_form(
-    *, name: str = "", error: str = "", notice: str = "", status: int = 200
-) -> web.Response:
+def sign_in_page(*, name: str = "", error: str = "", notice: str = "") -> str:
     """Fill in the sign-in page."""
-    text = SIGN_IN_PAGE.substitute(
+    card = _sign_in_card(name=name, error=error, notice=notice)
+    return SIGN_IN_PAGE.substitute(sign_in_card=card)
+
+
+def _sign_in_card(*, name: str = "", error: str = "", notice: str = "") -> str:
+    return SIGN_IN_CARD.substitute(
         name=html.escape(name),
         error=html.escape(error),
         notice=html.escape(notice),
@@ -42,4 +47,3 @@ def sign_in_form(
         demo_names=html.escape(", ".join(DEMO_NAMES)),
         demo_password=html.escape(DEMO_PASSWORD),
     )
-    return web.Response(text=text, content_type="text/html", status=status)

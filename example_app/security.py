@@ -9,7 +9,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from yarl import URL
 
-__all__ = ["PROXIES", "add_security_headers", "address_of", "refuse_foreign_posts"]
+__all__ = [
+    "PROXIES",
+    "add_security_headers",
+    "address_of",
+    "refuse_foreign_posts",
+    "security_headers",
+]
 
 #: The addresses of proxies whose word is taken.
 PROXIES = web.AppKey("proxies", frozenset[str])
@@ -31,15 +37,20 @@ async def add_security_headers(
     request: web.Request, response: web.StreamResponse
 ) -> None:
     """Add the headers of every answer (an ``on_response_prepare`` handler)."""
-    headers = response.headers
-    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    headers["X-Content-Type-Options"] = "nosniff"
-    # "no-referrer" would turn the Origin of our own forms into "null".
-    headers["Referrer-Policy"] = "same-origin"
-    # Pages are nobody's but the reader's; static files are asked for anew each time,
-    # so that an edited module is what runs.
-    is_static = request.path.startswith("/static/")
-    headers["Cache-Control"] = "no-cache" if is_static else "no-store"
+    response.headers.update(security_headers(request.path))
+
+
+def security_headers(path: str) -> dict[str, str]:
+    """Return the headers of every answer for a path."""
+    return {
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "X-Content-Type-Options": "nosniff",
+        # "no-referrer" would turn the Origin of our own forms into "null".
+        "Referrer-Policy": "same-origin",
+        # Pages are nobody's but the reader's; static files are asked for anew each
+        # time, so that an edited module is what runs.
+        "Cache-Control": "no-cache" if path.startswith("/static/") else "no-store",
+    }
 
 
 @web.middleware

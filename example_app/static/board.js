@@ -8,13 +8,16 @@ import {announce, element} from "./dom.js";
 import {paintAvatar} from "./people.js";
 import {showPresence} from "./presence.js";
 import {titleProblem, words} from "./problems.js";
+import {signIn} from "./sign_in.js";
 import {showSignedOut} from "./signed_out.js";
 import {TaskList} from "./task_list.js";
 
 /** @type {Record<string, string>} */
 const ROLES = {admin: "Administrator", member: "Member"};
 
-const wamp = liveConnection("members", {onLive: welcome, onClosed: leave});
+const wamp = liveConnection("members", {
+  signIn: await signIn(), onLive: welcome, onClosed: leave,
+});
 const ownName = () => wamp.details.authextra?.name ?? "";
 
 const list = new TaskList({

@@ -25,6 +25,8 @@ let focused = null;
  *
  * @param {string} realm
  * @param {object} handlers
+ * @param {Partial<import("./wamp/auth.js").SignIn>} [handlers.signIn] who is there, where no
+ *   cookie says it.
  * @param {() => void} [handlers.onLive] called after every time it was joined.
  * @param {(reason: import("./wamp/wamp.js").WampError | null) => void} [handlers.onClosed]
  *   called when it is closed for good.
@@ -32,9 +34,11 @@ let focused = null;
  *   whether to come back after this; as the client does by default.
  * @returns {import("./wamp/wamp.js").Session}
  */
-export function liveConnection(realm, {onLive = () => {}, onClosed = () => {}, reconnectAfter}) {
+export function liveConnection(
+  realm, {signIn, onLive = () => {}, onClosed = () => {}, reconnectAfter},
+) {
   let wasLive = false;
-  const wamp = connect("/ws", realm, {reconnectAfter, onState: (state, reason) => {
+  const wamp = connect("/ws", realm, {...signIn, reconnectAfter, onState: (state, reason) => {
     element("connection").dataset.state = state;
     element("connection").textContent = TEXTS[state];
     wasLive ||= state === "joined";

@@ -20,6 +20,10 @@ const REASONS = {
     "Please sign in again",
     "A sign-in lasts for a working day, and yours is over.",
   ],
+  "wamp.error.authentication_denied": [
+    "That did not work",
+    "That name and password do not belong together, or were wrong too often.",
+  ],
   "wamp.error.authentication_required": [
     "Please sign in again",
     "Your sign-in has ended. The board stays closed here until you sign in again.",

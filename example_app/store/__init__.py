@@ -1,7 +1,7 @@
 """What the board remembers, in SQLite: the only place with SQL.
 
-Every method blocks: call it from a worker thread, by ``thread=True`` or
-`asyncio.to_thread`.
+Every method blocks: call it from a worker thread, by ``thread=True``,
+``session.realm.run_in_thread`` or `asyncio.to_thread`.
 """
 
 from __future__ import annotations

@@ -83,8 +83,16 @@ def demo_users(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def board(tmp_path: Path, demo_users: Path) -> Iterator[Board]:
-    running = Board(tmp_path)
+def kind_of_board() -> type[Board]:
+    """What serves it; a module may have another one."""
+    return Board
+
+
+@pytest.fixture
+def board(
+    tmp_path: Path, demo_users: Path, kind_of_board: type[Board]
+) -> Iterator[Board]:
+    running = kind_of_board(tmp_path)
     shutil.copy(demo_users, running.database)
     running.start()
     yield running

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
@@ -36,21 +38,26 @@ class Board:
         return (self.folder / "log").read_text("utf-8")
 
     def start(self) -> None:
+        command = [sys.executable, "-W", "error", "-m", *self.command()]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=PROJECT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "BOARD_DATABASE": str(self.database)},
+            )
+        self._wait_until_it_listens()
+
+    def command(self) -> list[str]:
+        """What is run, and with which arguments."""
         arguments = {
             "--port": str(self.port),
             "--database": str(self.database),
             "--secret-file": str(self.folder / "secret.key"),
         }
-        command = [sys.executable, "-W", "error", "-m", "example_app"]
-        for name, value in arguments.items():
-            command += [name, value]
-        if self.empty:
-            command.append("--empty")
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT
-            )
-        self._wait_until_it_listens()
+        command = ["example_app", *chain.from_iterable(arguments.items())]
+        return [*command, "--empty"] if self.empty else command
 
     def stop(self) -> None:
         """Ask it to end, as an operator would; it must do so in good order."""
@@ -78,6 +85,20 @@ class Board:
         self.process.kill()
         self.process.wait()
         raise AssertionError(f"it does not listen:\n{self.log}")
+
+
+class ASGIBoard(Board):
+    """The same by ASGI, on Hypercorn and trio."""
+
+    def command(self) -> list[str]:
+        listening = ["--bind", f"127.0.0.1:{self.port}"]
+        return [
+            "hypercorn",
+            "--worker-class",
+            "trio",
+            *listening,
+            "example_app.asgi:app",
+        ]
 
 
 def free_port() -> int:

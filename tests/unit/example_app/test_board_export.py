@@ -8,8 +8,9 @@ import io
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from aiohttp_serverwamp import ApplicationError
+from aiohttp_serverwamp import WAMP, ApplicationError
 from example_app import export
 from example_app.export import as_csv, harmless
 from tests.unit.example_app.team import Team
@@ -61,25 +62,37 @@ async def test_who_does_not_ask_for_progress_is_told_to(team: Team) -> None:
     assert refused.value.uri == "board.error.no_progress_wanted"
 
 
-@pytest.mark.parametrize("way", ["cancel", "leave"])
-async def test_nothing_goes_on_for_a_caller_who_has_enough(
-    team: Team, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    ended, begun = asyncio.Event(), asyncio.Event()
+class LongPause:
+    """A pause that only being cancelled ends."""
 
-    async def sleep_long(seconds: float) -> None:
-        begun.set()
+    def __init__(self) -> None:
+        self.begun, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, seconds: float) -> None:
+        self.begun.set()
         try:
             await asyncio.Event().wait()
         finally:
-            ended.set()
+            self.ended.set()
 
-    monkeypatch.setattr(export, "sleep", sleep_long)
+
+@pytest.fixture
+def long_pause(app: web.Application) -> LongPause:
+    """Let the export pause; to be asked for before the board is served."""
+    pause = LongPause()
+    app[WAMP].realm("members").set_default_arg("sleep", pause)
+    return pause
+
+
+@pytest.mark.parametrize("way", ["cancel", "leave"])
+async def test_nothing_goes_on_for_a_caller_who_has_enough(
+    long_pause: LongPause, team: Team, way: str
+) -> None:
     async with team.member("Ada") as ada:
         for number in range(5):
             await ada.call("board.add", {"title": f"task {number}"})
         call = await ada.begin_call("board.export", options={"receive_progress": True})
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(long_pause.begun.wait(), 10)
 
         if way == "leave":
             await ada.drop()
@@ -88,7 +101,7 @@ async def test_nothing_goes_on_for_a_caller_who_has_enough(
             with pytest.raises(ApplicationError, match="canceled"):
                 await call.result()
 
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(long_pause.ended.wait(), 10)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from aiohttp_serverwamp.testing import serving
-from example_app import accounts, passwords
+from example_app import identity, passwords
 from example_app.accounts import FAILED_SIGN_INS, HASHING
 from example_app.demo import DEMO_PASSWORD
 from example_app.failed_sign_ins import FailedSignIns
@@ -58,7 +58,7 @@ def slow_hashing(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         done.wait(30)
         return verify(password, stored)
 
-    monkeypatch.setattr(accounts, "verify_password", verify_slowly)
+    monkeypatch.setattr(identity, "verify_password", verify_slowly)
     yield done
     done.set()
 

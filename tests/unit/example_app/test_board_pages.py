@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientSession, WSMsgType, web
 from aiohttp.test_utils import TestClient
 
-from example_app import accounts
+from example_app import accounts, identity
 from example_app.app import load_or_create_key, make_app
 from example_app.demo import DEMO_PASSWORD
 
@@ -137,7 +137,7 @@ async def test_passwords_are_hashed_off_the_event_loop(
         threads.append(threading.get_ident())
         return False
 
-    monkeypatch.setattr(accounts, "verify_password", verify)
+    monkeypatch.setattr(identity, "verify_password", verify)
     await post(client, "/sign-in", **ADA)
     await post(client, "/sign-in", name="nobody")
 
