@@ -193,7 +193,8 @@ class Support:
         return timer
 
     async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError("wait for a Gate")
+        if seconds:
+            raise NotImplementedError("wait for a Gate")
 
     async def run_to_the_end(
         self, func: Callable[[], Any], on_cancel: Callable[[], None]
