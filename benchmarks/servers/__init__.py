@@ -15,12 +15,24 @@ import asyncio
 
 from aiohttp import web
 
-__all__ = ["ADD", "ADD_ASYNC", "EVENT", "PUBLISH", "REALM", "SUBSCRIBE", "TOPIC", "run"]
+__all__ = [
+    "ADD",
+    "ADD_ASYNC",
+    "ECHO",
+    "EVENT",
+    "PUBLISH",
+    "REALM",
+    "SUBSCRIBE",
+    "TOPIC",
+    "run",
+]
 
 REALM = "bench"
 ADD = "bench.add"
 #: The same in an ``async def`` handler, where a contestant knows the difference.
 ADD_ASYNC = "bench.add_async"
+#: Returns its one argument.
+ECHO = "bench.echo"
 PUBLISH = "bench.publish"
 TOPIC = "bench.topic"
 #: For a protocol that has no such message of its own.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 import aiohttp_serverwamp as serverwamp
-from benchmarks.servers import ADD, ADD_ASYNC, EVENT, PUBLISH, REALM, TOPIC, run
+from benchmarks.servers import ADD, ADD_ASYNC, ECHO, EVENT, PUBLISH, REALM, TOPIC, run
 
 __all__ = ["make_app"]
 
@@ -24,6 +26,12 @@ def add(a: int, b: int) -> int:
 async def add_async(a: int, b: int) -> int:
     """Add in a handler that has a task of its own."""
     return a + b
+
+
+@api.route(ECHO)
+def echo(value: Any) -> Any:
+    """Return the one argument, of any size."""
+    return value
 
 
 @api.route(PUBLISH)

@@ -1,0 +1,182 @@
+"""What a call costs in the router alone: ``python -m benchmarks.profile_call``.
+
+No socket, no aiohttp: one process feeds a session the text of CALLs and takes the bytes
+of RESULTs, frame header included. The floor is what the bare handler of the benchmark
+does between its frames: it decodes, adds, and encodes. Figures are the least of several
+runs, so that a busy machine matters little. ``--functions`` lists every Python function
+on the way of one call instead, with what it costs under the profiler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import json
+import pstats
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import ujson
+
+import aiohttp_serverwamp as serverwamp
+from aiohttp_serverwamp.adapters.websocket import codec_for
+from aiohttp_serverwamp.router.session import RouterSession
+from benchmarks.servers import ADD, ADD_ASYNC, ECHO, REALM
+from benchmarks.servers.library import api
+
+__all__ = ["main"]
+
+#: What is called, and with what, by the name in the table.
+KINDS: Mapping[str, tuple[str, list[Any]]] = {
+    "def": (ADD, [2, 3]),
+    "async def": (ADD_ASYNC, [2, 3]),
+    "client to client": ("bench.remote", [2, 3]),
+    "64 KiB, def": (ECHO, [[{"id": n, "text": "x" * 40} for n in range(1040)]]),
+}
+#: Calls that are answered before the loop goes on, as they come in one read.
+AT_ONCE = 64
+
+
+class _Connection:
+    """A client's connection; what is written to it is kept."""
+
+    transport_info: Mapping[str, Any] = {}
+
+    def __init__(self, serializer: Any) -> None:
+        self.codec = codec_for(serializer, framed=True)
+        self.written: list[bytes] = []
+        self.write = self.written.append
+
+    async def receive(self) -> None:
+        """Never receive anything; this is fed directly."""
+
+    async def wait_for_room(self) -> None:
+        """Have room."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Do nothing."""
+
+    def abort(self) -> None:
+        """Do nothing."""
+
+
+async def _join(application: serverwamp.Application, tasks: Any) -> RouterSession:
+    connection = _Connection(application.serializers["wamp.2.json"])
+    session = RouterSession(application, connection, tasks, lambda code, reason: None)
+    application.opened(session)
+    roles: dict[str, Any] = {"caller": {}, "callee": {}}
+    session.receive(json.dumps([1, REALM, {"roles": roles}]))
+    await asyncio.sleep(0)
+    return session
+
+
+def _texts(procedure: str, args: list[Any], number: int) -> list[str]:
+    return [ujson.dumps([48, n, {}, procedure, args]) for n in range(1, number + 1)]
+
+
+async def _run(kind: str, number: int, runs: int, profile: Any = None) -> float:
+    """Return the seconds of `number` calls, the least of several runs."""
+    realm = serverwamp.Realm(REALM)
+    realm.permit("bench.remote", call=True, register=True)
+    realm.add_routes(api)
+    application = serverwamp.Application()
+    application.add_realm(realm)
+    async with (
+        application.run(),
+        application.support.task_group() as tasks,
+    ):
+        session = await _join(application, tasks)
+        callee = await _join(application, tasks)
+        _answer_as(callee)
+        load = _load(session, _texts(*KINDS[kind], number))
+        least = float("inf")
+        for _ in range(runs):
+            session.connection.written.clear()  # type: ignore[attr-defined]  # ours
+            if profile is not None:
+                profile.enable()
+            began = time.process_time()
+            await load()
+            least = min(least, time.process_time() - began)
+            if profile is not None:
+                profile.disable()
+            written = session.connection.written  # type: ignore[attr-defined]  # ours
+            assert len(written) == number, f"{len(written)} answers to {number} calls"
+            assert b"[50," in written[-1][:16], written[-1]
+        application._open.clear()  # nothing here closes as a connection does
+    return least
+
+
+def _answer_as(callee: RouterSession) -> None:
+    """Have a client answer what it is called with, without a turn of the loop."""
+    callee.receive('[64,1,{},"bench.remote"]')
+
+    def answer(data: bytes) -> None:
+        request = data[6 : data.index(b",", 6)].decode()
+        callee.receive(f"[70,{request},{{}},[5]]")
+
+    callee._write = answer  # in place of its connection
+
+
+def _load(session: RouterSession, texts: list[str]) -> Callable[[], Awaitable[None]]:
+    receive = session.receive
+
+    async def load() -> None:
+        for first in range(0, len(texts), AT_ONCE):
+            for text in texts[first : first + AT_ONCE]:
+                receive(text)
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    return load
+
+
+def _floor(kind: str, number: int, runs: int) -> float:
+    texts = _texts(*KINDS[kind], number)
+    least = float("inf")
+    for _ in range(runs):
+        began = time.process_time()
+        for text in texts:
+            message = ujson.loads(text)
+            ujson.dumps([50, message[1], {}, message[4]])
+        least = min(least, time.process_time() - began)
+    return least
+
+
+def _print_functions(kind: str, number: int) -> None:
+    profile = cProfile.Profile()
+    asyncio.run(_run(kind, number, 1))
+    asyncio.run(_run(kind, number, 1, profile))
+    stats = pstats.Stats(profile)
+    rows = sorted(
+        stats.stats.items(),  # type: ignore[attr-defined]  # not in its stub
+        key=lambda row: -row[1][2],
+    )
+    print(f"{kind}: function calls and µs of each per call, under the profiler")
+    for (file, line, name), (_, calls, own, _, _) in rows:
+        if calls >= number // 2:
+            where = "" if file == "~" else f" {file.rpartition('/')[2]}:{line}"
+            print(f"{calls / number:6.1f} {own / number * 1e6:7.2f}  {name}{where}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.profile_call")
+    parser.add_argument("--kinds", nargs="*", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--calls", type=int, default=5_000, help="of a run")
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--functions", action="store_true")
+    options = parser.parse_args(arguments)
+    for kind in options.kinds:
+        number = options.calls if len(KINDS[kind][1]) > 1 else options.calls // 100
+        if options.functions:
+            _print_functions(kind, number)
+            continue
+        floor = _floor(kind, number, options.runs) / number * 1e6
+        cost = asyncio.run(_run(kind, number, options.runs)) / number * 1e6
+        print(f"{kind:18} {cost:8.2f} µs, floor {floor:8.2f}, × {cost / floor:.2f}")
+
+
+if __name__ == "__main__":
+    main()
