@@ -66,6 +66,9 @@ class Codec(Protocol):
     def encode(self, message: list[Any]) -> bytes:
         """Return the bytes that go to the connection for a marshalled message."""
 
+    def encode_simple(self, message: list[Any]) -> bytes:
+        """Return the same for a message without floats and byte strings."""
+
     def answering(self, batch: str | bytes) -> Codec:
         """Return what writes as the client does that has sent a batch of messages.
 

@@ -3,6 +3,10 @@
 A byte string is the text U+0000 followed by its base64. ujson takes some text that RFC
 8259 forbids (leading zeros, control characters in strings); that is harmless and stays.
 What must not pass is NaN and Infinity: JavaScript cannot read them.
+
+msgspec does the same in half the time and less, where it does the same: it reads only
+what RFC 8259 allows, and ujson has what it refuses; it writes what `encode_simple` is
+given, but not floats (NaN would become null) and no byte strings.
 """
 
 from __future__ import annotations
@@ -13,10 +17,11 @@ from binascii import a2b_base64
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 import ujson
 
 from aiohttp_serverwamp.errors import EncodingError, InvalidPayload
-from aiohttp_serverwamp.serializers.fence import check_plain
+from aiohttp_serverwamp.serializers.fence import MAX_DEPTH, check_plain
 
 __all__ = ["JSONSerializer", "as_text", "texts_to_bytes"]
 
@@ -41,6 +46,9 @@ def as_text(value: Any) -> str:
 # encode_html_chars, escape_forward_slashes, sort_keys, indent, allow_nan, reject_bytes,
 # default. (A test holds this against what the options do.)
 _OPTIONS: Final = (False, False, False, 0, False, True, as_text)
+
+_read: Final = msgspec.json.Decoder().decode
+_write_simple: Final = msgspec.json.Encoder().encode
 
 
 class JSONSerializer:
@@ -74,21 +82,48 @@ class JSONSerializer:
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise EncodingError(f"not for JSON: {_reason(error)}") from None
 
+    def encode_simple(self, message: list[Any]) -> bytes:
+        """Return what `encode` does, for a message without floats and byte strings."""
+        # Hot path.
+        try:
+            return _write_simple(message)
+        except (ValueError, OverflowError):  # long integers, lone surrogates
+            return self.encode(message)
+
     def decode(self, data: str | bytes) -> Any:
         """Return the value of a JSON text; raise `InvalidPayload` for anything else."""
-        # Hot path. To search for one character is sixty times faster than for a word.
-        try:
-            text = data if isinstance(data, str) else data.decode()
-            message = ujson.loads(text)
-        except (ValueError, OverflowError, RecursionError):
-            raise InvalidPayload("not valid JSON") from None
-        if ("N" in text or "I" in text) and _has_non_finite(text):
-            raise InvalidPayload("NaN and Infinity are not JSON")
+        # Hot path.
+        text = data if isinstance(data, str) else _text_of(data)
+        if len(text) > MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
+            message = _read_by_ujson(text)  # which has a bound for the depth
+        else:
+            try:
+                message = _read(text)
+            except (ValueError, RecursionError):
+                message = _read_by_ujson(text)
         if "\\" in text and "\\u0000" in text:
             message = texts_to_bytes(message)
         if self._max_depth:
             check_plain(message, self._max_depth)
         return message
+
+
+def _text_of(data: bytes) -> str:
+    try:
+        return data.decode()
+    except ValueError:
+        raise InvalidPayload("not valid JSON") from None
+
+
+def _read_by_ujson(text: str) -> Any:
+    try:
+        message = ujson.loads(text)
+    except (ValueError, OverflowError, RecursionError):
+        raise InvalidPayload("not valid JSON") from None
+    # To search for one character is sixty times faster than for a word.
+    if ("N" in text or "I" in text) and _has_non_finite(text):
+        raise InvalidPayload("NaN and Infinity are not JSON")
+    return message
 
 
 def _reason(error: Exception) -> str:

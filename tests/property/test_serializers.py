@@ -17,7 +17,11 @@ from aiohttp_serverwamp.errors import EncodingError, InvalidPayload
 from aiohttp_serverwamp.interfaces import Serializer
 from aiohttp_serverwamp.serializers.batched import batched
 from aiohttp_serverwamp.serializers.cbor import MAX_INTEGER_SIZE, CBORSerializer
-from aiohttp_serverwamp.serializers.json import JSONSerializer
+from aiohttp_serverwamp.serializers.json import (
+    JSONSerializer,
+    _read_by_ujson,
+    texts_to_bytes,
+)
 from aiohttp_serverwamp.serializers.msgpack import MsgPackSerializer
 
 JSON = JSONSerializer()
@@ -294,3 +298,66 @@ def test_any_batch_is_messages_or_refused(
         return
     assert values
     assert is_plain(values)
+
+
+simple = plain(st.none() | st.booleans() | st.integers() | any_text, any_text)
+
+
+@unhurried
+@given(simple)
+@example([2**63, 2**64, -(2**63) - 1, 10**4300, '\x00\x1f\x7f\u2028/"\\\ud800'])
+def test_json_writes_simple_messages_as_it_writes_all(message: list[Any]) -> None:
+    """By another library, and to the same bytes."""
+    assert encoded_by(JSON.encode_simple, message) == encoded_by(JSON.encode, message)
+
+
+def encoded_by(encode: Any, message: list[Any]) -> Any:
+    try:
+        return encode(message)
+    except EncodingError as error:
+        return str(error)
+
+
+json_pieces = st.lists(
+    st.sampled_from(
+        [*'[]{}",:', "\\", "\\u0000", "\\ud83d", "\\ude00", "-", "0", "1", "01", ".5"]
+        + ["1.", "e5", "e999", "NaN", "Infinity", "null", "tru", "e", " ", "\t", "\x0b"]
+        + ["\x01", "a", "é", "\U0001f600", "\ufeff", "1" * 25, "9223372036854775808"]
+    )
+).map("".join)
+numbers = st.builds(
+    lambda digits, places: f"{digits:.{places}e}", floats, st.integers(0, 40)
+)
+
+
+@unhurried
+@given(
+    json_data.map(JSON.encode).map(bytes.decode)
+    | json_pieces
+    | json_pieces.map("[{}]".format)
+)
+@example('"\ud800"')
+@example("[" * 1024 + "]" * 1024)
+@example("[" * 1025 + "]" * 1025)
+@example("1" * 4301)
+def test_two_readers_of_json_give_what_one_would(text: str) -> None:
+    """What msgspec refuses ujson may read; where both read, they agree."""
+    assert read_by(JSON.decode, text) == read_by(ujson_alone, text)
+
+
+@unhurried
+@given(numbers)
+def test_two_readers_of_json_agree_on_every_number(text: str) -> None:
+    """To the last bit."""
+    assert read_by(JSON.decode, text) == read_by(ujson_alone, text)
+
+
+def read_by(decode: Any, text: str) -> str:
+    try:
+        return shown(decode(text))
+    except InvalidPayload as error:
+        return str(error)
+
+
+def ujson_alone(text: str) -> Any:
+    return texts_to_bytes(_read_by_ujson(text))
