@@ -40,6 +40,7 @@ class Binding:
     __slots__ = (
         "_by_keyword",
         "_camel_snake",
+        "_exact",
         "_factories",
         "_injected",
         "_injected_keywords",
@@ -52,12 +53,15 @@ class Binding:
         "_values",
         "_var_keyword",
         "_var_positional",
+        "needs_context",
         "needs_task",
         "supplied",
     )
 
     #: Whether a factory of the realm's default args has to run, which may wait.
     needs_task: bool
+    #: Whether something is injected, so that `bind` needs its context.
+    needs_context: bool
 
     def __init__(self, plan: BindingPlan, *, camel_snake: bool = False) -> None:
         self._camel_snake = camel_snake
@@ -87,10 +91,18 @@ class Binding:
         self._var_positional = plan.var_positional
         self._var_keyword = plan.var_keyword
         self.needs_task = bool(plan.factories)
+        self.needs_context = bool(plan.injected or plan.injected_keywords)
+        # The types of values that every parameter takes as they are, in order (None:
+        # all), for handlers that take positional arguments of the call alone.
+        self._exact: tuple[frozenset[type] | None, ...] | None = None
+        if len(positional) == len(plan.values) and not (
+            plan.keyword_values or self.needs_context or self._required_keywords
+        ):
+            self._exact = tuple(each.exact for each in positional)
 
     def bind(
         self, context: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> tuple[list[Any], dict[str, Any]]:
+    ) -> tuple[Sequence[Any], dict[str, Any]]:
         """Return what to call the handler with.
 
         Parameters without annotation get the very objects of `args` and `kwargs`.
@@ -98,6 +110,14 @@ class Binding:
         Raises `InvalidArgument` with one message that says which argument is wrong, and
         `RuntimeError` if the binding needs a task.
         """
+        # Hot path: most calls have the very types, and nothing but their arguments.
+        exact_types = self._exact
+        if exact_types is not None and len(args) == len(exact_types) and not kwargs:
+            for exact, value in zip(exact_types, args, strict=False):
+                if exact is not None and type(value) not in exact:
+                    break
+            else:
+                return args, {}
         if self.needs_task:
             raise RuntimeError("a default arg has a factory: use bind_async()")
         return self._bind(context, args, kwargs)
@@ -126,7 +146,6 @@ class Binding:
     def _bind(
         self, context: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[list[Any], dict[str, Any]]:
-        # Hot path: once per call and per hosted event.
         values = self._values.copy()
         keywords = self._keyword_values.copy()
         for (index, exact, parameter), value in zip(
@@ -216,6 +235,7 @@ class WholeBinding:
     __slots__ = ("_takes",)
 
     needs_task = False
+    needs_context = True
     supplied: frozenset[str] = frozenset()
 
     def __init__(self, takes: Callable[[Any], Sequence[Any]]) -> None:

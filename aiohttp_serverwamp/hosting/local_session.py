@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import Waiter
+    from aiohttp_serverwamp.router.plain_calls import PlainCall
+    from aiohttp_serverwamp.router.registrations import Registration
     from aiohttp_serverwamp.router.router import Router
     from aiohttp_serverwamp.serializers.frame import Frame
     from aiohttp_serverwamp.uris import Match
@@ -128,6 +130,10 @@ class LocalSession(Peer):
     def supports(self, role: str, feature: str) -> bool:
         """Tell what hosted code can do; timeouts are the dealer's (REQ-EMB-012)."""
         return (role, feature) in _FEATURES
+
+    def plain_call(self, registration: Registration) -> PlainCall | None:
+        """Return what answers plain calls of a procedure, if it is so simple."""
+        return self.procedures.plain_call(registration)
 
     def subscribe(self, route: EventRoute, handler: EventHandler) -> int:
         """Subscribe for a handler and return the subscription's id."""

@@ -32,7 +32,7 @@ class HostedProcedure:
     Raises `ConfigurationError` for a handler that cannot serve a call.
     """
 
-    __slots__ = ("binding", "function", "inline", "kind", "spread_results")
+    __slots__ = ("binding", "function", "inline", "kind", "plain", "spread_results")
 
     def __init__(self, route: ProcedureRoute, binding: AnyBinding) -> None:
         self.function = route.handler
@@ -40,6 +40,8 @@ class HostedProcedure:
         self.kind = handler_kind(route.handler, thread=route.thread)
         #: Whether it runs at once, without a task of its own.
         self.inline = self.kind is HandlerKind.PLAIN and not binding.needs_task
+        #: Whether it does so with the arguments of the call, and nothing else.
+        self.plain = self.inline and not binding.needs_context
         self.spread_results = route.spread_results
 
     async def run(
@@ -67,7 +69,7 @@ class HostedProcedure:
 
     async def _call(
         self,
-        args: list[Any],
+        args: Sequence[Any],
         kwargs: dict[str, Any],
         support: AsyncSupport,
         invocation: Invocation,

@@ -84,7 +84,7 @@ class Permissions:
     are, None for any.
     """
 
-    __slots__ = ("_default", "_roles", "_rules")
+    __slots__ = ("_default", "_roles", "_rules", "changes")
 
     def __init__(
         self,
@@ -95,6 +95,8 @@ class Permissions:
         self._default = default
         self._roles = role_names(roles)
         self._rules: UriIndex[_Statements] = UriIndex()
+        #: How often the rules have changed; who remembers verdicts asks again then.
+        self.changes = 0
 
     @classmethod
     def starting_from(
@@ -211,6 +213,7 @@ class Permissions:
                     f"the rule for {rule.uri!r} names the role {name!r}, which "
                     f"Realm(roles={sorted(self._roles or ())}) does not have"
                 )
+        self.changes += 1
         statements = self._rules.get(rule.uri, rule.match)
         if statements is None:
             statements = {}

@@ -134,12 +134,17 @@ class Dealer:
     def check_call(self, caller: Peer, call: Call) -> None:
         """Raise what makes a CALL invalid before permission is asked for."""
         # Hot path.
-        dealing = caller.dealing
-        in_flight = max(len(dealing.calls), dealing.running)
-        if in_flight >= self._max_pending and not caller.trusted:
+        if not caller.trusted and not self.has_room(caller):
             raise Unavailable("too many calls in flight")
         if call.options:
             self._gates.check_call(caller, call)
+
+    def has_room(self, caller: Peer) -> bool:
+        """Tell whether one more call of a client may be in flight."""
+        # Hot path.
+        dealing = caller.dealing
+        limit = self._max_pending
+        return len(dealing.calls) < limit and dealing.running < limit
 
     def check_procedure(self, uri: str) -> None:
         """Raise `InvalidURI` for what can never be the URI of a procedure."""

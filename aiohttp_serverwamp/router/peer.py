@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.messages import Message
     from aiohttp_serverwamp.router.broker import Subscription
     from aiohttp_serverwamp.router.pending_call import PendingCall
+    from aiohttp_serverwamp.router.plain_calls import PlainCall
     from aiohttp_serverwamp.router.registrations import Registration
     from aiohttp_serverwamp.serializers.frame import Frame
 
@@ -122,6 +123,10 @@ class Peer:
     def public(self) -> Any:
         """Return what the application sees of this peer, made on first use."""
         raise NotImplementedError
+
+    def plain_call(self, registration: Registration) -> PlainCall | None:
+        """Return what answers plain calls of a registration of this peer, if any."""
+        return None
 
     def supports(self, role: str, feature: str) -> bool:
         """Tell whether the peer announced the feature for the role (REQ-SES-021)."""

@@ -114,12 +114,22 @@ class Registration:
 class Registrations:
     """Every registration of one realm: shared, private to a session, and fallbacks."""
 
-    __slots__ = ("_fallbacks", "_ids", "_index", "_limit", "_reserved_ids", "by_id")
+    __slots__ = (
+        "_fallbacks",
+        "_ids",
+        "_index",
+        "_limit",
+        "_reserved_ids",
+        "by_id",
+        "changes",
+    )
 
     def __init__(self, limit: int | None) -> None:
         self._index: UriIndex[Registration] = UriIndex()
         #: Those of the index, by id.
         self.by_id: dict[int, Registration] = {}
+        #: How often those have changed, or their callees.
+        self.changes = 0
         self._ids = Counter()
         # Far from the others: these count from 1 whatever the router itself offers.
         self._reserved_ids = Counter(MAX_ID // 2)
@@ -149,6 +159,7 @@ class Registrations:
             shared = registration.policy is not InvokePolicy.SINGLE
             how = f", with invoke {registration.policy.value!r}" if shared else ""
             raise ProcedureAlreadyExists(f"{uri} is registered already{how}")
+        self.changes += 1
         registration.callees.append(callee)
         peer.dealing.registrations[registration.id] = registration
         return registration
@@ -192,6 +203,7 @@ class Registrations:
         if peer.dealing.own.get(registration.uri) is registration:
             del peer.dealing.own[registration.uri]
             return None
+        self.changes += 1
         registration.remove(peer)
         if not registration.callees:
             self._index.remove(registration.uri, registration.match)

@@ -13,7 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from aiohttp_serverwamp.router.broker import Broker
 from aiohttp_serverwamp.router.dealer import Dealer
@@ -23,6 +23,7 @@ from aiohttp_serverwamp.router.feature_gates import FeatureGates
 from aiohttp_serverwamp.router.joining import Joining
 from aiohttp_serverwamp.router.meta.api import MetaAPI
 from aiohttp_serverwamp.router.meta.events import MetaEvents
+from aiohttp_serverwamp.router.plain_calls import PlainCalls
 from aiohttp_serverwamp.router.states import Departure
 from aiohttp_serverwamp.router.testaments import Testaments, publish_last
 from aiohttp_serverwamp.router.trust import Trust
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["Router"]
 
 logger = logging.getLogger("aiohttp_serverwamp.router")
+
+#: Said of what broker or dealer have handed to hosted code.
+_FAILED: Final = "realm code failed outside of its handlers"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,7 +105,9 @@ class Router:
         #: Remote sessions by id, in the order they joined.
         self.sessions: dict[int, RouterSession] = {}
         self._run_queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        self._running = False
+        #: Whether an operation is running, or hosted code that it has called.
+        self.running = False
+        self.plain_calls = PlainCalls(self)
         self.meta = MetaAPI(self, new_id())
 
     def run(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -110,16 +116,17 @@ class Router:
         Nested operations run at once and leave the delivery to the outermost one.
         """
         # Hot path.
-        if self._running:
+        if self.running:
             return operation(*args, **kwargs)
-        self._running = True
+        self.running = True
         try:
             return operation(*args, **kwargs)
         finally:
             try:
-                self._deliver()
+                if self._run_queue:
+                    self._deliver()
             finally:
-                self._running = False
+                self.running = False
 
     def _deliver(self) -> None:
         # Hot path.
@@ -131,16 +138,28 @@ class Router:
             except Exception:
                 # Not the fault of whoever's operation this is, and no reason to leave
                 # undelivered what is queued behind it.
-                logger.exception("realm code failed outside of its handlers")
+                logger.exception(_FAILED)
 
     def later(self, deliver: Callable[..., object], *args: Any) -> None:
         """Deliver to hosted code once the running operation is over.
 
         At once when none is running. What `deliver` raises is logged.
         """
-        self._run_queue.append((deliver, args))
-        if not self._running:
-            self.run(_nothing)
+        # Hot path.
+        if self.running:
+            self._run_queue.append((deliver, args))
+            return
+        self.running = True
+        try:
+            deliver(*args)
+        except Exception:
+            logger.exception(_FAILED)
+        finally:
+            try:
+                if self._run_queue:
+                    self._deliver()
+            finally:
+                self.running = False
 
     def join(self, peer: RouterSession) -> None:
         """Add a remote session that has been welcomed."""
@@ -169,4 +188,4 @@ class Router:
 
 
 def _nothing() -> None:
-    """Do nothing: a run that only delivers, or what nobody is to hear of."""
+    """Do nothing: what nobody is to hear of."""

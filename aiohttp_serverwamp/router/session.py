@@ -40,6 +40,7 @@ from aiohttp_serverwamp.messages import (
     Hello,
     Message,
     Publish,
+    Result,
     Welcome,
     marshal,
     parse,
@@ -214,7 +215,13 @@ class RouterSession(Peer):
             if self.requests.busy:
                 self.requests.put(message, size)
                 return
-        self.router.run(self.perform, message)
+        router = self.router
+        if isinstance(message, Call):
+            plain_call = router.plain_calls.find(self, message)
+            if plain_call is not None:
+                router.later(plain_call, self, message)  # and nothing runs: now
+                return
+        router.run(self.perform, message)
 
     def perform(self, message: Message) -> None:
         """Do what a joined client's message asks for, as a router operation."""
@@ -270,6 +277,15 @@ class RouterSession(Peer):
         self._write(self._codec.encode(marshal(message)))
         if self.host.synchronize_requests:
             self.requests.note_answer(message)
+
+    def answer_call(self, request: int, args: list[Any]) -> None:
+        """Send the RESULT of a plain call, of ints, texts, bools and None only.
+
+        As `send`, for what is answered most.
+        """
+        # Hot path.
+        wire = [Result.CODE, request, {}, args] if args else [Result.CODE, request, {}]
+        self._write(self._codec.encode_simple(wire))
 
     def encoded_size(self, value: Any) -> int | None:
         """Return the bytes that a value takes on the wire; None if it has no form."""

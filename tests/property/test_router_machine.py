@@ -406,7 +406,7 @@ class Sessions(RuleBasedStateMachine):
         assert offered == [*PROCEDURES]
         assert router.decisions._sessions == {}
         assert not router._run_queue
-        assert not router._running
+        assert not router.running
 
 
 Sessions.TestCase.settings = settings(
