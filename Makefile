@@ -23,8 +23,8 @@ METADATA := setup.cfg setup.py pyproject.toml
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and \
 	print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo demo-asgi test test-slow lint conformance mutants bench docs picture clean \
-	python-is-new-enough
+.PHONY: help demo demo-asgi test test-slow lint conformance transports mutants bench docs \
+	picture clean python-is-new-enough
 
 help:
 	@echo "make demo         serve the example on http://localhost:$(PORT)"
@@ -33,6 +33,7 @@ help:
 	@echo "make test-slow    look at every screen of the example, which make test does not"
 	@echo "make lint         ruff and mypy only"
 	@echo "make conformance  tell which statements of the specification are tested"
+	@echo "make transports   run the scenarios over every transport, and make their table"
 	@echo "make mutants      break rules of the router; a test has to notice each"
 	@echo "make bench        compare the server with bare aiohttp and other libraries"
 	@echo "make docs         build the documentation into docs/_build/html"
@@ -108,6 +109,10 @@ test-slow: $(VENV)/.test
 # The names of the statements are read from the tests, which need not run for that.
 conformance: $(VENV)/.demo
 	$(RUN) -m tests.conformance.report
+
+transports: $(VENV)/.lint
+	$(RUN) -m pytest -n $(WORKERS) tests/transports/test_scenarios.py $(PYTEST_ARGS)
+	$(RUN) -m tests.transports.report
 
 # A seeded sample: another SEED breaks others. Takes its time.
 mutants: $(VENV)/.lint

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,9 @@ import aiohttp
 import pytest
 
 from tests.interop.processes import port_of, running
+from tests.transports.matrix import SERVERS, Cell
+from tests.transports.places import Place, WebSockets, in_memory
 
-SERVERS = ("aiohttp", "uvicorn", "hypercorn", "hypercorn-trio", "granian")
 PATIENCE = 20.0
 
 
@@ -27,6 +28,17 @@ class Served:
     url: str
     process: subprocess.Popen[str]
     log: Path
+
+    async def terminate(self) -> None:
+        self.process.terminate()
+
+
+@dataclass(frozen=True, slots=True)
+class Mortal:
+    """A place of one test's own, and what asks it to end."""
+
+    place: Place
+    stop: Callable[[], Awaitable[None]]
 
 
 @contextmanager
@@ -44,40 +56,72 @@ def served_by(server: str, log: Path) -> Iterator[Served]:
     assert "ERROR:aiohttp_serverwamp" not in log.read_text()
 
 
-@pytest.fixture(scope="session", params=SERVERS)
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    """Serve for all tests."""
-    log = tmp_path_factory.mktemp("transports") / f"{request.param}.log"
-    with served_by(request.param, log) as running:
-        yield running
+class Servers:
+    """The servers that were asked for, which run until all tests have ended."""
+
+    def __init__(self, folder: Path, running: ExitStack) -> None:
+        self._folder = folder
+        self._running = running
+        self._served: dict[str, Served] = {}
+
+    def get(self, server: str) -> Served:
+        if server not in self._served:
+            serving = served_by(server, self._folder / f"{server}.log")
+            self._served[server] = self._running.enter_context(serving)
+        return self._served[server]
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with ExitStack() as running:
+        yield Servers(tmp_path_factory.mktemp("transports"), running)
 
 
 @pytest.fixture(params=SERVERS)
-def mortal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
-    """Serve for a test that stops the server itself."""
-    with served_by(request.param, tmp_path / "server.log") as running:
-        yield running
+def served(request: pytest.FixtureRequest, servers: Servers) -> Served:
+    """Serve for all tests."""
+    return servers.get(request.param)
 
 
 @pytest.fixture
 async def http(served: Served) -> AsyncIterator[aiohttp.ClientSession]:
     async with visitor(served) as http:
-        await until_it_listens(http)
         yield http
 
 
-def visitor(served: Served) -> aiohttp.ClientSession:
+@pytest.fixture
+async def place(cell: Cell, servers: Servers) -> AsyncIterator[Place]:
+    """Where the clients of a scenario connect."""
+    if cell.transport == "memory":
+        async with in_memory() as memory:
+            yield memory
+    else:
+        async with visitor(servers.get(cell.transport)) as http:
+            yield WebSockets(http)
+
+
+@pytest.fixture
+async def mortal(cell: Cell, tmp_path: Path) -> AsyncIterator[Mortal]:
+    """A place for a test that stops the server itself."""
+    if cell.transport == "memory":
+        async with in_memory() as memory:
+            yield Mortal(memory, memory.application.shutdown)
+        return
+    with served_by(cell.transport, tmp_path / "server.log") as served:
+        async with visitor(served) as http:
+            yield Mortal(WebSockets(http), served.terminate)
+        await asyncio.to_thread(served.process.wait, PATIENCE)
+
+
+@asynccontextmanager
+async def visitor(served: Served) -> AsyncIterator[aiohttp.ClientSession]:
     """Return a client of a server that is about to listen."""
-    return aiohttp.ClientSession(served.url)
-
-
-async def until_it_listens(http: aiohttp.ClientSession) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                async with http.get("/"):
-                    return
-            except aiohttp.ClientConnectionError:
-                await asyncio.sleep(0.05)
+    async with aiohttp.ClientSession(served.url) as http:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    async with http.get("/"):
+                        break
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.05)
+        yield http

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.trio import TrioAsyncSupport
+
+Sleep = Callable[[float], Awaitable[None]]
+
+#: Bytes.
+LARGEST_MESSAGE = 100_000
 
 api = serverwamp.RPCRouteSet()
 
@@ -19,6 +25,48 @@ async def add(a: int, b: int) -> int:
 @api.route("text.long")
 async def long(size: int) -> str:
     return "x" * size
+
+
+@api.route("text.size")
+async def size(text: str) -> int:
+    return len(text)
+
+
+@api.route("always.fails")
+async def fail() -> None:
+    raise serverwamp.ApplicationError("site.error.no", 1, reason="because")
+
+
+@api.route("count.to")
+async def count_to(last: int) -> AsyncIterator[int | serverwamp.RPCResult]:
+    for number in range(1, last):
+        yield number
+    yield serverwamp.RPCResult([last])
+
+
+@api.route("hold")
+async def hold(session: serverwamp.Session) -> Any:
+    session["held"] = session.realm.waiter()
+    return await session["held"].wait()
+
+
+@api.route("let.go")
+async def let_go(answer: int, *, session: serverwamp.Session) -> None:
+    session["held"].set_result(answer)
+
+
+@api.route("sleep")
+async def sleep_until_woken(session: serverwamp.Session, *, sleep: Sleep) -> None:
+    session.realm.publish("sleep.begun")
+    try:
+        await sleep(3_600)
+    finally:
+        session.realm.publish("sleep.ended")
+
+
+@api.route("my.name")
+async def my_name(session: serverwamp.Session) -> str | None:
+    return session.authid
 
 
 @api.route("who.am.i")
@@ -44,7 +92,8 @@ async def kick(session: serverwamp.Session) -> None:
 
 
 def by_cookie(session: serverwamp.Session) -> serverwamp.Identity | None:
-    name = session.connection.transport_info["http_cookies"].get("user")
+    cookies = session.connection.transport_info.get("http_cookies", {})
+    name = cookies.get("user")
     return serverwamp.Identity(name, "member") if name else None
 
 
@@ -54,7 +103,7 @@ def by_ticket(session: serverwamp.Session, ticket: str) -> bool:
 
 def make(async_support: Any = AsyncioAsyncSupport) -> serverwamp.Application:
     limits = serverwamp.Limits(
-        max_message_size=100_000,
+        max_message_size=LARGEST_MESSAGE,
         max_pending_bytes=500_000,
         hello_timeout=1.0,
     )
@@ -65,6 +114,7 @@ def make(async_support: Any = AsyncioAsyncSupport) -> serverwamp.Application:
     lab = serverwamp.Realm("lab", permissions=serverwamp.OPEN)
     for realm in (members, lab):
         realm.add_routes(api)
+        realm.set_default_arg("sleep", wamp.support.sleep)
         wamp.add_realm(realm)
     return wamp
 

@@ -1,0 +1,93 @@
+"""Which scenario runs over which transport and codec, and what comes out of it there.
+
+`scenario` parametrises a test by its cells, and says what the table on the page calls
+its outcome. Where transports differ it says how, and the test compares what it has seen
+with just these words: the page can say nothing that has not been run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import pytest
+
+#: Transports in the order of the table, and where they are served.
+TRANSPORTS: Final = (
+    "aiohttp",
+    "uvicorn",
+    "hypercorn",
+    "hypercorn-trio",
+    "granian",
+    "memory",
+)
+#: Those that are a process of their own, see `serve`.
+SERVERS: Final = TRANSPORTS[:5]
+SERIALIZERS: Final = ("json", "msgpack", "cbor")
+CODECS: Final = (*SERIALIZERS, *(f"{name}.batched" for name in SERIALIZERS))
+
+YES: Final = "yes"
+
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One transport with one codec."""
+
+    transport: str
+    codec: str
+
+    def __str__(self) -> str:
+        return f"{self.transport}-{self.codec}"
+
+
+ALL: Final = tuple(Cell(name, codec) for name in TRANSPORTS for codec in CODECS)
+BATCHED: Final = tuple(cell for cell in ALL if cell.codec.endswith("batched"))
+#: For what is slow and no codec's affair.
+JSON_ONLY: Final = tuple(cell for cell in ALL if cell.codec == "json")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One row of the table."""
+
+    title: str
+    cells: Sequence[Cell]
+    outcome: str = YES
+    #: Transport → its outcome, where it differs, and → why.
+    differing: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def outcome_on(self, transport: str) -> str:
+        """Return what comes out there, in the words of the table."""
+        return self.differing.get(transport, self.outcome)
+
+
+#: In the order in which the tests are written.
+SCENARIOS: Final[list[Scenario]] = []
+
+
+def scenario(
+    title: str,
+    cells: Sequence[Cell] = ALL,
+    *,
+    outcome: str = YES,
+    differing: Mapping[str, tuple[str, str]] | None = None,
+) -> Callable[[Test], Test]:
+    """Parametrise a test by `cells`; `differing` is transport → outcome and reason.
+
+    The test may ask for ``cell``, and for ``outcome`` on its transport.
+    """
+    other = differing or {}
+    row = Scenario(
+        title,
+        cells,
+        outcome,
+        {transport: words for transport, (words, _) in other.items()},
+        {transport: reason for transport, (_, reason) in other.items()},
+    )
+    SCENARIOS.append(row)
+    run = [(cell, row.outcome_on(cell.transport)) for cell in cells]
+    return pytest.mark.parametrize(("cell", "outcome"), run, ids=map(str, cells))

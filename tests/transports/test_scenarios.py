@@ -1,0 +1,280 @@
+"""The same scenarios over every transport and codec, and what comes out of each."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from aiohttp_serverwamp import ApplicationError, ConnectionClosed
+from aiohttp_serverwamp.errors import Canceled, InvalidArgument, NoSuchProcedure
+from aiohttp_serverwamp.serializers import serializer_for
+from aiohttp_serverwamp.testing import PATIENCE, JoinRejected, WAMPClient
+from tests.transports.conftest import Mortal
+from tests.transports.matrix import BATCHED, JSON_ONLY, Cell, scenario
+from tests.transports.places import Place, joined, send_bytes
+from tests.transports.site import LARGEST_MESSAGE
+
+NAMES = {3: "ABORT", 6: "GOODBYE"}
+IN_MEMORY = "no message is on a wire, so none is measured"
+
+
+async def the_end(client: WAMPClient) -> str:
+    """Return what a client is told at its end: a message, and the close code."""
+    message = await client.receive()
+    return f"{NAMES[message[0]]}, {await client.close_code()}"
+
+
+async def count_falls_to(client: WAMPClient, number: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while await client.call("wamp.session.count") != number:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+# Joining.
+
+
+@scenario("Joining with a ticket; refused with a wrong one")
+async def test_a_ticket_signs_in(place: Place, cell: Cell, outcome: str) -> None:
+    who: dict[str, Any] = {"authid": "bob", "authmethods": ["ticket"]}
+    options = {"realm": "members", "ticket": "open sesame", **who}
+    async with joined(place, cell.codec, **options) as client:
+        assert (await client.call("my.name")) == "bob"
+    with pytest.raises(JoinRejected, match="authentication"):
+        async with joined(place, cell.codec, **{**options, "ticket": "wrong"}):
+            pass
+
+
+# Calls.
+
+
+@scenario("Calls, errors of the application, errors of the router")
+async def test_calls_are_answered(place: Place, cell: Cell, outcome: str) -> None:
+    async with joined(place, cell.codec) as client:
+        assert await client.call("math.add", 2, 3) == 5
+        with pytest.raises(ApplicationError) as failed:
+            await client.call("always.fails")
+        assert failed.value.uri == "site.error.no"
+        assert (failed.value.args, failed.value.kwargs) == (
+            (1,),
+            {"reason": "because"},
+        )
+        with pytest.raises(InvalidArgument):
+            await client.call("math.add", "two", 3)
+        with pytest.raises(NoSuchProcedure):
+            await client.call("nowhere")
+
+
+@scenario("Progressive results, in order")
+async def test_progress_comes_in_order(place: Place, cell: Cell, outcome: str) -> None:
+    progress: list[int] = []
+    async with joined(place, cell.codec) as client:
+        last = await client.call("count.to", 20, on_progress=progress.append)
+    assert [*progress, last] == [*range(1, 21)]
+
+
+@scenario("A canceled call, and its handler, end")
+async def test_a_call_is_canceled(place: Place, cell: Cell, outcome: str) -> None:
+    async with joined(place, cell.codec) as client:
+        begun = await client.subscribe("sleep.begun")
+        ended = await client.subscribe("sleep.ended")
+        call = await client.begin_call("sleep")
+        await begun.next()
+        await call.cancel()
+        with pytest.raises(Canceled):
+            await call.result()
+        await ended.next()
+
+
+@scenario("A hundred calls in flight, answered as they are done")
+async def test_many_calls_are_in_flight(place: Place, cell: Cell, outcome: str) -> None:
+    async with joined(place, cell.codec) as client:
+        held = await client.begin_call("hold")
+        sums = [client.call("math.add", 1, n) for n in range(99)]
+        assert await asyncio.gather(*sums) == [1 + n for n in range(99)]
+        await client.call("let.go", 7)
+        assert await held.result() == 7
+
+
+@scenario("A client's procedure, called by another client")
+async def test_clients_call_each_other(place: Place, cell: Cell, outcome: str) -> None:
+    async with joined(place, cell.codec) as callee, joined(place, "json") as caller:
+        procedure = f"double.{cell.codec}"
+        await callee.register(procedure, lambda number: 2 * number)
+        assert await caller.call(procedure, 21) == 42
+
+
+# Events.
+
+
+@scenario("Events in the order published")
+async def test_events_arrive_in_their_order(
+    place: Place, cell: Cell, outcome: str
+) -> None:
+    async with joined(place, cell.codec) as reader, joined(place, "json") as writer:
+        news = await reader.subscribe("news")
+        for number in range(50):
+            await writer.publish("news", number, acknowledge=False)
+        assert [(await news.next()).args for _ in range(50)] == [
+            [number] for number in range(50)
+        ]
+
+
+@scenario("Prefix subscriptions")
+async def test_a_prefix_is_subscribed(place: Place, cell: Cell, outcome: str) -> None:
+    async with joined(place, cell.codec) as client:
+        below = await client.subscribe("prices.", match="prefix")
+        options = {"exclude_me": False}
+        for topic in ("prices.tea", "prizes.first", "prices.milk.skimmed"):
+            await client.publish(topic, topic, options=options)
+        events = [await below.next(), await below.next()]
+    assert [event.args for event in events] == [["prices.tea"], ["prices.milk.skimmed"]]
+    assert [event.details["topic"] for event in events] == [
+        "prices.tea",
+        "prices.milk.skimmed",
+    ]
+
+
+# What is sent.
+
+
+@scenario("Several messages in one batch, handled in order", BATCHED)
+async def test_a_batch_is_handled_in_order(
+    place: Place, cell: Cell, outcome: str
+) -> None:
+    encode = serializer_for(f"wamp.2.{cell.codec}").encode
+    async with joined(place, cell.codec) as client:
+        news = await client.subscribe("news")
+        options = {"exclude_me": False}
+        batch = [[16, 100 + n, options, "news", [n]] for n in range(20)]
+        await send_bytes(client, b"".join(map(encode, batch)), cell.codec)
+        assert [(await news.next()).args for _ in batch] == [[n] for n in range(20)]
+
+
+@scenario("Messages as large as may be")
+async def test_a_message_near_the_limit_is_answered(
+    place: Place, cell: Cell, outcome: str
+) -> None:
+    async with joined(place, cell.codec) as client:
+        size = LARGEST_MESSAGE - 100
+        assert await client.call("text.size", "x" * size) == size
+        assert await client.call("text.long", 2 * size) == "x" * 2 * size
+
+
+@scenario(
+    "A larger message",
+    outcome="closed with 1009",
+    differing={"memory": ("answered", IN_MEMORY)},
+)
+async def test_a_larger_message(place: Place, cell: Cell, outcome: str) -> None:
+    async with joined(place, cell.codec) as client:
+        call = await client.begin_call("text.size", ["x" * LARGEST_MESSAGE])
+        try:
+            await call.result()
+        except ConnectionClosed:
+            assert f"closed with {await client.close_code()}" == outcome
+        else:
+            assert outcome == "answered"
+
+
+GARBAGE: dict[str, bytes] = {
+    "json": b"[48, 1, {",
+    "msgpack": b"\xc1",
+    "cbor": b"\xff",
+    "json.batched": b"[48, 1, {\x1e",
+    "msgpack.batched": b"\0\0\0\1\xc1",
+    "cbor.batched": b"\0\0\0\1\xff",
+}
+
+
+@scenario("What is no message", outcome="ABORT, 1002")
+async def test_what_is_no_message(place: Place, cell: Cell, outcome: str) -> None:
+    async with joined(place, cell.codec) as client:
+        await send_bytes(client, GARBAGE[cell.codec], cell.codec)
+        assert await the_end(client) == outcome
+        assert client.ended == "wamp.error.protocol_violation"
+
+
+@scenario("A message that is not legal now", outcome="ABORT, 1002")
+async def test_a_message_out_of_place(place: Place, cell: Cell, outcome: str) -> None:
+    async with joined(place, cell.codec) as client:
+        await client.send([1, "lab", {"roles": {"caller": {}}}])
+        assert await the_end(client) == outcome
+        assert client.ended == "wamp.error.protocol_violation"
+
+
+# Ends.
+
+
+@scenario("GOODBYE of the client is answered, and it may join again")
+async def test_who_has_left_may_join_again(
+    place: Place, cell: Cell, outcome: str
+) -> None:
+    async with joined(place, cell.codec) as client:
+        first = client.id
+        client.answers_goodbye = False
+        await client.send([6, {}, "wamp.close.close_realm"])
+        assert (await client.receive())[::2] == [6, "wamp.close.goodbye_and_out"]
+        client.answers_goodbye, client.ended = True, None
+        await client.join("lab")
+        assert client.id != first
+        assert await client.call("math.add", 2, 3) == 5
+
+
+@scenario("Closed by the application", outcome="GOODBYE, 4403")
+async def test_who_is_closed_is_told(place: Place, cell: Cell, outcome: str) -> None:
+    async with joined(place, cell.codec) as client:
+        await client.begin_call("session.kick")
+        assert await the_end(client) == outcome
+        assert client.ended == "wamp.close.killed"
+
+
+@scenario("A client that vanishes leaves its realm")
+async def test_a_client_that_vanishes_leaves_its_realm(
+    place: Place, cell: Cell, outcome: str
+) -> None:
+    async with joined(place, "json") as witness:
+        await count_falls_to(witness, 1)
+        async with joined(place, cell.codec) as client:
+            await count_falls_to(witness, 2)
+            place.vanish(client)
+            await count_falls_to(witness, 1)
+
+
+@scenario("A client that does not read is cut, and delays nobody", JSON_ONLY)
+async def test_a_client_that_does_not_read_is_cut(
+    place: Place, cell: Cell, outcome: str
+) -> None:
+    async with (
+        joined(place, cell.codec) as writer,
+        joined(place, cell.codec) as reader,
+        joined(place, cell.codec) as slow,
+    ):
+        await slow.subscribe("news")
+        news = await reader.subscribe("news")
+        await count_falls_to(writer, 3)
+        place.stop_reading(slow)
+        for number in range(300):
+            await writer.publish("news", number, "x" * 90_000)
+            assert (await news.next()).args[0] == number
+        await count_falls_to(writer, 2)
+        place.vanish(slow)
+
+
+@scenario(
+    "The server stops",
+    JSON_ONLY,
+    outcome="GOODBYE, 1001",
+    differing={
+        "granian": ("closed with 1006", "it cuts connections before it tells anybody")
+    },
+)
+async def test_the_server_stops(mortal: Mortal, cell: Cell, outcome: str) -> None:
+    async with joined(mortal.place, cell.codec) as client:
+        await mortal.stop()
+        if outcome.startswith("closed"):
+            assert f"closed with {await client.close_code()}" == outcome
+        else:
+            assert await the_end(client) == outcome
+            assert client.ended == "wamp.close.system_shutdown"
