@@ -23,8 +23,8 @@ METADATA := setup.cfg setup.py pyproject.toml
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and \
 	print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo demo-asgi test test-slow lint conformance transports mutants bench docs \
-	picture clean python-is-new-enough
+.PHONY: help demo demo-asgi test test-slow lint conformance transports mutants \
+	websocket-cases bench docs picture clean python-is-new-enough
 
 help:
 	@echo "make demo         serve the example on http://localhost:$(PORT)"
@@ -35,6 +35,7 @@ help:
 	@echo "make conformance  tell which statements of the specification are tested"
 	@echo "make transports   run the scenarios over every transport, and make their table"
 	@echo "make mutants      break rules of the router; a test has to notice each"
+	@echo "make websocket-cases  put the Autobahn TestSuite to our WebSocket and aiohttp's"
 	@echo "make bench        compare the server with bare aiohttp and other libraries"
 	@echo "make docs         build the documentation into docs/_build/html"
 	@echo "make picture      take the picture of the example in docs/images anew"
@@ -117,6 +118,10 @@ transports: $(VENV)/.lint
 # A seeded sample: another SEED breaks others. Takes its time.
 mutants: $(VENV)/.lint
 	$(RUN) -m tests.mutants.run --seed $(SEED) --count $(COUNT) --jobs $(JOBS)
+
+# All of them; make test has those that take no time.
+websocket-cases: $(VENV)/.lint
+	$(RUN) -m tests.websocket_cases
 
 # With the aiohttp that ours is measured with. Without a package index the benchmark goes
 # on, says who is missing, and the next run tries again.

@@ -21,6 +21,7 @@ __all__ = [
     "is_unix",
     "offer",
     "transport_info",
+    "websocket",
 ]
 
 _ERRORS: Final[Mapping[int, type[web.HTTPException]]] = {
@@ -89,6 +90,23 @@ def is_unix(request: web.Request) -> bool:
     return used is not None and used.family == _AF_UNIX
 
 
+def websocket(
+    *,
+    subprotocols: Sequence[str] = (),
+    max_message_size: int | None,
+    compress: bool = False,
+) -> UpgradedSocket:
+    """Make a WebSocket for `AiohttpConnection`, which closes it and pings."""
+    return UpgradedSocket(
+        protocols=subprotocols,
+        autoclose=False,
+        autoping=False,
+        compress=compress,
+        # aiohttp refuses what is as large as its limit.
+        max_msg_size=max_message_size + 1 if max_message_size else 0,
+    )
+
+
 def offer(
     request: web.Request,
     *,
@@ -99,18 +117,12 @@ def offer(
     """Make the WebSocket that a request asks for, to `accept` it with.
 
     Raises `Refusal` for an ordinary request (426) and for a client that offers none of
-    `subprotocols` (400), and `HTTPBadRequest` for a broken handshake. Closing it and
-    its heartbeat are left to `AiohttpConnection`.
+    `subprotocols` (400), and `HTTPBadRequest` for a broken handshake.
     """
     if request.headers.get("Upgrade", "").strip().lower() != "websocket":
         raise upgrade_required()
-    ws = UpgradedSocket(
-        protocols=subprotocols,
-        autoclose=False,
-        autoping=False,
-        compress=compress,
-        # aiohttp refuses what is as large as its limit.
-        max_msg_size=max_message_size + 1 if max_message_size else 0,
+    ws = websocket(
+        subprotocols=subprotocols, max_message_size=max_message_size, compress=compress
     )
     ready = ws.can_prepare(request)
     if ready.ok and ready.protocol is None:

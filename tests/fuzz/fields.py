@@ -229,9 +229,9 @@ def _wrong_key(layout: Layout, message: list[Any]) -> str | None:
 
 def _odd_features(roles: Mapping[str, Any]) -> str | None:
     for role in ROLES:
-        features = roles.get(role, {}).get("features") or {}
-        if not _is_dict(features) or not all(
-            type(value) is bool for value in features.values()
-        ):
+        features = roles.get(role, {}).get("features")
+        if features is None:
+            continue
+        if not _is_dict(features) or {*map(type, features.values())} - {bool}:
             return UNSURE
     return None
