@@ -30,7 +30,9 @@ Step = tuple[Any, ...]
 
 #: What may be kept of those who have gone: what others will be sent, and what is the
 #: realm's own.
-KEPT: Final = frozenset({"retention", "_histories", "_store", "permissions"})
+KEPT: Final = frozenset(
+    {"retention", "_histories", "_store", "permissions", "plain_calls"}
+)
 
 #: Errors that are logged without a traceback, for what hosted code or payloads are.
 FORESEEN: Final = (
