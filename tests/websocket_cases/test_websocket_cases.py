@@ -9,7 +9,7 @@ from tests.websocket_cases.cases import COMPRESSED, LARGE, run
 
 
 async def test_our_frames_pass_every_case() -> None:
-    """Fragments, pings between them, broken UTF-8, reserved bits and codes, and more."""
+    """Fragments, pings between them, broken UTF-8, reserved bits and codes; more."""
     outcome = await run("ours", exclude=(*LARGE, *COMPRESSED))
 
     assert outcome.failed == {}
