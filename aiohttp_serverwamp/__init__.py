@@ -18,6 +18,7 @@ from aiohttp_serverwamp.adapters.aiohttp_security import (
     security_authorizer,
 )
 from aiohttp_serverwamp.adapters.aiohttp_session_options import SessionBinding
+from aiohttp_serverwamp.adapters.rawsocket_endpoint import RawSocket
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.auth.certificate import (
     PeerCertificate,
@@ -96,6 +97,7 @@ __all__ = [
     "RPCRequest",
     "RPCResult",
     "RPCRouteSet",
+    "RawSocket",
     "Realm",
     "RealmAPI",
     "Session",

@@ -248,12 +248,6 @@ class FeatureNotSupported(_PredefinedError):
     URI = uris.FEATURE_NOT_SUPPORTED
 
 
-class PayloadSizeExceeded(_PredefinedError):
-    """The message is larger than the receiver's transport admits."""
-
-    URI = uris.PAYLOAD_SIZE_EXCEEDED
-
-
 class NetworkFailure(_PredefinedError):
     """The callee's transport failed while the call was sent to it."""
 
@@ -276,9 +270,15 @@ class NoAvailableCallee(_PredefinedError):
 
 
 class EncodingError(_PredefinedError):
-    """A value cannot be carried by the receiving session's serializer (REQ-TYP-005)."""
+    """A value cannot be carried to the receiving session (REQ-TYP-005)."""
 
     URI = uris.INVALID_PAYLOAD
+
+
+class PayloadSizeExceeded(EncodingError):
+    """The message is larger than the receiver's transport admits (REQ-ERR-008)."""
+
+    URI = uris.PAYLOAD_SIZE_EXCEEDED
 
 
 class RuntimeFailure(_PredefinedError):
@@ -295,7 +295,12 @@ class ConfigurationError(WAMPError):
     """The set-up is wrong; the message says what to do instead."""
 
 
+_PREDEFINED: tuple[type[ApplicationError], ...] = (
+    *_PredefinedError.__subclasses__(),
+    PayloadSizeExceeded,
+)
+
 #: The predefined error URIs and the classes raised for them.
 ERRORS_BY_URI: Mapping[str, type[ApplicationError]] = {
-    cls.URI: cls for cls in _PredefinedError.__subclasses__() if cls.URI is not None
+    cls.URI: cls for cls in _PREDEFINED if cls.URI is not None
 }

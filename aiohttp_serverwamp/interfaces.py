@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
 
 __all__ = [
     "AsyncSupport",
+    "ByteStream",
     "Codec",
     "Connection",
     "CredentialStore",
@@ -107,6 +112,33 @@ class Connection(Protocol):
 
     def abort(self) -> None:
         """Drop the connection at once; what is queued is lost."""
+
+
+class ByteStream(Protocol):
+    """One client's bytes in both directions, by TCP or a Unix socket, TLS or not.
+
+    Its methods raise `OSError` once the connection is broken, whatever the library has
+    for it. One task at a time receives, and one sends.
+    """
+
+    @property
+    def tls(self) -> Any:
+        """What tells of TLS by ``getpeercert()``, as ``ssl.SSLObject``; or None."""
+
+    async def receive(self) -> bytes:
+        """Wait for bytes; none once the client has sent its last."""
+
+    async def send(self, data: bytes | memoryview) -> None:
+        """Send bytes, and wait until they are the system's."""
+
+    async def send_eof(self) -> None:
+        """Say that nothing more comes; TLS, which has no such thing, is closed."""
+
+    def abort(self) -> None:
+        """Drop it at once; harmless when repeated."""
+
+    async def released(self) -> None:
+        """Wait until the descriptor is free, which `abort` has asked for."""
 
 
 class CredentialStore(Protocol):
@@ -277,4 +309,15 @@ class AsyncSupport(Protocol):
 
         To be called in the loop's own thread. The function returned raises
         `ConfigurationError` when the loop has ended.
+        """
+
+    async def accept(self, listener: socket.socket) -> socket.socket:
+        """Wait for the next client of a listening socket that does not block."""
+
+    async def open_stream(
+        self, connected: socket.socket, tls: ssl.SSLContext | None
+    ) -> ByteStream:
+        """Make a stream of an accepted socket, after the handshake of TLS.
+
+        The socket is its own from now on, also where this fails. Raises `OSError`.
         """

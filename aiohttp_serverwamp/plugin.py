@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -17,6 +18,11 @@ from aiohttp_serverwamp.adapters.aiohttp_upgrade import (
     AiohttpHandler,
     upgrade_request,
 )
+from aiohttp_serverwamp.adapters.rawsocket import RawSocketServer
+from aiohttp_serverwamp.adapters.rawsocket_endpoint import (
+    RawSocket,
+    checked_rawsockets,
+)
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.errors import ConfigurationError
 
@@ -26,9 +32,14 @@ if TYPE_CHECKING:
 
 __all__ = ["WAMP", "setup_wamp"]
 
+_RawSocketAddress = str | socket.socket | RawSocket
 _RequestHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 logger = logging.getLogger("aiohttp_serverwamp.plugin")
+
+
+#: Seconds between two looks whether the application has started.
+_LOOK: Final = 0.01
 
 
 class _WAMPKey(web.AppKey[Application]):
@@ -61,6 +72,7 @@ def setup_wamp(
     compress: bool = False,
     limits: Limits | None = None,
     session_binding: SessionBinding | Literal[False] | None = None,
+    rawsocket: _RawSocketAddress | Iterable[_RawSocketAddress] = (),
 ) -> Application:
     """Attach a WAMP application to an aiohttp application and return it.
 
@@ -77,6 +89,10 @@ def setup_wamp(
 
     The sockets of signed-in browsers end with their HTTP session: `session_binding`
     says how, see `SessionBinding`; False lets them go on.
+
+    `rawsocket` serves RawSocket besides, at an address or several, as
+    ``"tcp://127.0.0.1:8081"``, ``"unix:///run/shop/wamp.sock"``, or a `RawSocket`. An
+    address that cannot be listened at keeps the application from starting.
 
     Raises `ConfigurationError` when called twice for one app, after the app was started
     or given to ``add_subapp``, and for options that make no sense.
@@ -98,6 +114,7 @@ def setup_wamp(
     application = _application(application, limits)
     application.require_asyncio("aiohttp")
     watch = _watch(application, session_binding)
+    rawsockets = RawSocketServer(application, checked_rawsockets(rawsocket))
     # The method: aiohttp warns of handlers that are no coroutine functions.
     handler = AiohttpHandler(
         application,
@@ -112,10 +129,10 @@ def setup_wamp(
         watch.attach(app)
         application.use_csrf_tokens(watch.csrf_token)
     app[WAMP] = application
-    app.cleanup_ctx.append(_running)
+    app.cleanup_ctx.append(_running(rawsockets))
     app.on_startup.append(_check_guards)
     app.on_startup.append(_check_http_session)
-    app.on_shutdown.append(_shut_down)
+    app.on_shutdown.append(_shut_down(rawsockets))
     return application
 
 
@@ -185,15 +202,32 @@ def _add_paths(
                 ) from error
 
 
-async def _running(app: web.Application) -> AsyncIterator[None]:
-    _check_workers()
-    async with app[WAMP].run():
-        yield
+def _running(
+    rawsockets: RawSocketServer,
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def running(app: web.Application) -> AsyncIterator[None]:
+        async def started() -> None:
+            # Nobody tells, but then it is frozen. Before that what the application's
+            # own start-up makes is not there; aiohttp does not listen either.
+            while not app.frozen:
+                await app[WAMP].support.sleep(_LOOK)
+
+        _check_workers()
+        async with app[WAMP].run(), rawsockets.run(started):
+            yield
+
+    return running
 
 
-async def _shut_down(app: web.Application) -> None:
-    # Not left to `cleanup_ctx`: aiohttp waits for open sockets between the two.
-    await app[WAMP].shutdown()
+def _shut_down(
+    rawsockets: RawSocketServer,
+) -> Callable[[web.Application], Awaitable[None]]:
+    async def shut_down(app: web.Application) -> None:
+        # Not left to `cleanup_ctx`: aiohttp waits for open sockets between the two.
+        rawsockets.leave()
+        await app[WAMP].shutdown()
+
+    return shut_down
 
 
 async def _check_guards(app: web.Application) -> None:

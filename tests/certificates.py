@@ -75,3 +75,13 @@ def client_context(trusted: Authority, certificate: Path | None) -> ssl.SSLConte
     if certificate is not None:
         context.load_cert_chain(certificate)
     return context
+
+
+def server_context(authority: Authority, *, asks: bool = False) -> ssl.SSLContext:
+    """Return the context of a server; if it `asks`, clients may show a certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority.issue("localhost"))
+    if asks:
+        context.load_verify_locations(authority.file)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context

@@ -25,7 +25,7 @@ from weakref import WeakValueDictionary
 from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
 from aiohttp_serverwamp.adapters.aiohttp_socket import transport_info
-from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
+from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport, AsyncioTimer
 from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
 from aiohttp_serverwamp.adapters.outbox import Flusher, Outbox
 from aiohttp_serverwamp.adapters.websocket import (
@@ -147,7 +147,13 @@ class AiohttpConnection:
         self._outbox = self._make_outbox(limits, label, _flusher(), tls=tls)
         #: Queue bytes made by `codec`; they leave at the end of this loop turn.
         self.write: Callable[[bytes], None] = self._outbox.put
-        self._heartbeat = Heartbeat(limits.heartbeat, self._ping, self._unresponsive)
+        self._heartbeat = Heartbeat(
+            limits.heartbeat,
+            self._ping,
+            self._unresponsive,
+            make_timer=AsyncioTimer,
+            now=asyncio.get_running_loop().time,
+        )
         # Bytes written since the transport was last waited for.
         self._unawaited = 0
         # The one task that may wait for this client, where sending has to be awaited.

@@ -69,8 +69,8 @@ def upgrade_request(session: Any) -> web.Request:
     request: web.Request | None = session.connection.transport_info.get(_REQUEST)
     if request is None:
         raise ConfigurationError(
-            f"session {session.id} did not come by way of aiohttp, so it has no "
-            "web.Request: connect to what setup_wamp(app) serves"
+            f"session {session.id} did not come by way of aiohttp's HTTP, so it has no "
+            "web.Request: connect by WebSocket to what setup_wamp(app) serves"
         )
     return request
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from aiohttp_serverwamp.adapters import asyncio_streams, trio_streams
 from aiohttp_serverwamp.adapters.asyncio import (
     call_from_thread_in,
     is_asyncio_running,
@@ -17,6 +18,12 @@ from aiohttp_serverwamp.adapters.asyncio import (
 from aiohttp_serverwamp.adapters.nursery import NurserySupport
 from aiohttp_serverwamp.adapters.trio import call_from_thread_in_trio, is_trio_running
 from aiohttp_serverwamp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+
+    from aiohttp_serverwamp.interfaces import ByteStream
 
 __all__ = ["AnyioAsyncSupport"]
 
@@ -66,6 +73,21 @@ class AnyioAsyncSupport(NurserySupport):
         if is_asyncio_running():
             return call_from_thread_in(asyncio.get_running_loop())
         return call_from_thread_in_trio()
+
+    async def accept(self, listener: socket.socket) -> socket.socket:
+        """Wait for the next client of a listening socket."""
+        if is_asyncio_running():
+            return await asyncio_streams.accept(listener)
+        return await trio_streams.accept(listener)
+
+    async def open_stream(
+        self, connected: socket.socket, tls: ssl.SSLContext | None
+    ) -> ByteStream:
+        """Make a stream of an accepted socket, after the handshake of TLS."""
+        # anyio's own streams would do no more than what they are built of.
+        if is_asyncio_running():
+            return await asyncio_streams.open_stream(connected, tls)
+        return await trio_streams.open_stream(connected, tls)
 
 
 def _cancelled_on_any_backend() -> tuple[type[BaseException], ...]:

@@ -8,17 +8,21 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from aiohttp_serverwamp.adapters import asyncio_streams
 from aiohttp_serverwamp.adapters.blocking import call_blocking
 from aiohttp_serverwamp.adapters.failure_log import log_failure, name_of
 from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import socket
+    import ssl
     from types import TracebackType
 
-    from aiohttp_serverwamp.interfaces import TaskHandle, TaskRunner
+    from aiohttp_serverwamp.interfaces import ByteStream, TaskHandle, TaskRunner
 
 __all__ = [
     "AsyncioAsyncSupport",
+    "AsyncioTimer",
     "call_from_thread_in",
     "is_asyncio_running",
     "run_to_the_end",
@@ -97,6 +101,16 @@ class AsyncioAsyncSupport:
     def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
         """Return a function that runs its argument in this loop, from any thread."""
         return call_from_thread_in(asyncio.get_running_loop())
+
+    async def accept(self, listener: socket.socket) -> socket.socket:
+        """Wait for the next client of a listening socket."""
+        return await asyncio_streams.accept(listener)
+
+    async def open_stream(
+        self, connected: socket.socket, tls: ssl.SSLContext | None
+    ) -> ByteStream:
+        """Make a stream of an accepted socket, after the handshake of TLS."""
+        return await asyncio_streams.open_stream(connected, tls)
 
 
 def is_asyncio_running() -> bool:

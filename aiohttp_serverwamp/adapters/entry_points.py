@@ -1,22 +1,30 @@
-"""What an Application gives to servers: a handler for aiohttp, and what ASGI calls."""
+"""What an Application gives to servers, and how it serves RawSocket without one."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp_serverwamp.adapters.aiohttp_upgrade import StartingHandler, StartingHost
 from aiohttp_serverwamp.adapters.asgi import ASGIApplication, ASGIHost
+from aiohttp_serverwamp.adapters.rawsocket import RawSocketHost, RawSocketServer
+from aiohttp_serverwamp.adapters.rawsocket_endpoint import (
+    RawSocket,
+    checked_rawsockets,
+)
 from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import socket
+
     from aiohttp_serverwamp.adapters.origin import Network
     from aiohttp_serverwamp.interfaces import AsyncSupport
 
 __all__ = ["EntryPoints"]
 
 
-class _Host(StartingHost, ASGIHost, Protocol):
+class _Host(StartingHost, ASGIHost, RawSocketHost, Protocol):
     """What the rest of the Application has for its adapters."""
 
     def require_asyncio(self, server: str) -> None:
@@ -87,6 +95,38 @@ class EntryPoints:
             paths, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies
         )
         return served.legacy
+
+    async def serve_rawsocket(
+        self: _Host, *addresses: str | socket.socket | RawSocket
+    ) -> None:
+        """Serve RawSocket at some addresses until cancelled (specification, 8.2).
+
+        For programs without a web server; `setup_wamp` takes ``rawsocket=``. An address
+        is ``"tcp://host:port"``, ``"unix:///path"``, a socket that listens, or a
+        `RawSocket`, which says more: ``RawSocket("tls://host:port", ssl=context)``.
+
+        Unless the application runs already it runs meanwhile. When cancelled, it ends
+        the sessions of its clients as `shutdown` does, and returns after that.
+
+        Raises `ConfigurationError` for an address that makes no sense or cannot be
+        listened at, without any, and where another async library runs.
+        """
+        self.require_library()
+        server = RawSocketServer(self, checked_rawsockets(addresses))
+        if not addresses:
+            raise ConfigurationError(
+                "serve_rawsocket(): give an address, as 'tcp://127.0.0.1:8081'"
+            )
+        cancelled = self.support.waiter()
+
+        async def serve() -> None:
+            async with AsyncExitStack() as stack:
+                if not self.running:
+                    await stack.enter_async_context(self.run())
+                async with server.run():
+                    await cancelled.wait()
+
+        await self.support.run_to_the_end(serve, lambda: cancelled.set_result(None))
 
     def require_library(self) -> None:
         """Raise `ConfigurationError` where another async library runs than its own."""

@@ -1,9 +1,12 @@
-"""The heartbeat of a WebSocket on an asyncio server."""
+"""The heartbeat of a connection whose pings are ours."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import Timer
 
 __all__ = ["Heartbeat"]
 
@@ -13,16 +16,18 @@ class Heartbeat:
 
     One timer for a connection, every half interval: a ping follows an interval without
     a message, and another half of silence is the end. A message only sets `heard`.
+
+    `make_timer` makes a timer of a callback, and `now` is the time it goes by.
     """
 
     __slots__ = (
         "_due",
         "_give_up",
         "_half",
-        "_handle",
-        "_loop",
+        "_now",
         "_ping",
         "_silent",
+        "_timer",
         "heard",
     )
 
@@ -31,6 +36,9 @@ class Heartbeat:
         interval: float | None,
         ping: Callable[[], None],
         give_up: Callable[[], None],
+        *,
+        make_timer: Callable[[Callable[[], None]], Timer],
+        now: Callable[[], float],
     ) -> None:
         #: To be set when a message, pong included, has come.
         self.heard = False
@@ -39,27 +47,27 @@ class Heartbeat:
         self._give_up = give_up
         self._silent = 0
         self._due = 0.0
-        self._loop = asyncio.get_running_loop()
-        self._handle: asyncio.TimerHandle | None = None
+        self._now = now
+        self._timer: Timer | None = None
         if interval:
-            self._arm()
+            self._timer = make_timer(self._tick)
+            self._arm(self._timer)
 
     def stop(self) -> None:
         """Ping no more."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        if self._timer is not None:
+            self._timer.set(None)
+            self._timer = None
 
-    def _arm(self) -> None:
-        self._due = self._loop.time() + self._half
-        self._handle = self._loop.call_at(self._due, self._tick)
+    def _arm(self, timer: Timer) -> None:
+        self._due = self._now() + self._half
+        timer.set(self._due)
 
     def _tick(self) -> None:
-        self._handle = None
         if self.heard:
             self.heard = False
             self._silent = 0
-        elif self._loop.time() - self._due < self._half / 2:
+        elif self._now() - self._due < self._half / 2:
             # Otherwise the loop was held up: the client may have answered unheard.
             self._silent += 1
         if self._silent > 2:
@@ -67,4 +75,5 @@ class Heartbeat:
             return
         if self._silent == 2:
             self._ping()
-        self._arm()
+        if self._timer is not None:
+            self._arm(self._timer)

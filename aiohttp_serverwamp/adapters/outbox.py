@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import AsyncSupport, Waiter
@@ -283,11 +283,17 @@ class Outbox:
                 self._abort()
 
     async def run_writer(
-        self, send: Callable[[bytes], Awaitable[object]], support: AsyncSupport
+        self,
+        send: Callable[[Any], Awaitable[object]],
+        support: AsyncSupport,
+        *,
+        at_once: int = 0,
     ) -> None:
         """Await `send(frame)` for each frame, until `close` or until `finish` is done.
 
-        What `send` raises ends the outbox and is raised.
+        With `at_once` small frames are joined, and large ones sent as memoryviews of so
+        many bytes: for streams, to which frames are bytes like others. What `send`
+        raises ends the outbox and is raised.
         """
         deadline = self.write_deadline or None
         try:
@@ -295,12 +301,11 @@ class Outbox:
                 leaving = self._leaving = self._frames
                 self._frames = []
                 leaving.reverse()
-                while leaving:
-                    frame = leaving.pop()
-                    if not await support.wait_at_most(deadline, send, frame):
+                for data in _sends(leaving, at_once):
+                    if not await support.wait_at_most(deadline, send, data):
                         self.cut_off(f"no byte was taken for {deadline:g} s")
                         return
-                    self._frame_sent(len(frame))
+                    self._sent(len(data))
         finally:
             self.close()
 
@@ -328,7 +333,7 @@ class Outbox:
             await self._wakeup.wait()
         return True
 
-    def _frame_sent(self, size: int) -> None:
+    def _sent(self, size: int) -> None:
         # Not more than was taken, of which `close` has dropped the rest.
         self.bytes_written = min(self.bytes_written + size, self.bytes_taken)
         if self._buffered():
@@ -355,6 +360,25 @@ class Outbox:
             self.flush_now()
         if self._measure() > self._limit:
             self.cut_off(f"more than {self._limit} bytes waiting")
+
+
+def _sends(frames: list[bytes], at_once: int) -> Iterator[bytes | memoryview]:
+    """Take what is sent at once from frames, the last one first, until there are none.
+
+    Others may take all of them meanwhile.
+    """
+    while frames:
+        frame = frames.pop()
+        size = len(frame)
+        if at_once and size > at_once:
+            view = memoryview(frame)
+            for start in range(0, size, at_once):
+                yield view[start : start + at_once]
+            continue
+        joined = [frame]
+        while frames and (size := size + len(frames[-1])) <= at_once:
+            joined.append(frames.pop())
+        yield frame if len(joined) == 1 else b"".join(joined)
 
 
 def flush(outboxes: Iterable[Outbox]) -> None:

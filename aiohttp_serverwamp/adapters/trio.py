@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from aiohttp_serverwamp.adapters import trio_streams
 from aiohttp_serverwamp.adapters.failure_log import log_failure, name_of
 from aiohttp_serverwamp.adapters.nursery import NurserySupport
 from aiohttp_serverwamp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+
+    from aiohttp_serverwamp.interfaces import ByteStream
 
 __all__ = ["TrioAsyncSupport", "call_from_thread_in_trio", "is_trio_running"]
 
@@ -45,6 +52,16 @@ class TrioAsyncSupport(NurserySupport):
     def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
         """Return a function that runs its argument in this loop, from any thread."""
         return call_from_thread_in_trio()
+
+    async def accept(self, listener: socket.socket) -> socket.socket:
+        """Wait for the next client of a listening socket."""
+        return await trio_streams.accept(listener)
+
+    async def open_stream(
+        self, connected: socket.socket, tls: ssl.SSLContext | None
+    ) -> ByteStream:
+        """Make a stream of an accepted socket, after the handshake of TLS."""
+        return await trio_streams.open_stream(connected, tls)
 
 
 def is_trio_running() -> bool:

@@ -84,7 +84,9 @@ class Ticket:
         if self._warned:
             return
         info = session.connection.transport_info
-        if info.get("http_scheme") != "http" or _is_here(info.get("peer_address")):
+        # By WebSocket there is a scheme, by RawSocket just TLS or none.
+        plain = info.get("http_scheme") == "http" or info.get("tls") is False
+        if not plain or _is_here(info.get("peer_address")):
             return
         self._warned = True
         logger.warning(

@@ -316,14 +316,14 @@ class HostedProcedures:
     def _explain(self, invocation: Invocation, error: Exception) -> None:
         """Answer with an error; only `ApplicationError` tells more than its URI."""
         # What cannot be encoded is the handler's fault, not an answer to its caller.
-        if not isinstance(error, ApplicationError) or isinstance(error, EncodingError):
+        if not isinstance(error, ApplicationError) or type(error) is EncodingError:
             logger.error(
                 "session %s: procedure %s failed",
                 invocation.caller,
                 shown(invocation.uri),
                 exc_info=error,
             )
-            uri = error.uri if isinstance(error, EncodingError) else None
+            uri = error.uri if type(error) is EncodingError else None
             details = (str(error) or repr(error),) if self._local.runtime.debug else ()
             error = ApplicationError.from_uri(uri or uris.RUNTIME_ERROR, details)
         self._send_error(invocation, error)

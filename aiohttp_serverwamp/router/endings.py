@@ -11,7 +11,12 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from aiohttp_serverwamp import uris
-from aiohttp_serverwamp.errors import ProtocolViolation, SessionRejected
+from aiohttp_serverwamp.errors import (
+    EncodingError,
+    PayloadSizeExceeded,
+    ProtocolViolation,
+    SessionRejected,
+)
 from aiohttp_serverwamp.messages import Abort, Goodbye
 from aiohttp_serverwamp.router.cancelling import cancel_all
 from aiohttp_serverwamp.router.error_uris import answerable_uri
@@ -163,6 +168,9 @@ def fail(session: RouterSession, error: Exception) -> None:
         _violated(session, error)
     elif isinstance(error, SessionRejected):
         reject(session, error)
+    elif isinstance(error, PayloadSizeExceeded):
+        # What it is to be welcomed or challenged with.
+        reject(session, SessionRejected(error.uri, str(error.args[0])))
     else:
         logger.error("session %s: failed", session.id, exc_info=error)
         _abort(session, uris.RUNTIME_ERROR, "", INTERNAL_ERROR)
@@ -189,7 +197,7 @@ def _turn_away(session: RouterSession, reason: str, message: str, code: int) -> 
 def _abort(session: RouterSession, reason: str, message: str, code: int) -> None:
     if session.state in (State.SHUTTING_DOWN, State.ENDED):
         return
-    session.send(Abort({"message": message} if message else {}, reason))
+    _say(session, Abort, reason, message)
     _end(session, code, reason)
 
 
@@ -200,10 +208,19 @@ def _say_goodbye(
     code: int,
     departure: Departure,
 ) -> None:
-    session.send(Goodbye({"message": message} if message else {}, reason))
+    _say(session, Goodbye, reason, message)
     session.state = State.SHUTTING_DOWN
     session.farewell = (code, reason)
     session.leave(departure)
+
+
+def _say(
+    session: RouterSession, kind: type[Abort | Goodbye], reason: str, message: str
+) -> None:
+    try:
+        session.send(kind({"message": message} if message else {}, reason))
+    except EncodingError:  # the text is too much for the client, or no Unicode
+        session.send(kind({}, reason))
 
 
 def _end(session: RouterSession, code: int, reason: str) -> None:

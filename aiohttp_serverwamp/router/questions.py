@@ -102,4 +102,4 @@ class Questions:
 
 def _is_said(error: Exception) -> TypeGuard[ApplicationError]:
     """Tell whether an authenticator has said this, rather than come to grief."""
-    return isinstance(error, ApplicationError) and not isinstance(error, EncodingError)
+    return isinstance(error, ApplicationError) and type(error) is not EncodingError

@@ -175,7 +175,7 @@ class RouterSession(Peer):
             return
         try:
             if isinstance(data, bytes) is not self._serializer.binary:
-                raise InvalidPayload("a frame of the wrong kind for the subprotocol")
+                raise InvalidPayload("not the kind of frame that the serializer has")
             size = len(data)
             if size > MAX_JOINING_SIZE and self.state is not State.ESTABLISHED:
                 raise InvalidPayload("a message too large for a client that is joining")
@@ -189,7 +189,7 @@ class RouterSession(Peer):
         Raises `InvalidPayload`, also in the middle of them.
         """
         if isinstance(data, bytes) is not self._serializer.binary:
-            raise InvalidPayload("a frame of the wrong kind for the subprotocol")
+            raise InvalidPayload("not the kind of frame that the serializer has")
         if len(data) > MAX_JOINING_SIZE and self.state is not State.ESTABLISHED:
             raise InvalidPayload("a batch too large for a client that is joining")
         self._codec = self._codec.answering(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import EncodingError
@@ -93,7 +94,7 @@ class Frame:
             if failure is not None:
                 # A new one each time: raising one object again makes its traceback
                 # grow.
-                raise EncodingError(*failure.args)
+                raise copy(failure)
             wire = self.wires[codec] = self._encode(codec)
         return wire
 
@@ -104,4 +105,4 @@ class Frame:
             return codec.encode(self._marshalled)
         except EncodingError as error:
             self._failures[codec] = error.with_traceback(None)
-            raise EncodingError(*error.args) from None
+            raise copy(error) from None

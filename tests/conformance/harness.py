@@ -207,6 +207,12 @@ class Support:
     def caller_from_thread(self) -> Callable[[Callable[[], object]], None]:
         raise NotImplementedError("there is one thread")
 
+    async def accept(self, listener: Any) -> Any:
+        raise NotImplementedError("there are no sockets")
+
+    async def open_stream(self, connected: Any, tls: Any) -> Any:
+        raise NotImplementedError("there are no sockets")
+
 
 class Wire:
     """A client's connection: keeps what is written to it."""

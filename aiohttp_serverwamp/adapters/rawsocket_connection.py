@@ -1,0 +1,176 @@
+"""RawSocket connections: frames on a stream of bytes, under any async library (8.2)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
+from aiohttp_serverwamp.adapters.rawsocket_protocol import (
+    MESSAGE,
+    PING,
+    PONG,
+    Agreement,
+    FrameReader,
+    FramingError,
+    codec_for,
+    rawsocket_frame,
+)
+from aiohttp_serverwamp.adapters.sending_task import SendingTaskConnection
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.interfaces import AsyncSupport, ByteStream, TaskRunner
+    from aiohttp_serverwamp.limits import Limits
+
+__all__ = ["RawSocketConnection"]
+
+logger = logging.getLogger("aiohttp_serverwamp.adapters")
+
+PROTOCOL_ERROR: Final = 1002
+
+#: Frames from one read that are taken before everybody else has a turn.
+FRAMES_A_TURN: Final = 50
+
+#: What `_read` returns besides messages: the client has sent its last, the connection
+#: is broken, or what it brings is no frame.
+_OVER, _LOST, _BROKEN = object(), object(), object()
+
+
+class RawSocketConnection(SendingTaskConnection):
+    """One client's RawSocket, its opening handshake done; implements `Connection`.
+
+    The codes that it is closed with are told nobody: RawSocket has none. With `pings`
+    it pings the client, and gives it up without an answer; of `limits`, `heartbeat` and
+    `write_deadline` are used besides those that `SendingTaskConnection` uses.
+    """
+
+    __slots__ = ("_frames", "_heartbeat", "_stream", "_taken")
+
+    # A record of TLS. Also what has to be taken in a write deadline.
+    _at_once = 2**14
+
+    def __init__(
+        self,
+        stream: ByteStream,
+        agreement: Agreement,
+        *,
+        limits: Limits,
+        support: AsyncSupport,
+        tasks: TaskRunner,
+        transport_info: Mapping[str, Any],
+        pings: bool = False,
+    ) -> None:
+        self._stream = stream
+        self._frames = FrameReader(agreement.max_incoming)
+        self._frames.feed(agreement.rest)
+        # Frames taken since the stream was last waited for.
+        self._taken = 0
+        super().__init__(
+            codec=codec_for(agreement.serializer, agreement.max_outgoing),
+            limits=limits,
+            support=support,
+            tasks=tasks,
+            transport_info=transport_info,
+            write_deadline=limits.write_deadline,
+        )
+        self._heartbeat = Heartbeat(
+            limits.heartbeat if pings else None,
+            self._ping,
+            self._unresponsive,
+            make_timer=lambda callback: support.timer(tasks, callback),
+            now=support.now,
+        )
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send what is queued, then close; at most `close_timeout` seconds.
+
+        The client hears that nothing more comes, and is waited for to close as well:
+        closed while it is still sending, it would lose what it has not read.
+        """
+        await super().close(code, reason)
+        await self._stream.released()
+
+    def abort(self) -> None:
+        """Drop the connection at once; what is queued is lost."""
+        super().abort()
+        self._heartbeat.stop()
+        self._stream.abort()
+
+    def _say_close(self, code: int, reason: str) -> None:
+        super()._say_close(code, reason)
+        self._heartbeat.stop()
+
+    async def _read(self) -> Any:
+        """Wait for a message, and answer pings; otherwise return how it ended."""
+        # Hot path.
+        while True:
+            try:
+                payload = None if self._farewell else self._next_message()
+            except FramingError as error:
+                self._log_broken(error)
+                return _BROKEN
+            if payload is not None:
+                self._taken += 1
+                if not self._taken % FRAMES_A_TURN:
+                    await self._support.sleep(0)
+                return payload
+            try:
+                data = await self._stream.receive()
+            except OSError:
+                return _LOST
+            if not data:
+                return _OVER
+            self._heartbeat.heard = True
+            if self._farewell is None:
+                self._frames.feed(data)
+
+    def _next_message(self) -> bytes | None:
+        # Hot path.
+        while frame := self._frames.next():
+            kind, payload = frame
+            if kind == MESSAGE:
+                return payload
+            if kind == PING:
+                self._outbox.put(rawsocket_frame(payload, PONG))
+        return None
+
+    def _log_broken(self, error: FramingError) -> None:
+        logger.info(
+            "client %s: RawSocket ended: %s", self.transport_info["peer_address"], error
+        )
+
+    def _message_in(self, read: Any) -> str | bytes | None:
+        # Hot path.
+        if read is _LOST:
+            self._lose()
+        elif read is _OVER:
+            # It sends nothing more; perhaps it reads on.
+            self._ended = True
+        elif read is _BROKEN:
+            self._say_close(PROTOCOL_ERROR, "")
+        elif self.codec.serializer.binary:
+            return bytes(read)
+        else:
+            return _text(read)
+        return None
+
+    async def _send(self, data: bytes | memoryview) -> None:
+        await self._stream.send(data)
+
+    async def _send_farewell(self, code: int, reason: str) -> None:
+        await self._stream.send_eof()
+
+    def _ping(self) -> None:
+        self._outbox.put(rawsocket_frame(b"", PING))
+
+    def _unresponsive(self) -> None:
+        self._outbox.cut_off("no answer to a ping")
+
+
+def _text(payload: bytes) -> str | bytes:
+    """Return a message as text; what is none is the session's to refuse."""
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return payload
