@@ -57,9 +57,12 @@ from aiohttp_serverwamp.hosting.routes import RPCRouteSet, TopicRouteSet
 from aiohttp_serverwamp.hosting.serverwamp_names import MODULES as _MODULES
 from aiohttp_serverwamp.hosting.services import procedure, topic
 from aiohttp_serverwamp.hosting.session import Session
+from aiohttp_serverwamp.interfaces import Observer
 from aiohttp_serverwamp.limits import Limits
+from aiohttp_serverwamp.observability.stats import Stats
 from aiohttp_serverwamp.plugin import WAMP, setup_wamp
 from aiohttp_serverwamp.realm import Realm
+from aiohttp_serverwamp.reports import CallReport, SessionReport
 from aiohttp_serverwamp.router.authorization import OPEN
 from aiohttp_serverwamp.router.decisions import Decision
 from aiohttp_serverwamp.router.permission_rules import Action
@@ -77,6 +80,7 @@ __all__ = [
     "ApplicationError",
     "CRAAuthRequirement",
     "CallOptions",
+    "CallReport",
     "Chunk",
     "Chunks",
     "ConfigurationError",
@@ -87,6 +91,7 @@ __all__ = [
     "Identity",
     "Invocation",
     "Limits",
+    "Observer",
     "PeerCertificate",
     "ProtocolViolation",
     "ProgressiveCall",
@@ -103,6 +108,8 @@ __all__ = [
     "Session",
     "SessionBinding",
     "SessionRejected",
+    "SessionReport",
+    "Stats",
     "SubscribeError",
     "TopicRouteSet",
     "WAMPError",

@@ -8,15 +8,17 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Iterable,
     Mapping,
     Sequence,
 )
 from contextlib import asynccontextmanager
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
+from aiohttp_serverwamp.adapters.connected_clients import ConnectedClients
 from aiohttp_serverwamp.adapters.entry_points import EntryPoints
 from aiohttp_serverwamp.adapters.serve import serve
 
@@ -32,6 +34,7 @@ from aiohttp_serverwamp.hosting.options import (
 from aiohttp_serverwamp.hosting.runtime import Runtime
 from aiohttp_serverwamp.hosting.session_selection import ANY, AnyValue
 from aiohttp_serverwamp.ids import random_id
+from aiohttp_serverwamp.observability.access_log import access_log_observers
 from aiohttp_serverwamp.realm import Realm
 from aiohttp_serverwamp.realm_methods import RealmMethods
 from aiohttp_serverwamp.router import endings
@@ -44,14 +47,13 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import (
         AsyncSupport,
         Connection,
+        Observer,
         Serializer,
         TaskRunner,
-        Waiter,
     )
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.messages import Message
     from aiohttp_serverwamp.router.host import RequestHandler
-    from aiohttp_serverwamp.router.session import RouterSession
 
 __all__ = ["Application"]
 
@@ -61,7 +63,7 @@ logger = logging.getLogger("aiohttp_serverwamp.application")
 _MAX_LOGGED_NAMES = 100
 
 
-class Application(RealmMethods, EntryPoints):
+class Application(RealmMethods, EntryPoints, ConnectedClients):
     """A WAMP application: its realms, and the clients that are connected to them.
 
     Clients that ask for a realm that was not added get the default realm, on which
@@ -76,7 +78,9 @@ class Application(RealmMethods, EntryPoints):
     with one message type of joined sessions: ``{messages.Call: async (message,
     session)}``. `serializers` adds to the built-in ones (JSON, MessagePack, and CBOR
     where the extra ``cbor`` is installed), replaces one, or takes one out:
-    ``{"json": OrjsonCodec(), "msgpack": None}``.
+    ``{"json": OrjsonCodec(), "msgpack": None}``. `observers` hear what happens, see
+    `Observer`. `access_log` is what the logger ``aiohttp_serverwamp.access`` gets a
+    line for: each session, or each session and each call.
 
     Raises `ConfigurationError` for options that make no sense.
     """
@@ -96,9 +100,14 @@ class Application(RealmMethods, EntryPoints):
         synchronize_requests: bool = False,
         protocol_request_handlers: Mapping[type[Message], RequestHandler] | None = None,
         serializers: Mapping[str, Serializer | None] | None = None,
+        observers: Iterable[Observer] = (),
+        access_log: Literal["sessions", "calls"] | None = "sessions",
     ) -> None:
-        self.limits = checked_limits(limits)
-        self.support = checked_support(async_support)
+        super().__init__(
+            checked_limits(limits),
+            checked_support(async_support),
+            [*observers, *access_log_observers(access_log)],
+        )
         self.serializers = checked_serializers(serializers, self.limits)
         self.failed_sign_ins = FailedSignIns(self.limits, self.support.now)
         self.strict_request_ids = strict_request_ids
@@ -116,15 +125,6 @@ class Application(RealmMethods, EntryPoints):
         self._runtime: Runtime | None = None
         #: The event loop that a request handler has started the application in.
         self._started_in: object | None = None
-        self._stopping = False
-        #: The session of each connection, joined or not, until its tasks have ended.
-        self._open: dict[Connection, RouterSession] = {}
-        self._joining: set[RouterSession] = set()
-        #: Connections that have a place and no session yet.
-        self._admitted = 0
-        self._session_ids: set[int] = set()
-        #: Those who wait for the last connection to close.
-        self._all_closed: list[Waiter[None]] = []
         self._logged_names: set[str] = set()
         self._logged_deserted = False
 
@@ -329,8 +329,10 @@ class Application(RealmMethods, EntryPoints):
             cancel_on_disconnect=self._cancel_on_disconnect,
             close_timeout=self.limits.close_timeout,
             injections=self._injections,
+            observers=self.observers,
         )
         self._stopping = False
+        self._retry_after = None
         realms = [*self._every_realm()]
         for realm in realms:
             realm.start(self._runtime, self.limits)
@@ -367,27 +369,6 @@ class Application(RealmMethods, EntryPoints):
         for realm in self._every_realm():
             realm.stop()
 
-    async def shutdown(self) -> None:
-        """End every session and wait until its connection has closed.
-
-        New connections are refused from now on. Joined clients get GOODBYE
-        ``wamp.close.system_shutdown``, joining ones ABORT, callers ERROR
-        ``wamp.error.canceled``. Takes at most `Limits.shutdown_timeout`; whoever is
-        still there then is dropped.
-        """
-        self._stopping = True
-        for session in [*self._open.values()]:
-            endings.shut_down(session)
-        if not self._open:
-            return
-        all_closed = self.support.waiter()
-        self._all_closed.append(all_closed)
-        timeout = self.limits.shutdown_timeout or None
-        await self.support.wait_at_most(timeout, all_closed.wait)
-        for session in [*self._open.values()]:
-            logger.warning("session %s: still open at shutdown; dropped", session.id)
-            session.connection.abort()
-
     async def csrf_token(self, request: Any) -> str:
         """Return the CSRF token for a page, of the HTTP session of its request.
 
@@ -421,27 +402,6 @@ class Application(RealmMethods, EntryPoints):
         self._injections[kind] = getter
 
     # --- Serving ------------------------------------------------------------------
-
-    def admits_connection(self) -> bool:
-        """Tell whether another connection is welcome: not stopping, not full."""
-        limits = self.limits
-        here = len(self._open) + self._admitted
-        joining = len(self._joining) + self._admitted
-        return not (
-            self._stopping
-            or (limits.max_sessions and here >= limits.max_sessions)
-            or (limits.max_unauthenticated and joining >= limits.max_unauthenticated)
-        )
-
-    def admit(self) -> bool:
-        """Keep a place for a connection until `release`; False if there is none."""
-        admitted = self.admits_connection()
-        self._admitted += admitted
-        return admitted
-
-    def release(self) -> None:
-        """Give back the place of a connection that is served from now on, or never."""
-        self._admitted -= 1
 
     async def serve(self, connection: Connection) -> None:
         """Serve one client's connection until it has closed."""
@@ -522,39 +482,6 @@ class Application(RealmMethods, EntryPoints):
                 shown(uri),
             )
 
-    def new_session_id(self) -> int:
-        """Draw an id that no live session has (REQ-SES-025)."""
-        while (session_id := random_id()) in self._session_ids:
-            continue
-        self._session_ids.add(session_id)
-        return session_id
-
     def new_authid(self) -> str:
         """Draw an authid that cannot be guessed (REQ-AUTH-017)."""
         return f"{random_id():014x}"
-
-    def opened(self, session: RouterSession) -> None:
-        """Take note of a session that begins: its connection waits for HELLO."""
-        self._open[session.connection] = session
-        self._joining.add(session)
-        if self._stopping:
-            # It was admitted just before and took its time to be upgraded.
-            endings.shut_down(session)
-
-    def joined(self, session: RouterSession) -> None:
-        """Take note of a session that was welcomed."""
-        self._joining.discard(session)
-
-    def ended(self, session: RouterSession) -> None:
-        """Take note of a session that is over, joined or not."""
-        self._joining.discard(session)
-
-    def closed(self, session: RouterSession) -> None:
-        """Take note of a session that has gone; see `RouterHost`."""
-        if self._open.get(session.connection) is session:
-            del self._open[session.connection]
-        self._session_ids.discard(session.id)
-        if not self._open:
-            for all_closed in self._all_closed:
-                all_closed.set_result(None)
-            self._all_closed.clear()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import socket
     import ssl
 
+    from aiohttp_serverwamp.reports import CallReport, SessionReport
+
 __all__ = [
     "AsyncSupport",
     "ByteStream",
@@ -23,11 +25,13 @@ __all__ = [
     "CredentialStore",
     "HistoryStore",
     "Interruption",
+    "Observer",
     "RevocationList",
     "Serializer",
     "TaskHandle",
     "TaskRunner",
     "Timer",
+    "Traffic",
     "Waiter",
 ]
 
@@ -81,6 +85,22 @@ class Codec(Protocol):
         """
 
 
+class Traffic(Protocol):
+    """What is known of the messages that are sent to one client."""
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes that wait to be sent."""
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes that were sent, or wait to be."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether the client was given up because it did not keep up."""
+
+
 class Connection(Protocol):
     """One client's transport. It moves frames and knows no WAMP."""
 
@@ -91,6 +111,10 @@ class Connection(Protocol):
     @property
     def transport_info(self) -> Mapping[str, Any]:
         """What is known of the client's transport; see the docs for the keys."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """What waits to be sent, and how much was; asked for statistics."""
 
     async def receive(self) -> str | bytes | None:
         """Wait for the next message: text, binary, or None once closed.
@@ -188,6 +212,68 @@ class HistoryStore(Protocol):
 
         Its `select` and `pick` help.
         """
+
+
+class Observer(Protocol):
+    """Hears what happens in an `Application`: derive from it, write what you need.
+
+    Methods are called in the thread of the application's loop, in the midst of what
+    they are told of: they have to be quick, and call nothing back. What they raise is
+    logged, once for each method, and goes no further. A method that no observer has
+    costs nothing.
+    """
+
+    def session_joined(self, session: SessionReport) -> None:
+        """Take note of a session that was welcomed."""
+        return
+
+    def session_left(self, session: SessionReport) -> None:
+        """Take note of a session that was joined and is over: why, and after what."""
+        return
+
+    def session_refused(self, session: SessionReport) -> None:
+        """Take note of a client that got ABORT in the place of WELCOME."""
+        return
+
+    def sign_in_failed(self, session: SessionReport) -> None:
+        """Take note of a client whose credentials were not accepted.
+
+        Its authid is a claim. `session_refused` follows.
+        """
+        return
+
+    def message_refused(self, realm: str, message: str, error: str) -> None:
+        """Take note of a request that the router refuses: its type, the error's URI.
+
+        `message` is as ``"CALL"``; it is empty for what breaks the protocol.
+        """
+        return
+
+    def client_cut(self, session: SessionReport) -> None:
+        """Take note of a client that was given up because it did not keep up."""
+        return
+
+    def call_started(self, call: CallReport) -> None:
+        """Take note of a call that is about to be sent to its callee."""
+        return
+
+    def call_finished(self, call: CallReport) -> None:
+        """Take note of how a call has ended."""
+        return
+
+    def event_published(
+        self, realm: str, topic: str, rule: str, receivers: int
+    ) -> None:
+        """Take note of a publication, and of how many receive it.
+
+        `rule` is the URI of the route or permission that speaks of the topic; fit for a
+        label. It is empty where there is none.
+        """
+        return
+
+    def event_dropped(self, realm: str, subscription: str) -> None:
+        """Take note of an event that one subscriber's serializer cannot carry."""
+        return
 
 
 class RevocationList(Protocol):

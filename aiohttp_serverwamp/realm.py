@@ -39,6 +39,7 @@ from aiohttp_serverwamp.router.authorization import Permissions, Preset
 from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.joining import Kick
 from aiohttp_serverwamp.router.router import Router
+from aiohttp_serverwamp.router.tally import stats_of
 from aiohttp_serverwamp.uris import Match, is_valid_uri
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.interfaces import HistoryStore, Waiter
     from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.observability.stats import Stats
     from aiohttp_serverwamp.router.decisions import Authorizer
     from aiohttp_serverwamp.router.host import TransportAuthenticator
     from aiohttp_serverwamp.router.peer import Peer
@@ -258,6 +260,8 @@ class Realm(RealmMethods):
             disclosure=self._disclosure,
             strict_uris=self._strict_uris,
             joining=runtime.joining,
+            observers=runtime.observers,
+            uri=self.uri,
             strict_features=self._strict_features,
         )
         self._router.authorizer = self.authorizer
@@ -346,6 +350,15 @@ class Realm(RealmMethods):
     def deserted(self) -> bool:
         """Whether nothing is offered here, and nobody has joined."""
         return not self._routes and not (self._router and self._router.sessions)
+
+    def stats(self) -> Stats:
+        """Return what there is here now, and what has been since the start.
+
+        Raises `ConfigurationError` while nothing runs the realm.
+        """
+        local = self.local
+        tasks = len(local.procedures.running)
+        return stats_of(self.router, self.uri, hosted=local, tasks=tasks)
 
     def waiter(self) -> Waiter[Any]:
         """Make a waiter for the running task."""

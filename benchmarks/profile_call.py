@@ -43,11 +43,18 @@ class _Connection:
     """A client's connection; what is written to it is kept."""
 
     transport_info: Mapping[str, Any] = {}
+    pending_bytes = bytes_sent = 0
+    cut = False
 
     def __init__(self, serializer: Any) -> None:
         self.codec = codec_for(serializer, framed=True)
         self.written: list[bytes] = []
         self.write = self.written.append
+
+    @property
+    def traffic(self) -> _Connection:
+        """Have no traffic."""
+        return self
 
     async def receive(self) -> None:
         """Never receive anything; this is fed directly."""

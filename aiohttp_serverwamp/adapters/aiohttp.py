@@ -162,6 +162,11 @@ class AiohttpConnection:
             send = self._send_compressed if ws.compress else self._send_over_tls
             self._task = asyncio.create_task(self._run_writer(send))
 
+    @property
+    def traffic(self) -> Outbox:
+        """What waits to be sent, and how much was."""
+        return self._outbox
+
     async def receive(self) -> str | bytes | None:
         """Wait for the next message: text, binary, or None once closed.
 

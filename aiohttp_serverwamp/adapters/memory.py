@@ -52,6 +52,8 @@ class MemoryConnection:
         "close_code",
         "close_reason",
         "codec",
+        "cut",
+        "bytes_sent",
         "transport_info",
     )
 
@@ -72,6 +74,10 @@ class MemoryConnection:
         self._unread = 0
         self._waiters: list[Waiter[None]] = []
         self._closed = False
+        #: Bytes written.
+        self.bytes_sent = 0
+        #: Whether the other end was given up because it did not read.
+        self.cut = False
         #: What the other end closed with; None while open and after an abort.
         self.close_code: int | None = None
         #: See `close_code`.
@@ -80,6 +86,16 @@ class MemoryConnection:
     def link(self, other: MemoryConnection) -> None:
         """Make `other` receive what this end writes."""
         self._other = other
+
+    @property
+    def traffic(self) -> MemoryConnection:
+        """This end itself."""
+        return self
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes that the other end has not read."""
+        return self._other._unread
 
     async def receive(self) -> str | bytes | None:
         """Wait for the next message; None once closed and what was sent has been read.
@@ -105,6 +121,7 @@ class MemoryConnection:
         """Hand over bytes made by `codec`; dropped once closed."""
         if self._closed:
             return
+        self.bytes_sent += len(data)
         other = self._other
         other.feed(data)
         if other._unread > self._limit:
@@ -112,6 +129,7 @@ class MemoryConnection:
                 "in-process client: connection cut, more than %d bytes waiting",
                 self._limit,
             )
+            self.cut = True
             self.abort()
 
     async def close(self, code: int, reason: str) -> None:

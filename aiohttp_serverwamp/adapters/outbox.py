@@ -220,6 +220,11 @@ class Outbox:
         return self._queued + self._buffered()
 
     @property
+    def bytes_sent(self) -> int:
+        """Bytes that have been sent, or wait to be."""
+        return self.bytes_taken
+
+    @property
     def _queued(self) -> int:
         return self.bytes_taken - self.bytes_written
 

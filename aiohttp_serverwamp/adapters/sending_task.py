@@ -92,6 +92,11 @@ class SendingTaskConnection:
 
     # --- What subclasses do -------------------------------------------------------
 
+    @property
+    def traffic(self) -> Outbox:
+        """What waits to be sent, and how much was."""
+        return self._outbox
+
     async def _read(self) -> Any:
         """Wait for something from the client; never None."""
         raise NotImplementedError

@@ -139,6 +139,10 @@ class Invocation(Advising):
         """Remember how the call was cancelled."""
         self._interrupt = message
 
+    def note_exception(self, error: Exception) -> None:
+        """Let observers know what the handler has raised."""
+        self._pending.note_exception(error)
+
     def end_chunks(self) -> None:
         """Let who waits for a chunk know that the call has ended."""
         if self._chunks is not None:

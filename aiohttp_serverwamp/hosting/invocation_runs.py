@@ -24,6 +24,7 @@ from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure, result_arguments
 from aiohttp_serverwamp.messages import Error, Interrupt, Result, Yield
 from aiohttp_serverwamp.messages import Invocation as InvocationMessage
+from aiohttp_serverwamp.observability.observers import guarded
 from aiohttp_serverwamp.router.error_uris import answerable_uri
 from aiohttp_serverwamp.router.pending_call import PendingCall
 from aiohttp_serverwamp.router.session import RouterSession
@@ -89,14 +90,21 @@ class HostedProcedures:
         """Let `procedure` answer the invocations of a registration."""
         self._procedures[registration] = procedure
 
-    def invoke(self, message: InvocationMessage) -> None:
-        """Run the handler of an invocation: at once, or as a task."""
+    def invoke(self, message: InvocationMessage, *, within: bool = False) -> None:
+        """Run the handler of an invocation: at once, or as a task.
+
+        `within` what an observer has put around it.
+        """
         # Hot path.
         pending = self._local.dealing.invocations.get(message.request)
         if pending is None:
             return  # cancelled before hosted code saw it
         if pending.progressive and (run := self.running.get(message.request)):
             run.invocation.take_chunk(message)
+            return
+        if pending.around is not None and not within:
+            with guarded(pending.around):
+                self.invoke(message, within=True)
             return
         procedure = self._procedures[message.registration]
         invocation = Invocation(self._local, pending, message)
@@ -177,6 +185,7 @@ class HostedProcedures:
                     call.request, {}, plain_args(given), plain_kwargs(named)
                 )
                 caller.send(answer)
+                caller.dealing.succeeded += 1
                 return
         except EncodingError:
             pass  # told to the caller, and logged, as ever
@@ -302,6 +311,7 @@ class HostedProcedures:
 
     def _failed(self, invocation: Invocation, error: Exception) -> None:
         """Answer with what a handler raised, whatever state that is in."""
+        invocation.note_exception(error)
         try:
             self._explain(invocation, error)
         except Exception:

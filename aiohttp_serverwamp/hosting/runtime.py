@@ -8,6 +8,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.observability.observers import Observers
 from aiohttp_serverwamp.router.joining import Joining
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class Runtime:
     injections: Mapping[type, Callable[[Any], Any]]
     #: Who is on the way into one of the realms.
     joining: Joining = field(default_factory=Joining)
+
+    #: Who hears what happens in the realms.
+    observers: Observers = field(default_factory=Observers)
 
     def check_thread(self, call: str) -> None:
         """Raise `ConfigurationError` unless this is the thread of the loop."""

@@ -182,6 +182,13 @@ class Permissions:
             _verdict(rules, action, authrole) is Verdict.ALLOWED
         )
 
+    def governing(self, uri: str) -> str:
+        """Return the URI of the most specific rule that speaks of `uri`, or nothing."""
+        if self._rules.get(uri, Match.EXACT) is not None:
+            return uri
+        rules = (rules for said in self._rules.matches(uri) for rules in said.values())
+        return next((each[0].uri for each in rules if each), "")
+
     def _decide_pattern(
         self, authrole: str, action: Action, uri: str, match: Match
     ) -> Verdict:

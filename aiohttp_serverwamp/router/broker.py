@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.feature_gates import FeatureGates
     from aiohttp_serverwamp.router.history import TopicHistory
     from aiohttp_serverwamp.router.host import TopicPayloads
-    from aiohttp_serverwamp.router.observer import Observer
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.retention import RetainedEvent
+    from aiohttp_serverwamp.router.tally import Tally
     from aiohttp_serverwamp.router.trust import Trust
     from aiohttp_serverwamp.router.uri_checks import URIChecks
+    from aiohttp_serverwamp.router.watcher import Watcher
 
 __all__ = ["Broker", "Subscription"]
 
@@ -77,7 +78,8 @@ class Broker:
         gates: FeatureGates,
         *,
         new_id: Callable[[], int],
-        observer: Observer,
+        watcher: Watcher,
+        tally: Tally,
     ) -> None:
         self.subscriptions: UriIndex[Subscription] = UriIndex()
         #: Those of the index, by id.
@@ -91,7 +93,8 @@ class Broker:
         self._trust = trust
         self._gates = gates
         self._new_id = new_id
-        self._observer = observer
+        self._watcher = watcher
+        self._tally = tally
         self._max_subscriptions = limits.max_subscriptions or float("inf")
         # Retained events come at once, to a client that may have others waiting.
         self._max_at_once = (limits.max_pending_bytes or float("inf")) / 2
@@ -152,7 +155,7 @@ class Broker:
         subscription = peer.brokering.subscriptions[subscription_id]
         subscription.subscribers[peer] = True
         subscription.audience += 1
-        self._observer.subscribed(peer, subscription)
+        self._watcher.subscribed(peer, subscription)
 
     def unsubscribe(self, peer: Peer, subscription_id: int) -> Subscription:
         """End a subscription; raise `NoSuchSubscription` (REQ-PUB-004 to 006)."""
@@ -165,7 +168,7 @@ class Broker:
             del self.by_id[subscription.id]
         if told:
             subscription.audience -= 1
-            self._observer.unsubscribed(peer, subscription)
+            self._watcher.unsubscribed(peer, subscription)
         return subscription
 
     def leave(self, peer: Peer) -> None:
@@ -227,17 +230,25 @@ class Broker:
             accepted(publication)
         receives = receiver_filter(publisher, options)
         matching = self.matching if publisher.trusted else self.subscriptions.matches
+        delivered = 0
         for subscription in matching(message.topic):
             if subscription.history is not None:
                 subscription.history.record(publication, message, details)
             frame = self._frame(subscription, publication, message, details)
-            for peer in [*subscription.subscribers]:
-                if peer is publisher if receives is None else not receives(peer):
-                    continue
+            if receives is None:
+                receivers = [p for p in subscription.subscribers if p is not publisher]
+            else:
+                receivers = [*filter(receives, subscription.subscribers)]
+            delivered += len(receivers)
+            for peer in receivers:
                 try:
                     peer.write(frame)
                 except EncodingError as error:
                     self._log_lost(peer, subscription, error)
+        publisher.brokering.published += 1
+        self._tally.delivered += delivered
+        if self._tally.observers.event_published:
+            self._tally.event_published(message.topic, delivered)
         return publication
 
     def matching(self, topic: str) -> list[Subscription]:
@@ -304,6 +315,7 @@ class Broker:
         for subscription in self.matching(message.topic):
             if peer in subscription.subscribers:
                 frame = self._frame(subscription, publication, message, details)
+                self._tally.delivered += 1
                 self._write(peer, subscription, frame)
 
     def _write(self, peer: Peer, subscription: Subscription, frame: Frame) -> None:
@@ -330,6 +342,7 @@ class Broker:
     ) -> None:
         brokering = peer.brokering
         brokering.lost += 1
+        self._tally.event_dropped(subscription.uri)
         # A publisher could fill the log with what some subscriber cannot be sent.
         if brokering.lost == 1 or brokering.lost % _LOST_PER_LINE == 0:
             logger.error(

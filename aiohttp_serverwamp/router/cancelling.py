@@ -41,6 +41,8 @@ def leave_calls(peer: Peer) -> None:
     """End the calls that a leaving peer made, and those it was to answer (2.5)."""
     for pending in list(peer.dealing.calls.values()):
         pending.finish()
+        peer.dealing.abandoned += 1
+        pending.ended("abandoned")
         if not pending.killed and pending.callee is not peer:
             pending.interrupt(CancelMode.KILLNOWAIT)
     for pending in list(peer.dealing.invocations.values()):

@@ -26,7 +26,9 @@ from aiohttp_serverwamp.messages import (
     Result,
     Yield,
 )
+from aiohttp_serverwamp.reports import TRACEPARENT, valid_traceparent
 from aiohttp_serverwamp.router.cancelling import leave_calls
+from aiohttp_serverwamp.router.observed_call import ObservedCall
 from aiohttp_serverwamp.router.passthru import carry
 from aiohttp_serverwamp.router.pending_call import Offer, PendingCall
 from aiohttp_serverwamp.router.permission_rules import Action
@@ -45,10 +47,11 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.disclosure import Disclosure
     from aiohttp_serverwamp.router.feature_gates import FeatureGates
-    from aiohttp_serverwamp.router.observer import Observer
     from aiohttp_serverwamp.router.peer import Peer
+    from aiohttp_serverwamp.router.tally import Tally
     from aiohttp_serverwamp.router.trust import Trust
     from aiohttp_serverwamp.router.uri_checks import URIChecks
+    from aiohttp_serverwamp.router.watcher import Watcher
 
 __all__ = ["Dealer"]
 
@@ -66,7 +69,8 @@ class Dealer:
         *,
         now: Callable[[], float],
         choose: Choose,
-        observer: Observer,
+        watcher: Watcher,
+        tally: Tally,
     ) -> None:
         self.registrations = Registrations(limits.max_registrations)
         self._uri_rules = uri_checks
@@ -75,7 +79,9 @@ class Dealer:
         self._gates = gates
         self._now = now
         self._choose = choose
-        self._observer = observer
+        self._watcher = watcher
+        self._tally = tally
+        self._observers = tally.observers
         self._max_pending = limits.max_pending_calls or float("inf")
 
     # --- Registering --------------------------------------------------------------
@@ -120,14 +126,14 @@ class Dealer:
                 raise FeatureNotSupported("private registrations are exact")
             return self.registrations.add_own(callee, message.procedure)
         registration = self.registrations.add(callee, message.procedure, match, policy)
-        self._observer.registered(peer, registration)
+        self._watcher.registered(peer, registration)
         return registration
 
     def unregister(self, peer: Peer, registration_id: int) -> None:
         """End a registration; what was invoked completes (REQ-RPC-005 to 008)."""
         registration = self.registrations.remove(peer, registration_id)
         if registration is not None:
-            self._observer.unregistered(peer, registration)
+            self._watcher.unregistered(peer, registration)
 
     # --- Calling ------------------------------------------------------------------
 
@@ -202,7 +208,17 @@ class Dealer:
         if call.options:
             self._gates.check_callee(callee.peer, call.options)
         disclose = disclose or self._discloses(caller, call)
-        pending = PendingCall(caller, call, registration, callee.peer)
+        if self._observers.calls:
+            pending: PendingCall = ObservedCall(
+                caller,
+                call,
+                registration,
+                callee.peer,
+                tally=self._tally,
+                now=self._now,
+            )
+        else:
+            pending = PendingCall(caller, call, registration, callee.peer)
         if tasks is not None:
             pending.tasks = tasks
         if callee.reroutes and at is None:
@@ -214,10 +230,11 @@ class Dealer:
         pending.start()
         try:
             pending.invoke(call.args, call.kwargs)
-        except EncodingError:
+        except EncodingError as error:
             pending.more = False
             pending.finish()
             pending.take_back()
+            pending.ended("refused", error.uri or "")
             raise
 
     def _discloses(self, caller: Peer, call: Call) -> bool:
@@ -248,6 +265,10 @@ class Dealer:
         if pending.receive_progress and self._gates.admits_progress(callee.peer):
             details["receive_progress"] = True
         carry(call.options, details)
+        if TRACEPARENT in call.options:
+            parent = valid_traceparent(call.options[TRACEPARENT])
+            if parent is not None:
+                details[TRACEPARENT] = parent
         if callee.time_limit and not 0 < pending.timeout <= callee.time_limit:
             pending.timeout = callee.time_limit
         if pending.timeout and pending.deadline is None:

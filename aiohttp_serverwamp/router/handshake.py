@@ -348,6 +348,7 @@ class Handshake:
         otherwise the one of many guesses made at once that is answered differently
         would be the right one. It is not counted again.
         """
+        self._session.router.tally.sign_in_failed(self._session)
         if self._challenged:
             self._check_failures()
             self._count_failure()
@@ -367,6 +368,7 @@ class Handshake:
         """Refuse a client that has to wait, whatever it answers (REQ-AUTH-014)."""
         failed = self._session.host.failed_sign_ins
         if failed.refuses(self._network, self._claimed):
+            self._session.router.tally.rate_limited += 1
             raise SessionRejected(
                 uris.AUTHENTICATION_DENIED, "too many failed sign-ins; try again later"
             )

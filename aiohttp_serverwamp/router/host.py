@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.failed_sign_ins import FailedSignIns
     from aiohttp_serverwamp.router.router import Router
     from aiohttp_serverwamp.router.session import RouterSession
+    from aiohttp_serverwamp.router.tally import Tally
     from aiohttp_serverwamp.uris import Match
 
 __all__ = [
@@ -95,6 +96,8 @@ class HistoryKeeper(Protocol):
 class JoinableRealm(Protocol):
     """One realm, as a joining session needs it."""
 
+    uri: str
+
     @property
     def router(self) -> Router:
         """Its live broker and dealer."""
@@ -129,6 +132,8 @@ class RouterHost(Protocol):
     limits: Limits
     agent: str
     failed_sign_ins: FailedSignIns
+    #: Counts those who have not reached a realm.
+    tally: Tally
     strict_request_ids: bool
     synchronize_requests: bool
 

@@ -43,6 +43,10 @@ class Joining:
         """Return how many are joining."""
         return len(self._kicks)
 
+    def at(self, router: Router) -> int:
+        """Return how many are joining one realm, as far as is known."""
+        return sum(peer.router is router for peer in self._kicks)
+
     def add(self, peer: RouterSession) -> None:
         """Take note of a session that begins to join."""
         self._kicks[peer] = []

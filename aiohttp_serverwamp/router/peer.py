@@ -26,11 +26,13 @@ __all__ = ["BrokerState", "DealerState", "Peer"]
 class BrokerState:
     """What the broker keeps about one peer."""
 
-    __slots__ = ("lost", "subscriptions")
+    __slots__ = ("lost", "published", "subscriptions")
 
     def __init__(self) -> None:
         #: Events that the peer's serializer could not carry.
         self.lost = 0
+        #: Events that it has published.
+        self.published = 0
         self.subscriptions: dict[int, Subscription] = {}
 
 
@@ -38,12 +40,19 @@ class DealerState:
     """What the dealer keeps about one peer."""
 
     __slots__ = (
+        "abandoned",
         "calls",
+        "canceled",
+        "failed",
         "invocation_ids",
         "invocations",
         "own",
+        "plain",
+        "refused",
         "registrations",
         "running",
+        "succeeded",
+        "timed_out",
         "unfinished",
         "waiting_chunks",
     )
@@ -63,6 +72,22 @@ class DealerState:
         self.unfinished: dict[int, None] = {}
         #: Chunks of its calls that hosted code has not taken yet.
         self.waiting_chunks = 0
+        # How its calls have ended; see `outcomes`.
+        self.succeeded = self.failed = self.canceled = self.timed_out = 0
+        self.abandoned = self.refused = 0
+        #: Plain calls that were answered at once; see `PlainCalls`.
+        self.plain = 0
+
+    def outcomes(self) -> dict[str, int]:
+        """Return how often the peer's calls ended how, in the words of `CallReport`."""
+        return {
+            "ok": self.succeeded + self.plain,
+            "error": self.failed,
+            "canceled": self.canceled,
+            "timeout": self.timed_out,
+            "abandoned": self.abandoned,
+            "refused": self.refused,
+        }
 
 
 class Peer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.errors import ApplicationError, EncodingError, TimedOut
 from aiohttp_serverwamp.messages import (
     Call,
@@ -18,6 +19,7 @@ from aiohttp_serverwamp.router.progressive_calls import note_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from aiohttp_serverwamp.interfaces import TaskRunner
     from aiohttp_serverwamp.router.deadlines import Deadline
@@ -115,6 +117,15 @@ class PendingCall:
         #: Owner of the task that hosted code runs for this call.
         self.tasks: TaskRunner | None = caller.tasks
 
+    #: What a hosted handler is started in; see `ObservedCall`.
+    around: Callable[[], AbstractContextManager[Any]] | None = None
+
+    def note_exception(self, error: Exception) -> None:
+        """Be told what a hosted handler has raised; nobody wants to know."""
+
+    def ended(self, outcome: str, error: str = "") -> None:
+        """Be told how the call has ended; see `CallReport`."""
+
     @property
     def progressive(self) -> bool:
         """Whether the arguments come in chunks."""
@@ -189,6 +200,12 @@ class PendingCall:
         except EncodingError as error:
             self._log_lost(error)
             self._refuse(error)
+            return
+        if isinstance(message, Result):
+            self.caller.dealing.succeeded += 1
+            self.ended("ok")
+        else:
+            self._count_error(message.error)
 
     def report(self, result: Result, now: Callable[[], float]) -> None:
         """Give the caller a progressive result; the time for the next one begins."""
@@ -216,6 +233,20 @@ class PendingCall:
         self.caller.send(
             Error(Call.CODE, self.request, {}, error.uri, list(error.args))
         )
+        self._count_error(error.uri)
+
+    def _count_error(self, uri: str) -> None:
+        dealing = self.caller.dealing
+        if uri == uris.CANCELED:
+            dealing.canceled += 1
+            outcome = "canceled"
+        elif uri == uris.TIMEOUT:
+            dealing.timed_out += 1
+            outcome = "timeout"
+        else:
+            dealing.failed += 1
+            outcome = "error"
+        self.ended(outcome, uri)
 
     def _log_lost(self, error: EncodingError) -> None:
         logger.error(

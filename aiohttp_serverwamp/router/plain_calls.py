@@ -54,6 +54,7 @@ class PlainCalls:
             or router.running
             or router.authorizer is not None
             or router.trust.levels is not None
+            or router.tally.observers.calls
             or session.host.request_handlers
             or session.host.synchronize_requests
         ):

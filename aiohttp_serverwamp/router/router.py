@@ -25,6 +25,7 @@ from aiohttp_serverwamp.router.meta.api import MetaAPI
 from aiohttp_serverwamp.router.meta.events import MetaEvents
 from aiohttp_serverwamp.router.plain_calls import PlainCalls
 from aiohttp_serverwamp.router.states import Departure
+from aiohttp_serverwamp.router.tally import Tally
 from aiohttp_serverwamp.router.testaments import Testaments, publish_last
 from aiohttp_serverwamp.router.trust import Trust
 from aiohttp_serverwamp.router.uri_checks import URIChecks
@@ -32,6 +33,7 @@ from aiohttp_serverwamp.router.uri_checks import URIChecks
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import TaskRunner
     from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.observability.observers import Observers
     from aiohttp_serverwamp.router.authorization import Permissions
     from aiohttp_serverwamp.router.decisions import Authorizer
     from aiohttp_serverwamp.router.host import HostedTopics
@@ -68,14 +70,17 @@ class Router:
         strict_uris: bool = False,
         strict_features: bool = False,
         joining: Joining | None = None,
+        observers: Observers | None = None,
+        uri: str = "",
     ) -> None:
         self.permissions = permissions
         self.authorizer: Authorizer | None = None
+        self.tally = tally = Tally(observers, realm=uri, rule_of=permissions.governing)
         self.decisions = DecisionCache()
         uri_checks = URIChecks(limits, strict=strict_uris)
         self.trust = Trust()
         gates = FeatureGates(strict=strict_features)
-        self._observer = observer = MetaEvents(self, wall_time_ns)
+        self._watcher = watcher = MetaEvents(self, wall_time_ns)
         self.broker = Broker(
             limits,
             uri_checks,
@@ -83,7 +88,8 @@ class Router:
             self.trust,
             gates,
             new_id=new_id,
-            observer=observer,
+            watcher=watcher,
+            tally=tally,
         )
         self.dealer = Dealer(
             limits,
@@ -93,7 +99,8 @@ class Router:
             gates,
             now=now,
             choose=choose,
-            observer=observer,
+            watcher=watcher,
+            tally=tally,
         )
         #: Hosted code that takes part in clients' subscriptions.
         self.hosted_topics: HostedTopics | None = None
@@ -165,7 +172,8 @@ class Router:
         """Add a remote session that has been welcomed."""
         self.joining.drop(peer)
         self.sessions[peer.id] = peer
-        self._observer.joined(peer)
+        self.tally.session_joined(peer)
+        self._watcher.joined(peer)
 
     def leave(self, peer: RouterSession, departure: Departure = Departure.TOLD) -> None:
         """Remove a session with all that it holds (REQ-SES-041 to 046).
@@ -178,9 +186,10 @@ class Router:
         self.broker.leave(peer)
         self.dealer.leave(peer)
         self.decisions.drop(peer)
+        self.tally.take(peer)
         testaments = self.testaments.take(peer)
         told = departure is Departure.TOLD
-        done = partial(self._observer.left, peer) if told else _nothing
+        done = partial(self._watcher.left, peer) if told else _nothing
         if testaments and departure is not Departure.UNTOLD:
             self.later(publish_last, peer, testaments, done)
         else:

@@ -86,18 +86,23 @@ class RouterSession(Peer):
         "_handshake",
         "_held_events",
         "_request_ids",
+        "_sent",
+        "_sent_before",
         "_serializer",
         "_write",
         "companions",
         "connection",
+        "ended_by",
         "expiry",
         "farewell",
         "host",
         "identity",
+        "joined_at",
         "left",
         "offered",
         "on_closing",
         "realm",
+        "received",
         "renewals",
         "requests",
         "router",
@@ -126,6 +131,17 @@ class RouterSession(Peer):
         self.left = False
         #: The close code and the reason of the GOODBYE that was said last.
         self.farewell = (endings.NORMAL_CLOSURE, uris.GOODBYE_AND_OUT)
+        #: When it was welcomed, until it has left; see `RouterHost.now`.
+        self.joined_at: float | None = None
+        #: Why it ends, once that is known: the reason, and the cause, which is one of
+        #: a few; see `SessionReport`.
+        self.ended_by: tuple[str, str] | None = None
+        #: Messages received.
+        self.received = 0
+        # Messages sent, but for answers to plain calls and what others receive as well.
+        self._sent = 0
+        # Bytes that the connection had sent before.
+        self._sent_before = 0 if after is None else connection.traffic.bytes_sent
         self.realm: JoinableRealm | None = None
         self.identity: Any = None
         #: How often it has got another since it joined; who has looked one up for it
@@ -159,6 +175,16 @@ class RouterSession(Peer):
         """Whether the client is a member of its realm now."""
         return self.state is State.ESTABLISHED
 
+    @property
+    def sent(self) -> int:
+        """Messages sent, but for those that others receive as well."""
+        return self._sent + self.dealing.plain
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes sent, or waiting to be."""
+        return self.connection.traffic.bytes_sent - self._sent_before
+
     def public(self) -> Any:
         """Return the public Session, made on first use."""
         if self.view is None:
@@ -173,6 +199,7 @@ class RouterSession(Peer):
         # Hot path.
         if self.state is State.ENDED:
             return
+        self.received += 1
         try:
             if isinstance(data, bytes) is not self._serializer.binary:
                 raise InvalidPayload("not the kind of frame that the serializer has")
@@ -252,13 +279,15 @@ class RouterSession(Peer):
         if kind not in REQUESTS:
             logger.debug("session %s: %s: %s", self.id, kind.__name__.upper(), error)
             return
+        what = kind.__name__.upper()
+        self.router.tally.message_refused(self, what, error.uri)
         if isinstance(message, Publish) and not message.options.get("acknowledge"):
             logger.debug("session %s: PUBLISH dropped: %s", self.id, error)
             return
         if isinstance(message, Call):
+            self.dealing.refused += 1
             self.requests.forget_time(message.request)
             give_up(self, message)
-        what = kind.__name__.upper()
         uri = answerable_uri(error.uri, uris.RUNTIME_ERROR, session=self.id, what=what)
         answer = Error(kind.CODE, message.request, {}, uri)
         if uri == error.uri:
@@ -275,6 +304,7 @@ class RouterSession(Peer):
         """Send one message; nothing once the session has said its last word."""
         # Hot path.
         self._write(self._codec.encode(marshal(message)))
+        self._sent += 1
         if self.host.synchronize_requests:
             self.requests.note_answer(message)
 
@@ -286,6 +316,7 @@ class RouterSession(Peer):
         # Hot path.
         wire = [Result.CODE, request, {}, args] if args else [Result.CODE, request, {}]
         self._write(self._codec.encode_simple(wire))
+        self.dealing.plain += 1
 
     def encoded_size(self, value: Any) -> int | None:
         """Return the bytes that a value takes on the wire; None if it has no form."""
@@ -365,6 +396,7 @@ class RouterSession(Peer):
         if held.overflowed:
             held.overflowed = False
             logger.warning("session %s: too many events are held back; cut", self.id)
+            self.ended_by = ("", "cut")
             self.connection.abort()
         return True
 
@@ -432,6 +464,7 @@ class RouterSession(Peer):
         expiry.follow_identity(self)
         self._handshake = None
         self.state = State.ESTABLISHED
+        self.joined_at = self.host.now()
         self.host.joined(self)
         self.router.run(self.router.join, self)
         if not self.joined:
@@ -459,6 +492,10 @@ class RouterSession(Peer):
         self._handshake = None
         if self.realm is not None:
             self.router.run(self.router.leave, self, departure)
+        if self.joined_at is not None:
+            reason, cause = self.ended_by or ("", "lost")
+            self.router.tally.session_left(self, reason, cause)
+            self.joined_at = None
         self.companions.end_all()
         self.host.ended(self)
 

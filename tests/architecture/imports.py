@@ -12,7 +12,8 @@ PACKAGE = "aiohttp_serverwamp"
 #: Layers from the ground up; a module imports from lower layers and from its own. The
 #: foundation is one layer: what keeps it in order is that its imports make no circle.
 LAYERS = (
-    ("errors", "uris", "ids", "limits", "timestamps", "interfaces"),
+    ("errors", "uris", "ids", "limits", "timestamps", "interfaces", "reports"),
+    ("observability",),
     ("messages",),
     ("serializers",),
     ("history",),

@@ -28,6 +28,7 @@ from aiohttp_serverwamp.router.batch import receive_batch
 from aiohttp_serverwamp.router.failed_sign_ins import FailedSignIns
 from aiohttp_serverwamp.router.host import RequestHandler
 from aiohttp_serverwamp.router.session import RouterSession
+from aiohttp_serverwamp.router.tally import Tally
 from aiohttp_serverwamp.serializers import serializer_for
 from aiohttp_serverwamp.serializers.batched import BatchedSerializer
 from aiohttp_serverwamp.serializers.frame import SerializerCodec
@@ -221,7 +222,16 @@ class Wire:
         self.codec = codec
         self.transport_info = transport_info
         self.written: list[bytes] = []
-        self.aborted = False
+        self.aborted = self.cut = False
+        self.pending_bytes = 0
+
+    @property
+    def traffic(self) -> Wire:
+        return self
+
+    @property
+    def bytes_sent(self) -> int:
+        return sum(map(len, self.written))
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
@@ -399,6 +409,7 @@ class World:
         self.request_handlers = dict(request_handlers or {})
         self.time = 1000.0
         self.failed_sign_ins = FailedSignIns(self.limits, lambda: self.time)
+        self.tally = Tally()
         #: What clocks on the wall show beyond `time`; they may be set.
         self.wall = 1_700_000_000.0
         self.clients: list[Client] = []

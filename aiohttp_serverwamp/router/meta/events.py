@@ -16,7 +16,7 @@ from aiohttp_serverwamp.router.meta.details import (
     session_details,
     subscription_details,
 )
-from aiohttp_serverwamp.router.observer import Observer
+from aiohttp_serverwamp.router.watcher import Watcher
 from aiohttp_serverwamp.uris import is_reserved
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ ON_JOIN: Final = "wamp.session.on_join"
 ON_LEAVE: Final = "wamp.session.on_leave"
 
 
-class MetaEvents(Observer):
+class MetaEvents(Watcher):
     """Publishes what happens in one realm."""
 
     def __init__(self, router: Router, wall_time_ns: Callable[[], int]) -> None:

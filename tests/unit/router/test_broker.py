@@ -9,10 +9,11 @@ from aiohttp_serverwamp.messages import Publish
 from aiohttp_serverwamp.router.broker import Broker
 from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.feature_gates import FeatureGates
-from aiohttp_serverwamp.router.observer import Observer
 from aiohttp_serverwamp.router.peer import Peer
+from aiohttp_serverwamp.router.tally import Tally
 from aiohttp_serverwamp.router.trust import Trust
 from aiohttp_serverwamp.router.uri_checks import URIChecks
+from aiohttp_serverwamp.router.watcher import Watcher
 from aiohttp_serverwamp.serializers.frame import Frame
 from aiohttp_serverwamp.uris import Match
 
@@ -36,7 +37,8 @@ def broker() -> Broker:
         Trust(),
         FeatureGates(strict=False),
         new_id=lambda: next(ids),
-        observer=Observer(),
+        watcher=Watcher(),
+        tally=Tally(),
     )
 
 

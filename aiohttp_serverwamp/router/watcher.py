@@ -1,4 +1,7 @@
-"""Who is told what changes in a realm, after it has changed."""
+"""Who is told what changes in a realm, after it has changed: the meta API.
+
+What the application tells its observers is another matter; see `router.tally`.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.registrations import Registration
     from aiohttp_serverwamp.router.session import RouterSession
 
-__all__ = ["Observer"]
+__all__ = ["Watcher"]
 
 
-class Observer:
+class Watcher:
     """Hears of sessions, subscriptions and registrations; this one does nothing."""
 
     def joined(self, session: RouterSession) -> None:
