@@ -11,8 +11,6 @@ from typing import Final
 __all__ = ["NOT_OFFERED"]
 
 SHARDING = "sharding is a sketch, and is not announced"
-RAWSOCKET = "there is no RawSocket transport yet"
-CLIENTS_LIMIT = "only a RawSocket tells the limit of its client, and there is none yet"
 LONG_POLL = "every browser has had WebSocket for ten years; there is no long-poll"
 REFLECTION = "reflection is a sketch without shapes; not announced"
 CATALOGUE = "names in a catalogue, not mandatory; hooks are Python functions here"
@@ -25,8 +23,6 @@ def _range(area: str, first: int, last: int) -> list[str]:
 
 NOT_OFFERED: Final[dict[str, str]] = {
     "REQ-RPC-133": SHARDING,
-    **dict.fromkeys(_range("ERR", 8, 10), CLIENTS_LIMIT),
-    **dict.fromkeys(_range("TRN", 17, 31), RAWSOCKET),
     **dict.fromkeys(_range("TRN", 32, 43), LONG_POLL),
     "REQ-TRN-046": TRUST,
     "REQ-REF-002": REFLECTION,
