@@ -31,10 +31,14 @@ class AutobahnClient {
   #closed;
 
   join({ url, realm, serializer, authid, authmethod, secret }, sentAway) {
+    const { protocol, hostname, port } = new URL(url);
+    const rawSocket = { type: "rawsocket", host: hostname, port: Number(port) };
     this.#connection = new autobahn.Connection({
-      url,
+      // By RawSocket it speaks JSON only.
+      ...(protocol === "rs:"
+        ? { transports: [rawSocket] }
+        : { url, serializers: [new SERIALIZERS[serializer]()] }),
       realm,
-      serializers: [new SERIALIZERS[serializer]()],
       max_retries: 0,
       ...(authmethod && {
         authid,
