@@ -26,6 +26,8 @@ from aiohttp_serverwamp.adapters.serve import serve
 from aiohttp_serverwamp.auth.wampcra import CRAAuthRequirement as CRAAuthRequirement
 from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
 from aiohttp_serverwamp.hosting.options import (
+    SlowConsumerHook,
+    checked_hook,
     checked_limits,
     checked_request_handlers,
     checked_serializers,
@@ -51,9 +53,10 @@ if TYPE_CHECKING:
         Serializer,
         TaskRunner,
     )
-    from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.limits import Limits, SlowConsumerReport
     from aiohttp_serverwamp.messages import Message
     from aiohttp_serverwamp.router.host import RequestHandler
+    from aiohttp_serverwamp.router.session import RouterSession
 
 __all__ = ["Application"]
 
@@ -80,7 +83,9 @@ class Application(RealmMethods, EntryPoints, ConnectedClients):
     where the extra ``cbor`` is installed), replaces one, or takes one out:
     ``{"json": OrjsonCodec(), "msgpack": None}``. `observers` hear what happens, see
     `Observer`. `access_log` is what the logger ``aiohttp_serverwamp.access`` gets a
-    line for: each session, or each session and each call.
+    line for: each session, or each session and each call. ``on_slow_consumer(session,
+    report)``, a plain function, is told once when events begin to be dropped for a
+    client that does not keep up, or when it has been cut; what it raises is logged.
 
     Raises `ConfigurationError` for options that make no sense.
     """
@@ -102,6 +107,7 @@ class Application(RealmMethods, EntryPoints, ConnectedClients):
         serializers: Mapping[str, Serializer | None] | None = None,
         observers: Iterable[Observer] = (),
         access_log: Literal["sessions", "calls"] | None = "sessions",
+        on_slow_consumer: SlowConsumerHook | None = None,
     ) -> None:
         super().__init__(
             checked_limits(limits),
@@ -113,6 +119,7 @@ class Application(RealmMethods, EntryPoints, ConnectedClients):
         self.strict_request_ids = strict_request_ids
         self.synchronize_requests = synchronize_requests
         self.request_handlers = checked_request_handlers(protocol_request_handlers)
+        self._on_slow_consumer = checked_hook("on_slow_consumer", on_slow_consumer)
         self._debug = debug
         self._cancel_on_disconnect = cancel_on_disconnect
         self._realms: dict[str, Realm] = {}
@@ -485,3 +492,11 @@ class Application(RealmMethods, EntryPoints, ConnectedClients):
     def new_authid(self) -> str:
         """Draw an authid that cannot be guessed (REQ-AUTH-017)."""
         return f"{random_id():014x}"
+
+    def slow_consumer(self, session: RouterSession, report: SlowConsumerReport) -> None:
+        """Tell hosted code of a joined client that does not keep up."""
+        realm = session.realm
+        assert isinstance(realm, Realm), "it has joined one of ours"
+        hook = realm.on_slow_consumer or self._on_slow_consumer
+        if hook is not None:
+            hook(session.public(), report)

@@ -7,7 +7,14 @@ others are what an application may bring along itself.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Hashable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
     import socket
     import ssl
 
+    from aiohttp_serverwamp.limits import SlowConsumer
     from aiohttp_serverwamp.reports import CallReport, SessionReport
 
 __all__ = [
@@ -130,6 +138,16 @@ class Connection(Protocol):
 
     def write(self, data: bytes) -> None:
         """Queue bytes made by `codec`; never wait, drop them once closed."""
+
+    def offer(
+        self, data: bytes, policy: SlowConsumer, key: Hashable
+    ) -> Sequence[Hashable] | None:
+        """Queue an event as `write` does, unless the client is behind.
+
+        Then it waits where it may still be dropped, or conflated with others of its
+        `key`. Returns the keys of the events that were dropped for this one; None if
+        the client is not behind.
+        """
 
     async def close(self, code: int, reason: str) -> None:
         """Send what is queued, then close with a WebSocket code, in bounded time."""

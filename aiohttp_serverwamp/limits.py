@@ -1,4 +1,4 @@
-"""The limits and deadlines of an Application, validated once.
+"""The limits, deadlines and policies of an Application, validated once.
 
 Zero or ``None`` switches a limit off; `Limits.close_timeout` says what zero means
 there. Times are seconds, sizes are bytes.
@@ -7,10 +7,11 @@ there. Times are seconds, sizes are bytes.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from enum import StrEnum
 
 from aiohttp_serverwamp.errors import ConfigurationError
 
-__all__ = ["Limits"]
+__all__ = ["Limits", "SlowConsumer", "SlowConsumerReport"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,9 @@ class Limits:
     max_pending_bytes: int | None = 8 * 2**20
     #: Seconds that waiting bytes may make no progress before the client is cut.
     write_deadline: float | None = 10.0
+    #: Bytes of events under one policy that drops, see `SlowConsumer`, that may wait
+    #: for one client, beside `max_pending_bytes`, before they are dropped.
+    max_droppable_bytes: int | None = 2**20
     #: Calls of one session in flight, and requests waiting behind a pending decision.
     max_pending_calls: int | None = 1_000
     #: Chunks of one session's progressive calls that hosted procedures have not taken,
@@ -91,3 +95,44 @@ class Limits:
                     f"{'number' if float in kinds else 'whole number'}"
                     f"{', or None for no limit' if optional else ''}"
                 )
+
+
+class SlowConsumer(StrEnum):
+    """What becomes of a topic's events for a client that does not keep up.
+
+    Nothing but events is ever dropped, and those that are not keep their order. What
+    waits besides, as results do, still has the client cut over
+    `Limits.max_pending_bytes`, and so has `Limits.write_deadline`.
+    """
+
+    #: They wait, and the client is cut when too much does. What holds by default.
+    DISCONNECT = "disconnect"
+    #: The oldest that wait make room for new ones.
+    DROP_OLDEST = "drop_oldest"
+    #: New ones are dropped while too many wait.
+    DROP_NEWEST = "drop_newest"
+    #: Of each topic and subscription only the newest one waits.
+    CONFLATE = "conflate"
+
+    @classmethod
+    def of(cls, given: SlowConsumer | str) -> SlowConsumer:
+        """Return the policy meant; raise `ConfigurationError`."""
+        try:
+            return cls(given)
+        except ValueError:
+            raise ConfigurationError(
+                f"slow_consumer={given!r}: give 'disconnect', 'drop_oldest', "
+                "'drop_newest' or 'conflate'"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class SlowConsumerReport:
+    """What ``on_slow_consumer`` is told of a client that has stopped keeping up."""
+
+    #: What is done now: `SlowConsumer.DISCONNECT` if the client has been cut.
+    policy: SlowConsumer
+    #: The topic whose events are dropped; None if the client has been cut.
+    topic: str | None
+    #: How many events the session has not been sent so far for being slow.
+    dropped: int

@@ -16,6 +16,7 @@ from aiohttp_serverwamp.hosting.histories import Histories
 from aiohttp_serverwamp.hosting.installation import Installation
 from aiohttp_serverwamp.hosting.lifespans import Life, LifeHandler, check_life_handler
 from aiohttp_serverwamp.hosting.local_session import LocalSession
+from aiohttp_serverwamp.hosting.options import SlowConsumerHook, checked_hook
 from aiohttp_serverwamp.hosting.publication import Publication, PublishOptions
 from aiohttp_serverwamp.hosting.route import (
     EventRoute,
@@ -34,11 +35,13 @@ from aiohttp_serverwamp.hosting.session_selection import (
 )
 from aiohttp_serverwamp.hosting.topics import HostedTopics, Occasion
 from aiohttp_serverwamp.ids import random_id
+from aiohttp_serverwamp.limits import SlowConsumer
 from aiohttp_serverwamp.realm_methods import RealmMethods
 from aiohttp_serverwamp.router.authorization import Permissions, Preset
 from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.joining import Kick
 from aiohttp_serverwamp.router.router import Router
+from aiohttp_serverwamp.router.slow_consumers import SlowConsumers
 from aiohttp_serverwamp.router.tally import stats_of
 from aiohttp_serverwamp.uris import Match, is_valid_uri
 
@@ -74,7 +77,10 @@ class Realm(RealmMethods):
     announced them in HELLO, as many do; `strict_features` refuses that, as the
     specification asks (5.2, 5.3 and 8.6). With `camel_snake_conversion` handlers get
     the keyword argument ``userId`` of a call or an event as ``user_id``; what they
-    return and publish is left as it is.
+    return and publish is left as it is. `slow_consumer` says what becomes of events for
+    clients that do not keep up, where nothing else is said of their topic, see
+    `SlowConsumer`. ``on_slow_consumer(session, report)``, a plain function, is then
+    told once that it begins, by a `SlowConsumerReport`, in place of the application's.
 
     Raises `ConfigurationError` for a malformed URI or option.
     """
@@ -89,6 +95,8 @@ class Realm(RealmMethods):
         strict_uris: bool = False,
         strict_features: bool = False,
         camel_snake_conversion: bool = False,
+        slow_consumer: SlowConsumer | str = SlowConsumer.DISCONNECT,
+        on_slow_consumer: SlowConsumerHook | None = None,
     ) -> None:
         if not isinstance(uri, str) or not is_valid_uri(uri):
             raise ConfigurationError(f"Realm({uri!r}): give a URI, as 'customers'")
@@ -102,6 +110,9 @@ class Realm(RealmMethods):
         self._strict_uris = strict_uris
         self._strict_features = strict_features
         self._camel_snake = camel_snake_conversion
+        self.slow_consumers = SlowConsumers(SlowConsumer.of(slow_consumer))
+        #: Who is told of clients that do not keep up; None: whom the application tells.
+        self.on_slow_consumer = checked_hook("on_slow_consumer", on_slow_consumer)
         self._routes: dict[tuple[Any, ...], Route] = {}
         #: What handlers get by parameter name.
         self.default_args: dict[str, DefaultArg] = {}
@@ -191,11 +202,26 @@ class Realm(RealmMethods):
             self.local.unsubscribe(*subscription.live)
             subscription.live = None
 
+    def install_policy(self, uri: str, match: Match, policy: SlowConsumer) -> None:
+        """Say what becomes of events of topics for clients that do not keep up."""
+        self._set_policy(uri, match, policy, explicit=True)
+
+    def _set_policy(
+        self, uri: str, match: Match, policy: SlowConsumer | str, *, explicit: bool
+    ) -> None:
+        self.slow_consumers.set(uri, match, SlowConsumer.of(policy), explicit=explicit)
+        if self._router is not None:
+            self._router.broker.slow_consumers = self.slow_consumers
+
     def _declare(self, route: Route) -> None:
-        """Say by a permission rule that clients may use the route."""
+        """Say by a permission rule that clients may use the route, and how."""
         if not isinstance(route.uri, str):
             return
         if isinstance(route, TopicRoute):
+            if route.slow_consumer is not None:
+                self._set_policy(
+                    route.uri, route.match, route.slow_consumer, explicit=False
+                )
             self.permissions.declare(
                 route.uri,
                 route.match,
@@ -265,6 +291,8 @@ class Realm(RealmMethods):
             strict_features=self._strict_features,
         )
         self._router.authorizer = self.authorizer
+        if self.slow_consumers:
+            self._router.broker.slow_consumers = self.slow_consumers
         self._router.tasks = runtime.tasks
         self._router.meta.view = self.view(self._router.meta)
         self._router.trust.levels = self.trust_levels

@@ -23,9 +23,12 @@ from aiohttp_serverwamp.hosting.route import (
     ProcedureRoute,
     TopicRoute,
     checked_handler,
+    checked_uri,
+    policy_of,
     warn_of_pattern,
 )
 from aiohttp_serverwamp.hosting.serverwamp_names import Advising
+from aiohttp_serverwamp.limits import SlowConsumer
 from aiohttp_serverwamp.realm_events import RealmEvents
 from aiohttp_serverwamp.uris import Match
 
@@ -263,6 +266,7 @@ class RealmMethods(RealmEvents, Advising):
         subscribe: bool | None = None,
         retain: bool | None = None,
         roles: Iterable[str] | None = None,
+        slow_consumer: SlowConsumer | str | None = None,
     ) -> None:
         """Say what clients may do with a URI, or with all that match; None: not said.
 
@@ -272,19 +276,31 @@ class RealmMethods(RealmEvents, Advising):
         ``session.call`` only; ``retain=True`` has those events retained that who may
         publish asks to be (specification, 6.10), which are only published otherwise.
 
+        `slow_consumer` says what becomes of a topic's events for clients that do not
+        keep up, see `SlowConsumer`, whatever their roles. It may stand alone, and again
+        the most specific one holds.
+
         Raises `ConfigurationError` for what makes no rule.
         """
-        self._target().permissions.permit(
-            uri,
-            match,
-            call=call,
-            register=register,
-            publish=publish,
-            subscribe=subscribe,
-            retain=retain,
-            roles=roles,
-        )
-        warn_of_pattern(uri)
+        target = self._target()
+        policy = None if slow_consumer is None else SlowConsumer.of(slow_consumer)
+        flags = (call, register, publish, subscribe, retain)
+        if policy is None or roles is not None or flags.count(None) < len(flags):
+            target.permissions.permit(
+                uri,
+                match,
+                call=call,
+                register=register,
+                publish=publish,
+                subscribe=subscribe,
+                retain=retain,
+                roles=roles,
+            )
+        if policy is not None:
+            found = policy_of(match)
+            target.install_policy(checked_uri(uri, found), found, policy)
+        else:
+            warn_of_pattern(uri)
 
     def set_authorizer(self, authorizer: Authorizer | None) -> None:
         """Let ``authorizer(session, action, uri, options)`` deny what the rules allow.

@@ -3,7 +3,8 @@
 Frames are written straight to the transport, joined for each turn of the event loop
 (the header is ours, RFC 6455 5.2). Compressed ones go through
 `WebSocketResponse.send_frame`; those and TLS are waited for, by a task for each
-connection. Reading is left to aiohttp.
+connection. So are the others while events that may be dropped wait for their clients,
+for as long as these are behind. Reading is left to aiohttp.
 
 The closing handshake is ours: a connection whose client is still sending must not be
 closed, or the client's kernel throws away what the client has not read yet. So what
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -27,7 +28,7 @@ from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 from aiohttp_serverwamp.adapters.aiohttp_socket import transport_info
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport, AsyncioTimer
 from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
-from aiohttp_serverwamp.adapters.outbox import Flusher, Outbox
+from aiohttp_serverwamp.adapters.outbox import BEHIND, Flusher, Outbox
 from aiohttp_serverwamp.adapters.websocket import (
     BINARY,
     CLOSE,
@@ -42,7 +43,7 @@ from aiohttp_serverwamp.adapters.websocket import (
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Serializer
-    from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.limits import Limits, SlowConsumer
 
 __all__ = ["AiohttpConnection"]
 
@@ -87,8 +88,8 @@ class AiohttpConnection:
     holds.
 
     `http_session` is the mapping put into `transport_info`; of `limits`, `heartbeat`,
-    `close_timeout`, `max_pending_bytes` and `write_deadline` are used. `label` names
-    the connection in the log.
+    `close_timeout`, `max_pending_bytes`, `max_droppable_bytes` and `write_deadline` are
+    used. `label` names the connection in the log.
     """
 
     __slots__ = (
@@ -98,6 +99,7 @@ class AiohttpConnection:
         "_ended",
         "_handover",
         "_heartbeat",
+        "_most_buffered",
         "_outbox",
         "_reading",
         "_request",
@@ -133,6 +135,8 @@ class AiohttpConnection:
         self._ws = ws
         self._transport = request.transport
         tls = ws.get_extra_info("sslcontext") is not None
+        # What the transport may hold back before nothing more is read.
+        self._most_buffered = (limits.max_pending_bytes or UNLIMITED) // 2
         self._close_timeout = limits.close_timeout
         self._closing: asyncio.Future[None] | None = None
         self._said_close = False
@@ -218,6 +222,12 @@ class AiohttpConnection:
             self._room.cancel()
             self._room = None
 
+    def offer(
+        self, data: bytes, policy: SlowConsumer, key: Hashable
+    ) -> Sequence[Hashable] | None:
+        """Queue an event that may be dropped while the client is behind."""
+        return self._outbox.offer(data, policy, key)
+
     async def close(self, code: int, reason: str) -> None:
         """Send what is queued, then close; at most `close_timeout` seconds.
 
@@ -263,18 +273,19 @@ class AiohttpConnection:
             label=label or f"client {self.transport_info['peer_address']}",
             abort=self.abort,
             max_pending_bytes=limits.max_pending_bytes,
+            max_droppable_bytes=limits.max_droppable_bytes,
             write_deadline=limits.write_deadline,
             buffered=buffered,
             flusher=flusher,
             sink=None if tls or self._ws.compress else self._write_frames,
+            on_behind=self._begin_to_wait,
         )
         if self._transport is None:
             outbox.close()
         elif tls:
             self._transport.set_write_buffer_limits(high=TLS_WRITE)
         elif not self._ws.compress:
-            high = (limits.max_pending_bytes or UNLIMITED) // 2
-            self._transport.set_write_buffer_limits(high=high)
+            self._transport.set_write_buffer_limits(high=self._most_buffered)
         return outbox
 
     def _buffered(self) -> int:
@@ -332,6 +343,25 @@ class AiohttpConnection:
         except Exception as error:
             # The reader notices the loss of the connection by itself.
             logger.debug("writing to a client ended: %r", error)
+
+    # --- While the client is behind, and events may be dropped ----------------------
+
+    def _begin_to_wait(self) -> None:
+        self._task = asyncio.create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """Give the transport no more than it can take, until the client has it all."""
+        transport = self._transport
+        assert transport is not None, "without one the outbox is closed"
+        transport.set_write_buffer_limits(high=BEHIND)
+        try:
+            await self._outbox.catch_up(self._request.writer.drain, self._write_frames)
+        except Exception as error:
+            logger.debug("writing to a client ended: %r", error)
+        finally:
+            if not transport.is_closing():
+                transport.set_write_buffer_limits(high=self._most_buffered)
+            self._task = None
 
     # --- The end -------------------------------------------------------------------
 

@@ -136,7 +136,7 @@ class ASGIConnection(SendingTaskConnection):
         if since is None:
             return
         if self._support.now() - since >= self._deadline:
-            self._outbox.cut_off(f"no byte was taken for {self._deadline:g} s")
+            self._outbox.cut_for_silence(self._deadline)
         else:
             self._timer_set = True
             self._timer.set(since + self._deadline)

@@ -9,6 +9,11 @@ not feel any of them. A client that does not read fast enough is cut instead.
 - Transports whose send has to be awaited: `Outbox.run_writer`, one task for each
   connection.
 
+What a transport has been given cannot be taken back. So the events that `Outbox.offer`
+may drop are held back in a `Backlog` as soon as a client is behind, with all that
+follows them. A synchronous transport then has to be waited for, too, until the client
+has caught up: `Outbox.catch_up`.
+
 Nothing here knows an async library: clock, callbacks and waiters are passed in.
 """
 
@@ -16,16 +21,30 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from aiohttp_serverwamp.router.backlog import Backlog
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import AsyncSupport, Waiter
+    from aiohttp_serverwamp.limits import SlowConsumer
 
 __all__ = ["Flusher", "Outbox", "flush"]
 
 logger = logging.getLogger("aiohttp_serverwamp.adapters")
+
+#: Bytes that wait for a client before it counts as behind: what asyncio's transports
+#: hold back by default. Less if little may wait at all.
+BEHIND: Final = 2**16
 
 #: How often within one write deadline a stuck transport is looked at.
 CHECKS_PER_DEADLINE = 4
@@ -111,7 +130,7 @@ class Flusher:
             elif delivered > delivered_before:
                 self._watched[outbox] = (delivered, now)
             elif now - since >= outbox.write_deadline:
-                outbox.cut_off(f"no byte was taken for {outbox.write_deadline:g} s")
+                outbox.cut_for_silence()
         self._arm()
 
 
@@ -119,30 +138,38 @@ class Outbox:
     """What waits to be sent to one client.
 
     With `flusher` and `sink`, `sink(data)` is called synchronously with joined frames;
-    otherwise run `run_writer` as a task. `buffered` says how many bytes the transport
-    itself holds back. Over `max_pending_bytes` of both together, or when the transport
-    has taken nothing for `write_deadline` seconds, the client is cut: `abort` is called
-    once, a line with `label` is logged, and further frames are dropped. Zero or None:
-    no limit.
+    `on_behind` is called when there is something to `catch_up` with, which replaces it
+    for a time. Otherwise run `run_writer` as a task. `buffered` says how many bytes the
+    transport itself holds back. Over `max_pending_bytes` of both together, or when the
+    transport has taken nothing for `write_deadline` seconds, the client is cut: `abort`
+    is called once, a line with `label` is logged, and further frames are dropped. What
+    `offer` may drop takes at most `max_droppable_bytes` besides. Zero or None: no
+    limit.
 
     One count, `bytes_taken`, goes up with each frame. What waits, at most, is that less
     what was known to have left when the transport was last asked; it is asked again
-    only where that would be too much.
+    only where that would be too much. A frame that may be dropped is counted when it
+    may no longer.
     """
 
     __slots__ = (
         "__weakref__",
         "_abort",
         "_announce",
+        "_backlog",
+        "_behind",
         "_buffered",
         "_ceiling",
         "_comfort",
+        "_ease",
         "_flusher",
         "_frames",
         "_half",
         "_label",
         "_leaving",
         "_limit",
+        "_max_droppable",
+        "_on_behind",
         "_relief",
         "_sink",
         "_wakeup",
@@ -159,15 +186,20 @@ class Outbox:
         label: str,
         abort: Callable[[], None],
         max_pending_bytes: int | None = None,
+        max_droppable_bytes: int | None = None,
         write_deadline: float | None = None,
         buffered: Callable[[], int] = lambda: 0,
         flusher: Flusher | None = None,
         sink: Callable[[bytes], None] | None = None,
+        on_behind: Callable[[], None] = lambda: None,
     ) -> None:
         self._label = label
         self._abort = abort
         self._limit = max_pending_bytes or sys.maxsize
         self._half = self._limit // 2
+        self._behind = min(BEHIND, self._limit // 4)
+        self._max_droppable = max_droppable_bytes or max_pending_bytes
+        self._on_behind = on_behind
         self._buffered = buffered
         self._flusher = flusher
         self._sink = sink
@@ -178,10 +210,13 @@ class Outbox:
         self._frames: list[bytes] = []
         # Those that the writer has begun to send, the last one first.
         self._leaving: list[bytes] | None = None
+        # What waits before `_frames`, while the client is behind.
+        self._backlog: Backlog | None = None
         # How much may be taken until the transport has to be asked: with respect to the
-        # limit, and to half of it.
+        # limit, to half of it, and to what makes a client behind.
         self._ceiling = self._limit
         self._comfort = self._half
+        self._ease = self._behind
         self._wakeup: Waiter[None] | None = None
         self._relief: Waiter[None] | None = None
         #: Seconds without progress after which the client is cut; 0 for never.
@@ -208,6 +243,38 @@ class Outbox:
         if taken > self._ceiling:
             self._enforce_limit()
 
+    def offer(
+        self, data: bytes, policy: SlowConsumer, key: Hashable
+    ) -> Sequence[Hashable] | None:
+        """Queue an event, which may be dropped while the client is behind.
+
+        Returns the keys of the events that were dropped for this one; None if the
+        client is not behind.
+        """
+        if self.closed:
+            return None
+        if self._backlog is None:
+            if not self._is_behind():
+                self.put(data)
+                return None
+            self._backlog = Backlog(self._max_droppable)
+            if self._sink is not None:
+                self._sink = None
+                self._on_behind()
+        self._backlog.extend(self._frames)
+        self._frames.clear()
+        dropped = self._backlog.offer(data, policy, key)
+        self._wake_writer()
+        return dropped
+
+    def _is_behind(self) -> bool:
+        if self.bytes_taken <= self._ease:
+            return False
+        if self._sink is not None:
+            # The transport may be able to take it all now.
+            self.flush_now()
+        return self._measure() > self._behind
+
     @property
     def is_congested(self) -> bool:
         """Whether more than half of what may wait does wait: time to stop reading."""
@@ -217,7 +284,8 @@ class Outbox:
     @property
     def pending_bytes(self) -> int:
         """Bytes that wait here and in the transport."""
-        return self._queued + self._buffered()
+        droppable = 0 if self._backlog is None else self._backlog.droppable_bytes
+        return self._queued + droppable + self._buffered()
 
     @property
     def bytes_sent(self) -> int:
@@ -229,11 +297,12 @@ class Outbox:
         return self.bytes_taken - self.bytes_written
 
     def _measure(self) -> int:
-        """Return `pending_bytes`, and take note of what has left."""
-        pending = self.pending_bytes
+        """Return what waits and is not dropped, and take note of what has left."""
+        pending = self._queued + self._buffered()
         delivered = self.bytes_taken - pending
         self._ceiling = delivered + self._limit
         self._comfort = delivered + self._half
+        self._ease = delivered + self._behind
         return pending
 
     def bytes_delivered(self) -> int:
@@ -246,6 +315,7 @@ class Outbox:
         self._frames.clear()
         if self._leaving is not None:
             self._leaving.clear()
+        self._backlog = None
         self.bytes_taken = self.bytes_written
         if self._flusher is not None:
             self._flusher.forget(self)
@@ -271,6 +341,11 @@ class Outbox:
             "%s: connection cut, %s (%d bytes waiting)", self._label, reason, pending
         )
         self._abort()
+
+    def cut_for_silence(self, deadline: float | None = None) -> None:
+        """Give up this client for having taken nothing until its deadline."""
+        seconds = self.write_deadline if deadline is None else deadline
+        self.cut_off(f"no byte was taken for {seconds:g} s")
 
     def flush_now(self) -> None:
         """Hand everything queued to the transport in one write."""
@@ -303,16 +378,50 @@ class Outbox:
         deadline = self.write_deadline or None
         try:
             while await self._wait_for_frames(support):
-                leaving = self._leaving = self._frames
-                self._frames = []
-                leaving.reverse()
+                leaving = self._leaving = self._next_frames()
                 for data in _sends(leaving, at_once):
                     if not await support.wait_at_most(deadline, send, data):
-                        self.cut_off(f"no byte was taken for {deadline:g} s")
+                        self.cut_for_silence()
                         return
                     self._sent(len(data))
         finally:
             self.close()
+
+    async def catch_up(
+        self, room: Callable[[], Awaitable[object]], sink: Callable[[bytes], None]
+    ) -> None:
+        """Await ``room()`` before each frame, until none waits; go on with `sink` then.
+
+        What `room` raises ends the outbox and is raised.
+        """
+        try:
+            while self._anything_waits():
+                await room()
+                # It may have been closed meanwhile.
+                leaving = self._leaving = self._next_frames()
+                while leaving:
+                    frame = leaving.pop()
+                    sink(frame)
+                    self._sent(len(frame))
+        except BaseException:
+            self.close()
+            raise
+        self._backlog = None
+        self._sink = sink
+
+    def _anything_waits(self) -> bool:
+        return bool(self._frames or self._backlog)
+
+    def _next_frames(self) -> list[bytes]:
+        """Take what is to be sent next, the last one first."""
+        if self._backlog:
+            data, droppable = self._backlog.take()
+            if droppable:
+                self.bytes_taken += len(data)
+            return [data]
+        frames, self._frames = self._frames, []
+        frames.reverse()
+        return frames
 
     async def wait_for_room(self, support: AsyncSupport) -> None:
         """Wait while what is queued congests; with a writer, by one task at a time."""
@@ -331,7 +440,8 @@ class Outbox:
             self._relief = None
 
     async def _wait_for_frames(self, support: AsyncSupport) -> bool:
-        while not self._frames:
+        while not self._anything_waits():
+            self._backlog = None
             if self.closed:
                 return False
             self._wakeup = support.waiter()

@@ -8,14 +8,14 @@ over, and is heard out until it has gone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.adapters.outbox import Outbox
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import AsyncSupport, Codec, TaskRunner, Waiter
-    from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.limits import Limits, SlowConsumer
 
 __all__ = ["SendingTaskConnection"]
 
@@ -29,9 +29,9 @@ class SendingTaskConnection:
     """Implements `Connection`; subclasses read, send and say that it is over.
 
     `tasks` own what it needs to run. Whoever made it must call `close` at the end, also
-    after `abort`, and leave `tasks` then. Of `limits`, `close_timeout` and
-    `max_pending_bytes` are used, and `write_deadline` where given here: how long one
-    send may take.
+    after `abort`, and leave `tasks` then. Of `limits`, `close_timeout`,
+    `max_pending_bytes` and `max_droppable_bytes` are used, and `write_deadline` where
+    given here: how long one send may take.
     """
 
     __slots__ = (
@@ -75,6 +75,7 @@ class SendingTaskConnection:
             label=f"client {transport_info['peer_address']}",
             abort=self.abort,
             max_pending_bytes=limits.max_pending_bytes,
+            max_droppable_bytes=limits.max_droppable_bytes,
             write_deadline=write_deadline,
         )
         # Nothing more will be read; and nothing can be written either.
@@ -152,6 +153,12 @@ class SendingTaskConnection:
     def write(self, data: bytes) -> None:
         """Queue bytes made by `codec`; the sending task sends them."""
         self._outbox.put(data)
+
+    def offer(
+        self, data: bytes, policy: SlowConsumer, key: Hashable
+    ) -> Sequence[Hashable] | None:
+        """Queue an event that may be dropped while the client is behind."""
+        return self._outbox.offer(data, policy, key)
 
     async def _write(self) -> None:
         try:

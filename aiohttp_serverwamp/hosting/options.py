@@ -1,4 +1,4 @@
-"""The options of an Application, checked; what makes no sense is refused.
+"""The options of an Application or a Realm, checked; what makes no sense is refused.
 
 Each function raises `ConfigurationError`.
 """
@@ -6,12 +6,12 @@ Each function raises `ConfigurationError`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.hosting.handlers import is_async
-from aiohttp_serverwamp.limits import Limits
+from aiohttp_serverwamp.limits import Limits, SlowConsumerReport
 from aiohttp_serverwamp.router.session import HANDLERS
 from aiohttp_serverwamp.router.states import State
 from aiohttp_serverwamp.serializers import serializers
@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.host import RequestHandler
 
 __all__ = [
+    "SlowConsumerHook",
+    "checked_hook",
     "checked_limits",
     "checked_request_handlers",
     "checked_serializers",
     "checked_support",
 ]
+
+#: ``fn(session, report)``, a plain function.
+SlowConsumerHook: TypeAlias = "Callable[[Any, SlowConsumerReport], object]"
 
 #: Of what a header may hold, and without the dot of ".batched".
 _SUBPROTOCOL: Final = re.compile("[A-Za-z0-9_-]+")
@@ -39,6 +44,16 @@ def checked_limits(limits: Limits | None) -> Limits:
     if not isinstance(limits, Limits):
         raise ConfigurationError(f"limits={limits!r}: give Limits(...)")
     return limits
+
+
+def checked_hook(name: str, hook: SlowConsumerHook | None) -> SlowConsumerHook | None:
+    """Return a function that is told something, and not awaited."""
+    if hook is not None and (not callable(hook) or is_async(hook)):
+        raise ConfigurationError(
+            f"{name}={hook!r}: give a plain function of two arguments, the session "
+            "and the report"
+        )
+    return hook
 
 
 def checked_support(given: type[AsyncSupport] | AsyncSupport) -> AsyncSupport:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import Waiter
+    from aiohttp_serverwamp.limits import SlowConsumer
     from aiohttp_serverwamp.router.permission_rules import Flag
 
 __all__ = ["RealmAPI"]
@@ -134,6 +135,7 @@ class RealmAPI(Protocol):
         subscribe: bool | None = None,
         retain: bool | None = None,
         roles: Iterable[str] | None = None,
+        slow_consumer: SlowConsumer | str | None = None,
     ) -> None:
         """Say what clients may do with a URI."""
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.history.event import History
+from aiohttp_serverwamp.limits import SlowConsumer
 from aiohttp_serverwamp.messages import InvokePolicy
 from aiohttp_serverwamp.router.permission_rules import role_names
 from aiohttp_serverwamp.uris import Match, is_valid_uri, shown
@@ -79,6 +80,8 @@ class TopicRoute(Route):
     payload: Any = None
     #: How much of its history is kept; None: nothing.
     history: History | None = None
+    #: What becomes of its events for clients that are behind; None says nothing.
+    slow_consumer: SlowConsumer | str | None = None
     #: Give the handler the topic and the session, in this order, and nothing else.
     whole: bool = False
 
@@ -87,6 +90,8 @@ class TopicRoute(Route):
             raise ConfigurationError(
                 f"history={self.history!r}: give History(limit=..., max_age=...)"
             )
+        if self.slow_consumer is not None:
+            SlowConsumer.of(self.slow_consumer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

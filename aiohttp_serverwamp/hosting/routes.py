@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import re
 
     from aiohttp_serverwamp.history.event import History
+    from aiohttp_serverwamp.limits import SlowConsumer
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R", bound=Route)
@@ -226,7 +227,9 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
     parameters are those of several. What does not fit is refused: to clients with
     ``wamp.error.invalid_argument``, to the application by raising `InvalidArgument`.
     Clients get events as they were published, the application's handlers converted.
-    Of several types for one topic the most specific one counts.
+    Of several types for one topic the most specific one counts. So it is with
+    ``slow_consumer``, which says what becomes of events for clients that do not keep
+    up, see `SlowConsumer`; a pattern route says it of all topics beneath.
 
     Every method raises `ConfigurationError` for a malformed URI or expression.
     """
@@ -239,10 +242,17 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         publish: bool | None = None,
         retain: bool | None = None,
         payload: Any = None,
+        slow_consumer: SlowConsumer | str | None = None,
     ) -> Callable[[F], F]:
         """Let the decorated handler accompany subscriptions to exactly `uri`."""
         return self._add(
-            checked_uri(uri, Match.EXACT), Match.EXACT, roles, publish, retain
+            checked_uri(uri, Match.EXACT),
+            Match.EXACT,
+            roles,
+            publish,
+            retain,
+            payload,
+            slow_consumer,
         )
 
     def prefix_route(
@@ -253,10 +263,13 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         publish: bool | None = None,
         retain: bool | None = None,
         payload: Any = None,
+        slow_consumer: SlowConsumer | str | None = None,
     ) -> Callable[[F], F]:
         """Serve every topic that begins with `uri_prefix`, as a string (6.7)."""
         uri = checked_uri(uri_prefix, Match.PREFIX)
-        return self._add(uri, Match.PREFIX, roles, publish, retain, payload)
+        return self._add(
+            uri, Match.PREFIX, roles, publish, retain, payload, slow_consumer
+        )
 
     def wildcard_route(
         self,
@@ -266,10 +279,13 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         publish: bool | None = None,
         retain: bool | None = None,
         payload: Any = None,
+        slow_consumer: SlowConsumer | str | None = None,
     ) -> Callable[[F], F]:
         """Serve every topic that equals ``a..c`` but for the empty components (6.7)."""
         uri = checked_uri(uri, Match.WILDCARD)
-        return self._add(uri, Match.WILDCARD, roles, publish, retain, payload)
+        return self._add(
+            uri, Match.WILDCARD, roles, publish, retain, payload, slow_consumer
+        )
 
     def regex_route(
         self,
@@ -293,6 +309,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         retain: bool | None = None,
         payload: Any = None,
         history: History | None = None,
+        slow_consumer: SlowConsumer | str | None = None,
     ) -> None:
         """Let clients subscribe to `uri` without a handler.
 
@@ -308,6 +325,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
                 retain=retain,
                 payload=payload,
                 history=history,
+                slow_consumer=slow_consumer,
             )
         )
 
@@ -347,6 +365,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         publish: bool | None = None,
         retain: bool | None = None,
         payload: Any = None,
+        slow_consumer: SlowConsumer | str | None = None,
     ) -> Callable[[F], F]:
         names = role_names(roles)
 
@@ -360,6 +379,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
                     publish=publish,
                     retain=retain,
                     payload=payload,
+                    slow_consumer=slow_consumer,
                 )
             )
             return handler

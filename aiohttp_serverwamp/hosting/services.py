@@ -25,6 +25,7 @@ from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.default_args import DefaultArg
+    from aiohttp_serverwamp.limits import SlowConsumer
 
 __all__ = ["Service", "ServiceMethod", "procedure", "topic"]
 
@@ -79,6 +80,7 @@ def topic(
     publish: bool | None = None,
     retain: bool | None = None,
     payload: Any = None,
+    slow_consumer: SlowConsumer | str | None = None,
 ) -> Callable[[F], F]:
     """Mark a service's method as a subscription handler, under the prefix and `uri`.
 
@@ -90,6 +92,7 @@ def topic(
         "publish": publish,
         "retain": retain,
         "payload": payload,
+        "slow_consumer": slow_consumer,
     }
     return _marked(_Mark(TopicRoute, uri, policy_of(match), options))
 

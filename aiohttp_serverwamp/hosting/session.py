@@ -130,6 +130,11 @@ class Session(Advising, MutableMapping[str, Any]):
         """Whether the session is joined to its realm now."""
         return not isinstance(self.peer, RouterSession) or self.peer.joined
 
+    @property
+    def dropped_events(self) -> int:
+        """How many events were dropped because the client did not keep up."""
+        return self.peer.brokering.dropped
+
     # --- Its transport ------------------------------------------------------------
 
     @property

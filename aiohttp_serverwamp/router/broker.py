@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.host import TopicPayloads
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.retention import RetainedEvent
+    from aiohttp_serverwamp.router.slow_consumers import SlowConsumers
     from aiohttp_serverwamp.router.tally import Tally
     from aiohttp_serverwamp.router.trust import Trust
     from aiohttp_serverwamp.router.uri_checks import URIChecks
@@ -87,6 +88,8 @@ class Broker:
         self.retention = Retention(limits)
         #: The types of topics that hosted code has declared, if it has any.
         self.payloads: TopicPayloads | None = None
+        #: Which events may be dropped, if any may.
+        self.slow_consumers: SlowConsumers | None = None
         self._ids = Counter()
         self._uri_rules = uri_checks
         self._disclosure = disclosure
@@ -229,6 +232,8 @@ class Broker:
         if accepted is not None:
             accepted(publication)
         receives = receiver_filter(publisher, options)
+        slow = self.slow_consumers
+        policy = None if slow is None else slow.of(message.topic)
         matching = self.matching if publisher.trusted else self.subscriptions.matches
         delivered = 0
         for subscription in matching(message.topic):
@@ -242,7 +247,10 @@ class Broker:
             delivered += len(receivers)
             for peer in receivers:
                 try:
-                    peer.write(frame)
+                    if policy is None:
+                        peer.write(frame)
+                    else:
+                        peer.offer(frame, policy, message.topic)
                 except EncodingError as error:
                     self._log_lost(peer, subscription, error)
         publisher.brokering.published += 1
@@ -269,6 +277,7 @@ class Broker:
         To be called once SUBSCRIBED is sent or events are held back until it is.
         """
         for frame in self.retained(peer, subscription):
+            # As many as it can take: none of them is dropped.
             self._write(peer, subscription, frame)
 
     def retained(self, peer: Peer, subscription: Subscription) -> list[Frame]:
@@ -316,11 +325,22 @@ class Broker:
             if peer in subscription.subscribers:
                 frame = self._frame(subscription, publication, message, details)
                 self._tally.delivered += 1
-                self._write(peer, subscription, frame)
+                self._write(peer, subscription, frame, message.topic)
 
-    def _write(self, peer: Peer, subscription: Subscription, frame: Frame) -> None:
+    def _write(
+        self,
+        peer: Peer,
+        subscription: Subscription,
+        frame: Frame,
+        topic: str | None = None,
+    ) -> None:
+        slow = self.slow_consumers
+        policy = slow.of(topic) if slow is not None and topic is not None else None
         try:
-            peer.write(frame)
+            if policy is None or topic is None:
+                peer.write(frame)
+            else:
+                peer.offer(frame, policy, topic)
         except EncodingError as error:
             self._log_lost(peer, subscription, error)
 

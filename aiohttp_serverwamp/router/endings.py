@@ -20,6 +20,7 @@ from aiohttp_serverwamp.errors import (
 from aiohttp_serverwamp.messages import Abort, Goodbye
 from aiohttp_serverwamp.router.cancelling import cancel_all
 from aiohttp_serverwamp.router.error_uris import answerable_uri
+from aiohttp_serverwamp.router.slow_consumers import report_cut
 from aiohttp_serverwamp.router.states import Departure, State
 from aiohttp_serverwamp.router.tally import cause_of
 from aiohttp_serverwamp.uris import is_valid_uri, shown
@@ -91,6 +92,8 @@ def connection_lost(session: RouterSession) -> None:
     """Leave without a word: the connection has gone, or belongs to a successor."""
     if session.ended_by is None and session.connection.traffic.cut:
         session.ended_by = ("", "cut")
+    if session.ended_by == ("", "cut"):
+        report_cut(session)
     _end(session, NORMAL_CLOSURE, "")
     # The two refer to each other: without this only the garbage collector frees them.
     session.view = None

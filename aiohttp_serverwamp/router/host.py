@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.auth.authenticator import Authenticator
     from aiohttp_serverwamp.history.event import HistoryEvent
     from aiohttp_serverwamp.history.query import HistoryQuery
-    from aiohttp_serverwamp.limits import Limits
+    from aiohttp_serverwamp.limits import Limits, SlowConsumerReport
     from aiohttp_serverwamp.messages import Message
     from aiohttp_serverwamp.router.failed_sign_ins import FailedSignIns
     from aiohttp_serverwamp.router.router import Router
@@ -178,3 +178,6 @@ class RouterHost(Protocol):
 
     def ended(self, session: RouterSession) -> None:
         """Take note of a session that is over, joined or not."""
+
+    def slow_consumer(self, session: RouterSession, report: SlowConsumerReport) -> None:
+        """Tell hosted code of a joined client that does not keep up."""

@@ -13,6 +13,7 @@ from aiohttp_serverwamp.router.deadlines import Deadlines
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import TaskRunner
+    from aiohttp_serverwamp.limits import SlowConsumer
     from aiohttp_serverwamp.messages import Message
     from aiohttp_serverwamp.router.broker import Subscription
     from aiohttp_serverwamp.router.pending_call import PendingCall
@@ -26,9 +27,11 @@ __all__ = ["BrokerState", "DealerState", "Peer"]
 class BrokerState:
     """What the broker keeps about one peer."""
 
-    __slots__ = ("lost", "published", "subscriptions")
+    __slots__ = ("dropped", "lost", "published", "subscriptions")
 
     def __init__(self) -> None:
+        #: Events that the peer was too slow for.
+        self.dropped = 0
         #: Events that the peer's serializer could not carry.
         self.lost = 0
         #: Events that it has published.
@@ -144,6 +147,10 @@ class Peer:
     def write(self, frame: Frame) -> None:
         """Deliver a message that several peers share; encoded once per codec."""
         raise NotImplementedError
+
+    def offer(self, frame: Frame, policy: SlowConsumer, topic: str) -> None:
+        """Deliver an event of a topic, or drop it, or others, as `policy` has it."""
+        self.write(frame)
 
     def public(self) -> Any:
         """Return what the application sees of this peer, made on first use."""

@@ -55,11 +55,13 @@ from aiohttp_serverwamp.router.progressive_calls import give_up
 from aiohttp_serverwamp.router.request_ids import RequestIds
 from aiohttp_serverwamp.router.request_queue import RequestQueue
 from aiohttp_serverwamp.router.requests import ANSWERS, REQUESTS
+from aiohttp_serverwamp.router.slow_consumers import note_dropped
 from aiohttp_serverwamp.router.states import Departure, State
 from aiohttp_serverwamp.serializers.batched import BatchedSerializer
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import Codec, Connection, TaskRunner
+    from aiohttp_serverwamp.limits import SlowConsumer
     from aiohttp_serverwamp.router.deadlines import Deadline
     from aiohttp_serverwamp.router.host import (
         HostedLife,
@@ -92,6 +94,7 @@ class RouterSession(Peer):
         "_write",
         "companions",
         "connection",
+        "dropping",
         "ended_by",
         "expiry",
         "farewell",
@@ -159,6 +162,8 @@ class RouterSession(Peer):
         self.requests = RequestQueue(self, host.limits)
         #: Events that wait for their SUBSCRIBED, while there are any.
         self._held_events: HeldEvents | None = None
+        #: Whether the client is behind, and events have been dropped for it.
+        self.dropping = False
         self.companions = Companions()
         self._request_ids = RequestIds()
         hello_timeout = host.limits.hello_timeout
@@ -334,6 +339,23 @@ class RouterSession(Peer):
         if self._held_events is None or not self._holds_back(frame, data):
             self._write(data)
 
+    def offer(self, frame: Frame, policy: SlowConsumer, topic: str) -> None:
+        """Send an event that may be dropped while the client is behind."""
+        if not self.joined:
+            return
+        data = frame.wire(self._codec)
+        event: Any = frame.message
+        key = (event.subscription, topic)
+        dropped = None
+        if self._held_events is not None:
+            dropped = self._held_events.offer(event.subscription, data, policy, key)
+        if dropped is None:
+            dropped = self.connection.offer(data, policy, key)
+        if dropped is None:
+            self.dropping = False
+        elif dropped:
+            note_dropped(self, dropped, policy)
+
     # --- Hosted code beside it ----------------------------------------------------
 
     def accompany(
@@ -362,7 +384,7 @@ class RouterSession(Peer):
     def hold_events(self, subscription: int) -> None:
         """Keep the events of a subscription back until `release_events`."""
         if self._held_events is None:
-            self._held_events = HeldEvents(self.host.limits.max_pending_bytes)
+            self._held_events = HeldEvents(self.host.limits)
         self._held_events.hold(subscription)
 
     def holds_events(self, subscription: int) -> bool:

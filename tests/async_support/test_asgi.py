@@ -485,3 +485,72 @@ def test_a_missing_http_session_is_logged_once(
 def test_what_is_no_path_is_refused(paths: Any) -> None:
     with pytest.raises(serverwamp.ConfigurationError, match="asgi_application"):
         serverwamp.Application().asgi_application(paths)
+
+
+def test_events_are_dropped_for_a_client_that_is_behind_and_nothing_else_is(
+    run: Run,
+) -> None:
+    reports: list[serverwamp.SlowConsumerReport] = []
+
+    async def body(support: AsyncSupport) -> None:
+        limits = serverwamp.Limits(max_pending_bytes=8000, max_droppable_bytes=3000)
+        wamp = make(
+            support,
+            limits=limits,
+            on_slow_consumer=lambda session, report: reports.append(report),
+        )
+        wamp.realm("r").permit("t", slow_consumer="drop_oldest")
+        wamp.realm("r").permit("state", slow_consumer="conflate")
+        async with (
+            started(support, wamp) as (app, tasks, _),
+            joined(support, tasks, app) as client,
+        ):
+            for request, topic in enumerate(("t", "state"), start=1):
+                client.say(32, request, {}, topic)
+                assert (await client.heard())[0] == 33
+            client.stalled = True
+            for number in range(20):
+                wamp.realm("r").publish("t", number, "x" * 1000)
+                wamp.realm("r").publish("state", number, "x" * 1000)
+            client.say(48, 3, {}, "double", [2])
+            await support.sleep(0.05)
+            client.stalled = False
+            events = []
+            while (message := await client.heard())[0] == 36:
+                events.append((message[1], message[4][0]))
+            assert message == [50, 3, {}, [4]]
+            # What was on its way when it fell behind, and what is kept.
+            assert events[-3:] == [(1, 18), (1, 19), (2, 19)]
+            assert events == sorted(events, key=lambda event: event[::-1])
+            [session] = wamp.sessions()
+            assert session.dropped_events == 40 - len(events) > 30
+            assert wamp.stats().events_dropped == session.dropped_events
+
+    run(body)
+    assert [report.policy for report in reports] == ["conflate"]
+
+
+def test_a_client_that_takes_nothing_of_what_may_be_dropped_is_cut_and_reported(
+    run: Run,
+) -> None:
+    reports: list[serverwamp.SlowConsumerReport] = []
+
+    async def body(support: AsyncSupport) -> None:
+        wamp = make(
+            support,
+            limits=serverwamp.Limits(write_deadline=0.05),
+            on_slow_consumer=lambda session, report: reports.append(report),
+        )
+        wamp.realm("r").permit("t", slow_consumer="conflate")
+        async with (
+            started(support, wamp) as (app, tasks, _),
+            joined(support, tasks, app) as client,
+        ):
+            client.say(32, 1, {}, "t")
+            assert (await client.heard())[0] == 33
+            client.stalled = True
+            wamp.realm("r").publish("t", "x" * 1000)
+            await client.ended.wait()
+
+    run(body)
+    assert [(each.policy, each.topic) for each in reports] == [("disconnect", None)]

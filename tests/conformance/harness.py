@@ -8,7 +8,14 @@ router is expected to answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import (
+    Callable,
+    Coroutine,
+    Generator,
+    Hashable,
+    Iterable,
+    Mapping,
+)
 from contextlib import asynccontextmanager
 from threading import get_ident
 from typing import Any
@@ -22,6 +29,7 @@ from aiohttp_serverwamp.errors import SessionRejected
 from aiohttp_serverwamp.hosting.runtime import Runtime
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.interfaces import TaskHandle, TaskRunner
+from aiohttp_serverwamp.limits import SlowConsumer, SlowConsumerReport
 from aiohttp_serverwamp.messages import Message
 from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.batch import receive_batch
@@ -235,6 +243,9 @@ class Wire:
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
+
+    def offer(self, data: bytes, policy: SlowConsumer, key: Hashable) -> None:
+        self.write(data)
 
     def abort(self) -> None:
         self.aborted = True
@@ -509,6 +520,9 @@ class World:
 
     def opened(self, session: RouterSession) -> None:
         pass
+
+    def slow_consumer(self, session: RouterSession, report: SlowConsumerReport) -> None:
+        raise NotImplementedError("no client is slow here")
 
     def closed(self, session: RouterSession) -> None:
         pass

@@ -675,6 +675,23 @@ async def test_listed_origins_may_connect_and_others_not(
     assert "allowed_origins" in caplog.text
 
 
+# --- docs/limits.rst ------------------------------------------------------------------
+
+
+async def test_topics_have_the_policies_that_the_page_gives_them() -> None:
+    names = names_of("limits")
+    async with serving(names.app) as http, connect(http, realm="traders") as client:
+        for topic in ("prices.gold", "trades", "orders", "cursor.7"):
+            await client.subscribe(topic)
+        await client.publish("cursor.7", 12, 20)
+        policy = names.realm.slow_consumers.of
+        assert policy("prices.gold") == policy("cursor.7") == "conflate"
+        assert policy("trades") == "drop_oldest"
+        assert policy("orders") is None
+        assert names.application.stats().events_dropped == 0
+        assert names.slow == []
+
+
 # --- docs/testing.rst -----------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aiohttp_serverwamp.errors import ConfigurationError
-from aiohttp_serverwamp.limits import Limits
+from aiohttp_serverwamp.limits import Limits, SlowConsumer
 
 DEFAULTS = {
     "hello_timeout": 5.0,
@@ -20,6 +20,7 @@ DEFAULTS = {
     "max_depth": None,
     "max_pending_bytes": 8_388_608,
     "write_deadline": 10.0,
+    "max_droppable_bytes": 1_048_576,
     "max_pending_calls": 1_000,
     "max_pending_chunks": 256,
     "max_subscriptions": 1_000,
@@ -89,3 +90,15 @@ def test_limits_cannot_be_changed_behind_the_check() -> None:
 
     with pytest.raises(dataclasses.FrozenInstanceError):
         limits.max_sessions = -1  # type: ignore[misc]  # the mistake under test
+
+
+@pytest.mark.parametrize("policy", SlowConsumer)
+def test_a_policy_may_be_given_by_name(policy: SlowConsumer) -> None:
+    assert SlowConsumer.of(policy.value) is policy
+    assert SlowConsumer.of(policy) is policy
+
+
+@pytest.mark.parametrize("given", ["drop", "", None, True, ["conflate"]])
+def test_what_is_no_policy_is_a_configuration_error(given: Any) -> None:
+    with pytest.raises(ConfigurationError, match="'drop_oldest'"):
+        SlowConsumer.of(given)

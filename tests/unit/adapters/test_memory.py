@@ -15,6 +15,7 @@ from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.memory import MemoryConnection, linked_connections
 from aiohttp_serverwamp.adapters.trio import TrioAsyncSupport
 from aiohttp_serverwamp.interfaces import AsyncSupport
+from aiohttp_serverwamp.limits import SlowConsumer
 from aiohttp_serverwamp.serializers.frame import SerializerCodec
 from aiohttp_serverwamp.serializers.json import JSONSerializer
 from aiohttp_serverwamp.serializers.msgpack import MsgPackSerializer
@@ -148,3 +149,38 @@ async def test_the_servers_end_carries_the_transport_info() -> None:
 
     assert server.transport_info["http_session"] == {"user_id": 7}
     assert client.transport_info == {}
+
+
+async def test_events_are_dropped_for_an_end_that_is_behind_and_nothing_else_is() -> (
+    None
+):
+    server, client = ends(max_pending_bytes=100, max_droppable_bytes=30)
+
+    def offer(data: bytes) -> int | None:
+        dropped = server.offer(data, SlowConsumer.DROP_OLDEST, "t")
+        return None if dropped is None else len(dropped)
+
+    fates = [offer(b"event %d..." % number) for number in range(7)]
+    server.write(b"reply")
+    fates.append(offer(b"event 7..."))
+    assert fates == [None, None, None, 0, 0, 0, 1, 1]
+    assert [await client.receive() for _ in range(7)] == [
+        "event 0...",
+        "event 1...",
+        "event 2...",
+        "event 5...",
+        "event 6...",
+        "reply",
+        "event 7...",
+    ]
+    assert offer(b"all is well") is None
+    assert await client.receive() == "all is well"
+    for _ in range(50):
+        offer(b"an event..")
+    cut = []
+    for _ in range(2):
+        server.write(bytes(60))
+        cut.append(server.cut)
+    assert cut == [False, True]
+    assert offer(b"lost") is None
+    assert await client.receive() is None

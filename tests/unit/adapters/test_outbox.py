@@ -12,6 +12,7 @@ import pytest
 
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.outbox import Flusher, Outbox
+from aiohttp_serverwamp.limits import SlowConsumer
 
 
 class FakeTimer:
@@ -635,3 +636,204 @@ async def test_closing_drops_what_the_writer_has_not_sent_of_its_batch() -> None
 
     assert sink.sent == [b"one", b"two"]  # one had left, the other was leaving
     assert outbox.pending_bytes == 0
+
+
+# Events that may be dropped.
+
+
+class HoldingBack:
+    """An outbox on a transport that says when it has room."""
+
+    def __init__(self, flusher: Flusher) -> None:
+        self.transport = FakeTransport(reads=False)
+        self.rooms: list[asyncio.Event] = []
+        self.tasks: list[asyncio.Task[None]] = []
+        self.outbox = Outbox(
+            label="client 7",
+            abort=self.transport.abort,
+            max_pending_bytes=100,
+            max_droppable_bytes=30,
+            write_deadline=10.0,
+            buffered=self.transport.buffered,
+            flusher=flusher,
+            sink=self.transport.write,
+            on_behind=self.begin,
+        )
+
+    def begin(self) -> None:
+        write = self.transport.write
+        self.tasks.append(asyncio.create_task(self.outbox.catch_up(self.room, write)))
+
+    async def room(self) -> None:
+        if self.transport.held > 25:
+            self.rooms.append(asyncio.Event())
+            await self.rooms[-1].wait()
+
+    async def read(self) -> None:
+        """Have the client read all that its transport holds."""
+        self.transport.held = 0
+        for room in self.rooms:
+            room.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    def offer(self, data: bytes) -> int | None:
+        """Return how many were dropped; None if the client keeps up."""
+        dropped = self.outbox.offer(data, SlowConsumer.DROP_OLDEST, "t")
+        return None if dropped is None else len(dropped)
+
+
+async def test_events_of_a_client_that_keeps_up_leave_like_all_else(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    held = HoldingBack(flusher)
+    held.transport.reads = True
+
+    assert [held.offer(b"event %d..." % number) for number in range(50)] == [None] * 50
+    held.outbox.put(b"reply")
+    loop.turn()
+
+    assert b"".join(held.transport.writes).endswith(b"event 49...reply")
+    assert held.tasks == []
+
+
+async def test_a_transport_is_given_no_more_while_its_client_is_behind(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    held = HoldingBack(flusher)
+    held.outbox.put(bytes(30))
+    loop.turn()
+
+    dropped = [held.offer(b"event %d..." % number) for number in range(5)]
+    held.outbox.put(b"reply")
+    dropped.append(held.offer(b"event 5..."))
+    loop.turn()
+    assert dropped == [0, 0, 0, 1, 1, 1]
+    assert held.transport.writes == [bytes(30)]
+    assert not held.outbox.is_congested
+
+    held.transport.reads = True
+    await held.read()
+    assert held.transport.writes[1:] == [
+        b"event 3...",
+        b"event 4...",
+        b"reply",
+        b"event 5...",
+    ]
+    assert held.tasks[0].done()
+    assert held.offer(b"all is well") is None
+    loop.turn()
+    assert held.transport.writes[-1] == b"all is well"
+    assert held.outbox.bytes_written == 30 + 30 + 5 + 11
+    assert held.outbox.pending_bytes == 0
+
+
+async def test_replies_still_cut_a_client_whose_events_are_dropped(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    held = HoldingBack(flusher)
+    held.outbox.put(bytes(30))
+    loop.turn()
+    for _ in range(100):
+        held.offer(b"an event..")
+    cut = []
+    for size in (69, 2):
+        held.outbox.put(bytes(size))
+        cut.append(held.outbox.cut)
+    assert cut == [False, True]
+    assert held.outbox.pending_bytes == 30
+    await held.read()
+    assert held.tasks[0].done()
+    assert held.transport.writes == [bytes(30)]
+
+
+async def test_a_client_that_takes_nothing_is_cut_although_events_are_dropped(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    held = HoldingBack(flusher)
+    held.outbox.put(bytes(30))
+    loop.turn()
+    held.offer(b"an event..")
+    loop.advance(12.0)
+
+    assert held.outbox.cut
+    await held.read()
+    assert held.tasks[0].done()
+
+
+async def test_what_is_finished_while_behind_is_sent_to_the_end(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    held = HoldingBack(flusher)
+    held.outbox.put(bytes(30))
+    loop.turn()
+    held.offer(b"an event..")
+    held.outbox.put(b"goodbye")
+    held.outbox.finish()
+    held.outbox.put(b"too late")
+    await held.read()
+
+    assert held.transport.writes[1:] == [b"an event..", b"goodbye"]
+
+
+async def test_what_a_transport_raises_ends_an_outbox_that_catches_up(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    held = HoldingBack(flusher)
+
+    async def broken() -> None:
+        raise ConnectionResetError("gone")
+
+    held.room = broken  # type: ignore[method-assign]  # it has gone in the meantime
+    held.outbox.put(bytes(30))
+    loop.turn()
+    held.offer(b"an event..")
+    await asyncio.gather(*held.tasks, return_exceptions=True)
+
+    assert held.outbox.closed
+    assert not held.outbox.cut
+    assert held.offer(b"lost") is None
+
+
+async def test_a_writing_task_takes_what_is_left_of_a_backlog() -> None:
+    support = AsyncioAsyncSupport()
+    sent: list[bytes] = []
+    reads = asyncio.Event()
+
+    async def send(data: bytes) -> None:
+        await reads.wait()
+        sent.append(data)
+
+    outbox = Outbox(
+        label="client 7",
+        abort=lambda: None,
+        max_pending_bytes=100,
+        max_droppable_bytes=30,
+    )
+    writer = asyncio.create_task(outbox.run_writer(send, support))
+
+    def offer(data: bytes) -> int | None:
+        dropped = outbox.offer(data, SlowConsumer.CONFLATE, data[:1])
+        return None if dropped is None else len(dropped)
+
+    fates = [offer(b"a%08d" % number) for number in range(3)]
+    await asyncio.sleep(0)
+    fates += [offer(b"a%08d" % number) for number in range(3, 6)]
+    outbox.put(b"reply")
+    fates += [offer(b"b%08d" % 0), offer(b"a%08d" % 6)]
+    assert fates == [None, None, None, 0, 1, 1, 0, 1]
+    reads.set()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert [data[:1] + data[-1:] for data in sent] == [
+        b"a0",
+        b"a1",
+        b"a2",
+        b"ry",
+        b"b0",
+        b"a6",
+    ]
+    assert offer(b"a%08d" % 7) is None
+    outbox.finish()
+    await writer
+    assert sent[-1] == b"a%08d" % 7
