@@ -1,9 +1,11 @@
-"""The ASGI application inside Starlette, and so inside FastAPI."""
+"""The ASGI application inside Starlette and FastAPI."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -23,7 +25,9 @@ async def login(request: Request) -> PlainTextResponse:
     return PlainTextResponse("Welcome")
 
 
-def make(support: AsyncSupport) -> tuple[serverwamp.Application, Starlette]:
+def make(
+    framework: type[Starlette], support: AsyncSupport
+) -> tuple[serverwamp.Application, Starlette]:
     wamp = serverwamp.Application(async_support=support)
     realm = serverwamp.Realm("r")
     realm.add_transport_authenticator(serverwamp.session_authenticator("user_id"))
@@ -37,7 +41,7 @@ def make(support: AsyncSupport) -> tuple[serverwamp.Application, Starlette]:
     realm.add_routes(api)
     wamp.add_realm(realm)
     asgi = wamp.asgi_application()
-    site = Starlette(
+    site = framework(
         routes=[
             Route("/login", login),
             WebSocketRoute("/ws", asgi),
@@ -49,9 +53,12 @@ def make(support: AsyncSupport) -> tuple[serverwamp.Application, Starlette]:
     return wamp, site
 
 
-def test_a_site_of_starlette_serves_sockets_beside_its_pages(run: Run) -> None:
+@pytest.mark.parametrize("framework", [Starlette, FastAPI])
+def test_a_site_serves_sockets_beside_its_pages(
+    run: Run, framework: type[Starlette]
+) -> None:
     async def body(support: AsyncSupport) -> None:
-        wamp, site = make(support)
+        wamp, site = make(framework, support)
         async with support.task_group() as tasks:
             life = begin(support, tasks, site, {"type": "lifespan", "state": {}})
             await life.until("lifespan.startup.complete")

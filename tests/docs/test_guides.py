@@ -37,7 +37,7 @@ from aiohttp_serverwamp.errors import (
 )
 from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
 from tests.answers import SCRAMClient, key_answer
-from tests.async_support.asgi_server import begin, joined
+from tests.async_support.asgi_server import begin, joined, scope_of
 from tests.certificates import Authority, client_context
 from tests.code_blocks import code_blocks, run_blocks
 
@@ -740,7 +740,7 @@ async def test_the_shop_is_served_by_asgi() -> None:
     support = AsyncioAsyncSupport()
     hello = [1, "lobby", {"roles": {"caller": {}}}]
     async with support.task_group() as tasks:
-        for app in (names.app, names.site):
+        for app in (names.app, names.site, names.bakery_site):
             life = begin(support, tasks, app, {"type": "lifespan", "state": {}})
             await life.until("lifespan.startup.complete")
             async with joined(support, tasks, app, hello=hello) as client:
@@ -759,3 +759,25 @@ async def test_a_site_of_starlette_has_members() -> None:
         fields = {"hello": hello, "headers": cookie}
         async with joined(support, tasks, names.site, **fields):
             assert [each.authid for each in names.shop.sessions()] == ["ann"]
+
+
+async def test_a_route_of_fastapi_publishes_to_the_clients_of_its_realm() -> None:
+    names = names_of("asgi")
+    names.bakery.realm("lobby").permit("news", subscribe=True)
+    support = AsyncioAsyncSupport()
+    hello = [1, "lobby", {"roles": {"subscriber": {}}}]
+    async with (
+        names.counter.lifespan(),
+        support.task_group() as tasks,
+        joined(support, tasks, names.bakery_site, hello=hello) as client,
+    ):
+        client.say(32, 1, {}, "news")
+        assert (await client.heard())[0] == 33
+        order = scope_of(
+            "http", path="/bread", method="POST", query_string=b"loaves=12"
+        )
+        browser = begin(support, tasks, names.bakery_site, order)
+        browser.bring(type="http.request", body=b"")
+        answer = await browser.until("http.response.body")
+        assert answer["body"] == b'{"clients":1}'
+        assert (await client.heard())[4] == ["12 loaves"]
