@@ -96,8 +96,9 @@ async def place(cell: Cell, servers: Servers) -> AsyncIterator[Place]:
         async with in_memory() as memory:
             yield memory
     else:
-        async with visitor(servers.get(cell.transport)) as http:
-            yield WebSockets(http)
+        served = servers.get(cell.transport)
+        async with visitor(served) as http:
+            yield WebSockets(served.url, http)
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ async def mortal(cell: Cell, tmp_path: Path) -> AsyncIterator[Mortal]:
         return
     with served_by(cell.transport, tmp_path / "server.log") as served:
         async with visitor(served) as http:
-            yield Mortal(WebSockets(http), served.terminate)
+            yield Mortal(WebSockets(served.url, http), served.terminate)
         await asyncio.to_thread(served.process.wait, PATIENCE)
 
 

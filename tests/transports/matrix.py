@@ -47,6 +47,7 @@ ALL: Final = tuple(Cell(name, codec) for name in TRANSPORTS for codec in CODECS)
 BATCHED: Final = tuple(cell for cell in ALL if cell.codec.endswith("batched"))
 #: For what is slow and no codec's affair.
 JSON_ONLY: Final = tuple(cell for cell in ALL if cell.codec == "json")
+WEBSOCKETS: Final = tuple(cell for cell in JSON_ONLY if cell.transport in SERVERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,10 @@ class Scenario:
         return self.differing.get(transport, self.outcome)
 
 
-#: In the order in which the tests are written.
-SCENARIOS: Final[list[Scenario]] = []
+#: The tables: rows in the order in which the tests are written. What WAMP carries, and
+#: what is beneath it.
+MESSAGES: Final[list[Scenario]] = []
+FRAMES: Final[list[Scenario]] = []
 
 
 def scenario(
@@ -75,10 +78,11 @@ def scenario(
     *,
     outcome: str = YES,
     differing: Mapping[str, tuple[str, str]] | None = None,
+    table: list[Scenario] = MESSAGES,
 ) -> Callable[[Test], Test]:
     """Parametrise a test by `cells`; `differing` is transport → outcome and reason.
 
-    The test may ask for ``cell``, and for ``outcome`` on its transport.
+    The test asks for ``cell``, and for ``outcome`` on its transport.
     """
     other = differing or {}
     row = Scenario(
@@ -88,6 +92,6 @@ def scenario(
         {transport: words for transport, (words, _) in other.items()},
         {transport: reason for transport, (_, reason) in other.items()},
     )
-    SCENARIOS.append(row)
+    table.append(row)
     run = [(cell, row.outcome_on(cell.transport)) for cell in cells]
     return pytest.mark.parametrize(("cell", "outcome"), run, ids=map(str, cells))

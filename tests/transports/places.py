@@ -61,7 +61,8 @@ async def send_bytes(client: WAMPClient, data: bytes, codec: str) -> None:
 class WebSockets:
     """A server of HTTP."""
 
-    def __init__(self, http: aiohttp.ClientSession) -> None:
+    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
+        self.url = url
         self._http = http
 
     async def open(self, codec: str) -> WAMPClient:

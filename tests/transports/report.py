@@ -1,6 +1,6 @@
-"""What the scenarios show, as a table: ``python -m tests.transports.report``.
+"""What the scenarios show, as tables: ``python -m tests.transports.report``.
 
-Prints it, and writes it into ``docs/transports.rst``. ``make transports`` runs the
+Prints them, and writes them into ``docs/transports.rst``. ``make transports`` runs the
 scenarios first.
 """
 
@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Final
 
-from tests.transports import test_scenarios
-from tests.transports.matrix import SCENARIOS, TRANSPORTS, Scenario
+from tests.transports import test_frames, test_scenarios
+from tests.transports.matrix import (
+    FRAMES,
+    MESSAGES,
+    SERVERS,
+    TRANSPORTS,
+    Scenario,
+)
+
+assert test_frames, "imported to fill FRAMES"
+assert test_scenarios, "imported to fill MESSAGES"
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "transports.rst"
 
-BEGIN: Final = ".. Made by ``make transports``; do not edit.\n\n"
+#: What a table stands between on the page.
+BEGIN: Final = ".. {} made by ``make transports``; do not edit.\n\n"
 END: Final = "\n.. To here.\n"
 
 HEADINGS: Final = {
@@ -25,38 +36,48 @@ HEADINGS: Final = {
     "hypercorn-trio": "on trio",
     "granian": "Granian",
 }
-assert test_scenarios, "imported to fill SCENARIOS"
 
 
-def table() -> str:
-    """Return the table and its footnotes as reStructuredText."""
-    notes: dict[str, int] = {}
+def tables() -> dict[str, str]:
+    """Return the tables, with their footnotes, as reStructuredText."""
     numbers = count(1)
-    rows = [["Scenario", "What comes out", *(HEADINGS.get(n, n) for n in TRANSPORTS)]]
-    for each in SCENARIOS:
+    return {
+        "Messages": _table(MESSAGES, TRANSPORTS, numbers),
+        "Frames": _table(FRAMES, SERVERS, numbers),
+    }
+
+
+def page_with(tables: Mapping[str, str]) -> str:
+    """Return the page with these tables in their places."""
+    text = PAGE.read_text("utf-8")
+    for name, table in tables.items():
+        before, begin, rest = text.partition(BEGIN.format(name))
+        _, end, after = rest.partition(END)
+        assert begin, f"{PAGE.name} has lost where {name} begin"
+        assert end, f"{PAGE.name} has lost where {name} end"
+        text = before + begin + table + end + after
+    return text
+
+
+def _table(
+    scenarios: Sequence[Scenario], transports: Sequence[str], numbers: Iterator[int]
+) -> str:
+    notes: dict[str, int] = {}
+    rows = [["Scenario", "What comes out", *(HEADINGS.get(n, n) for n in transports)]]
+    for each in scenarios:
         row = [each.title, each.outcome]
         runs = Counter(cell.transport for cell in each.cells)
-        for transport in TRANSPORTS:
+        for transport in transports:
             text = str(runs[transport] or "–")
             if transport in each.differing:
                 note = _note(each, transport)
-                notes.setdefault(note, next(numbers))
+                if note not in notes:
+                    notes[note] = next(numbers)
                 text += f" [{notes[note]}]_"
             row.append(text)
         rows.append(row)
-    lines = _simple_table(rows)
-    lines += [""] + [f".. [{number}] {note}" for note, number in notes.items()]
-    return "\n".join(lines) + "\n"
-
-
-def page_with(table: str) -> str:
-    """Return the page with this table in its place."""
-    text = PAGE.read_text("utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert begin, f"{PAGE.name} has lost its mark {BEGIN!r}"
-    assert end, f"{PAGE.name} has lost its mark {END!r}"
-    return before + begin + table + end + after
+    footnotes = [f".. [{number}] {note}" for note, number in notes.items()]
+    return "\n".join([*_simple_table(rows), "", *footnotes]) + "\n"
 
 
 def _note(scenario: Scenario, transport: str) -> str:
@@ -72,8 +93,8 @@ def _simple_table(rows: list[list[str]]) -> list[str]:
 
 
 def main() -> None:
-    made = table()
-    sys.stdout.write(made)
+    made = tables()
+    sys.stdout.write("\n".join(made.values()))
     PAGE.write_text(page_with(made), "utf-8")
 
 
