@@ -110,7 +110,12 @@ class Traffic(Protocol):
 
 
 class Connection(Protocol):
-    """One client's transport. It moves frames and knows no WAMP."""
+    """One client's transport. It moves frames and knows no WAMP.
+
+    It may also have a method ``deliver(take)``: then ``take`` is called with messages
+    as they come, while `receive` is waited for, and others are returned by that. Either
+    way they are in order.
+    """
 
     @property
     def codec(self) -> Codec:

@@ -27,6 +27,7 @@ from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.adapters.aiohttp_readers import Reader
     from aiohttp_serverwamp.adapters.origin import Network
     from aiohttp_serverwamp.limits import Limits
 
@@ -73,6 +74,7 @@ def setup_wamp(
     limits: Limits | None = None,
     session_binding: SessionBinding | Literal[False] | None = None,
     rawsocket: _RawSocketAddress | Iterable[_RawSocketAddress] = (),
+    reader: Reader = "auto",
 ) -> Application:
     """Attach a WAMP application to an aiohttp application and return it.
 
@@ -93,6 +95,11 @@ def setup_wamp(
     `rawsocket` serves RawSocket besides, at an address or several, as
     ``"tcp://127.0.0.1:8081"``, ``"unix:///run/shop/wamp.sock"``, or a `RawSocket`. An
     address that cannot be listened at keeps the application from starting.
+
+    `reader` says how messages are read. ``"public"``: by what aiohttp documents.
+    ``"fast"``: handled where aiohttp parses them, without a turn of the event loop in
+    between; that needs more of aiohttp, and works with the versions that it was tested
+    with. ``"auto"`` is the latter with those, and the former with others.
 
     Raises `ConfigurationError` when called twice for one app, after the app was started
     or given to ``add_subapp``, and for options that make no sense.
@@ -122,6 +129,7 @@ def setup_wamp(
         trusted_proxies=trusted_proxies,
         compress=compress,
         watch=watch,
+        reader=reader,
     ).__call__
     _add_paths(app, _paths(path), handler)
     application.inject(web.Request, upgrade_request)

@@ -4,7 +4,8 @@ Frames are written straight to the transport, joined for each turn of the event 
 (the header is ours, RFC 6455 5.2). Compressed ones go through
 `WebSocketResponse.send_frame`; those and TLS are waited for, by a task for each
 connection. So are the others while events that may be dropped wait for their clients,
-for as long as these are behind. Reading is left to aiohttp.
+for as long as these are behind. Reading is left to aiohttp, unless messages are
+delivered directly; see `aiohttp_fast_reader`.
 
 The closing handshake is ours: a connection whose client is still sending must not be
 closed, or the client's kernel throws away what the client has not read yet. So what
@@ -42,6 +43,8 @@ from aiohttp_serverwamp.adapters.websocket import (
 )
 
 if TYPE_CHECKING:
+    from aiohttp_serverwamp.adapters.aiohttp_fast_reader import DirectReading
+    from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
     from aiohttp_serverwamp.interfaces import Serializer
     from aiohttp_serverwamp.limits import Limits, SlowConsumer
 
@@ -96,6 +99,7 @@ class AiohttpConnection:
         "__weakref__",
         "_close_timeout",
         "_closing",
+        "_direct",
         "_ended",
         "_handover",
         "_heartbeat",
@@ -119,7 +123,7 @@ class AiohttpConnection:
     def __init__(
         self,
         request: web.Request,
-        ws: web.WebSocketResponse,
+        ws: UpgradedSocket,
         *,
         serializer: Serializer,
         limits: Limits,
@@ -145,6 +149,8 @@ class AiohttpConnection:
         # A task is in `receive`; and what tells the one that closes that it has left.
         self._reading = False
         self._handover: asyncio.Future[None] | None = None
+        # What passes messages by the queue, where it is possible and wanted.
+        self._direct: DirectReading | None = None
         self._room: asyncio.Future[None] | None = None
         self._shutting: asyncio.TimerHandle | None = None
         self._support = AsyncioAsyncSupport()
@@ -182,12 +188,12 @@ class AiohttpConnection:
             return None  # `close` hears the client out
         self._reading = True
         try:
-            ws = self._ws
             outbox = self._outbox
+            source = self._direct or self._ws
             while not self._ended:
                 if outbox.is_congested:
                     await self.wait_for_room()
-                message = await ws.receive()
+                message = await source.receive()
                 self._heartbeat.heard = True
                 kind = message.type
                 if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
@@ -203,6 +209,15 @@ class AiohttpConnection:
             self._reading = False
             if self._handover is not None and not self._handover.done():
                 self._handover.set_result(None)
+
+    def deliver(self, take: Callable[[str | bytes], None]) -> None:
+        """Give messages to `take` as they come, as far as that goes.
+
+        To be called by the task that will `receive`; while it waits there, messages may
+        reach `take` directly. Others are returned to it, in the same order.
+        """
+        if self._closing is None:
+            self._direct = self._ws.read_directly(take, self._outbox, self._heartbeat)
 
     async def wait_for_room(self) -> None:
         """Wait while more than half of `max_pending_bytes` waits to be sent."""
@@ -241,6 +256,8 @@ class AiohttpConnection:
             return
         self._closing = asyncio.get_running_loop().create_future()
         self._heartbeat.stop()
+        if self._direct is not None:
+            self._direct.stop()
         if self._room is not None:
             self._room.cancel()
         try:

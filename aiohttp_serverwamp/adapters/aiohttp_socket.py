@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import WSCloseCode, web
 
@@ -13,6 +13,11 @@ from aiohttp_serverwamp.adapters.upgrade import (
     no_common_subprotocol,
     upgrade_required,
 )
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.adapters.aiohttp_fast_reader import DirectReading
+    from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
+    from aiohttp_serverwamp.adapters.outbox import Outbox
 
 __all__ = [
     "UpgradedSocket",
@@ -55,6 +60,15 @@ class UpgradedSocket(web.WebSocketResponse):
         """
         return False
 
+    def read_directly(
+        self,
+        take: Callable[[str | bytes], None],
+        outbox: Outbox,
+        heartbeat: Heartbeat,
+    ) -> DirectReading | None:
+        """Return what gives messages to `take` where they are parsed, if it can."""
+        return None
+
 
 def transport_info(request: web.Request) -> dict[str, Any]:
     """Return what is known of a client's transport, under the names of serverwamp.
@@ -95,9 +109,13 @@ def websocket(
     subprotocols: Sequence[str] = (),
     max_message_size: int | None,
     compress: bool = False,
+    kind: type[UpgradedSocket] = UpgradedSocket,
 ) -> UpgradedSocket:
-    """Make a WebSocket for `AiohttpConnection`, which closes it and pings."""
-    return UpgradedSocket(
+    """Make a WebSocket for `AiohttpConnection`, which closes it and pings.
+
+    `kind` is what `socket_class` says.
+    """
+    return kind(
         protocols=subprotocols,
         autoclose=False,
         autoping=False,
@@ -113,16 +131,21 @@ def offer(
     subprotocols: Sequence[str],
     max_message_size: int | None,
     compress: bool = False,
+    kind: type[UpgradedSocket] = UpgradedSocket,
 ) -> UpgradedSocket:
     """Make the WebSocket that a request asks for, to `accept` it with.
 
     Raises `Refusal` for an ordinary request (426) and for a client that offers none of
     `subprotocols` (400), and `HTTPBadRequest` for a broken handshake.
+    For `kind` see `websocket`.
     """
     if request.headers.get("Upgrade", "").strip().lower() != "websocket":
         raise upgrade_required()
     ws = websocket(
-        subprotocols=subprotocols, max_message_size=max_message_size, compress=compress
+        subprotocols=subprotocols,
+        max_message_size=max_message_size,
+        compress=compress,
+        kind=kind,
     )
     ready = ws.can_prepare(request)
     if ready.ok and ready.protocol is None:

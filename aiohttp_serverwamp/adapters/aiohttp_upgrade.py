@@ -12,6 +12,7 @@ from aiohttp import web
 
 from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
 from aiohttp_serverwamp.adapters.aiohttp_bound_sockets import HTTPSide
+from aiohttp_serverwamp.adapters.aiohttp_readers import Reader, socket_class
 from aiohttp_serverwamp.adapters.aiohttp_socket import (
     UpgradedSocket,
     accept,
@@ -78,7 +79,8 @@ def upgrade_request(session: Any) -> web.Request:
 class AiohttpHandler:
     """A request handler for ``app.router.add_get``.
 
-    Raises `ConfigurationError` for malformed `allowed_origins` or `trusted_proxies`.
+    Raises `ConfigurationError` for malformed `allowed_origins` or `trusted_proxies`,
+    and for a `reader` that does not work.
     """
 
     def __init__(
@@ -89,11 +91,13 @@ class AiohttpHandler:
         trusted_proxies: Iterable[str | Network] = (),
         compress: bool = False,
         watch: HTTPSessionWatch | None = None,
+        reader: Reader = "auto",
     ) -> None:
         self._host = host
         self._watch = watch
         self._gate = Gatekeeper("setup_wamp", allowed_origins, trusted_proxies)
         self._compress = compress
+        self._socket_class = socket_class(reader)
         self._misses_sessions = False
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
@@ -108,6 +112,7 @@ class AiohttpHandler:
                     subprotocols=tuple(self._host.serializers),
                     max_message_size=self._host.limits.max_message_size,
                     compress=self._compress,
+                    kind=self._socket_class,
                 )
                 side = await self._http_session(request, ws)
                 bound = side.bound

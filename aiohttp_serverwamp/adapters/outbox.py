@@ -165,6 +165,7 @@ class Outbox:
         "_flusher",
         "_frames",
         "_half",
+        "_herald",
         "_label",
         "_leaving",
         "_limit",
@@ -204,7 +205,7 @@ class Outbox:
         self._flusher = flusher
         self._sink = sink
         # Told when the first frame waits: what will come for it.
-        self._announce: Callable[[Outbox], None] = (
+        self._announce = self._herald = (
             Outbox._wake_writer if flusher is None or sink is None else flusher.add
         )
         self._frames: list[bytes] = []
@@ -274,6 +275,19 @@ class Outbox:
             # The transport may be able to take it all now.
             self.flush_now()
         return self._measure() > self._behind
+
+    def hold(self) -> None:
+        """Keep what comes from now on, until `release`."""
+        self._announce = _keep
+
+    def release(self) -> None:
+        """Let what has been kept leave at once."""
+        self._announce = self._herald
+        if self._frames:
+            if self._sink is None:
+                self._wake_writer()
+            else:
+                flush((self,))
 
     @property
     def is_congested(self) -> bool:
@@ -515,3 +529,7 @@ def flush(outboxes: Iterable[Outbox]) -> None:
         except Exception as error:
             # One broken transport must not keep the others from being flushed.
             outbox._give_up(error)
+
+
+def _keep(outbox: Outbox) -> None:
+    """Do nothing: whoever holds the frames back flushes them."""

@@ -64,6 +64,12 @@ async def serve(
         timer = support.timer(tasks, expire)
         session = begin(None)
 
+        def take(data: str | bytes) -> None:
+            nonlocal session
+            session.receive(data)
+            if session.left:
+                session = next_after(session)
+
         async def read_batches() -> None:
             nonlocal session
             handled = 0
@@ -79,10 +85,12 @@ async def serve(
             if batched:
                 await read_batches()
             else:
+                # Not every connection has it; see `Connection`.
+                deliver = getattr(connection, "deliver", None)
+                if deliver is not None:
+                    deliver(take)
                 while (data := await connection.receive()) is not None:
-                    session.receive(data)
-                    if session.left:
-                        session = next_after(session)
+                    take(data)
         finally:
             timer.set(None)
             let_go(session)

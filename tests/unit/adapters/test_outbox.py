@@ -365,6 +365,39 @@ def test_it_is_congested_above_half_the_limit(loop: FakeLoop, flusher: Flusher) 
     assert seen == [False, True, True, False]
 
 
+def test_what_comes_while_it_is_held_leaves_at_the_release_in_one_write(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transport = FakeTransport()
+    outbox = outbox_for(transport, flusher)
+
+    outbox.hold()
+    outbox.put(b"one")
+    outbox.put(b"two")
+    assert transport.writes == []
+    outbox.release()
+    outbox.put(b"three")
+    loop.turn()
+
+    assert transport.writes == [b"onetwo", b"three"]
+    assert loop.calls_soon == 1
+
+
+def test_holding_what_waits_already_keeps_its_order(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transport = FakeTransport()
+    outbox = outbox_for(transport, flusher)
+
+    outbox.put(b"one")
+    outbox.hold()
+    outbox.put(b"two")
+    outbox.release()
+    loop.turn()
+
+    assert transport.writes == [b"onetwo"]
+
+
 # The write deadline.
 
 
@@ -837,3 +870,21 @@ async def test_a_writing_task_takes_what_is_left_of_a_backlog() -> None:
     outbox.finish()
     await writer
     assert sent[-1] == b"a%08d" % 7
+
+
+async def test_a_release_wakes_the_writer() -> None:
+    sink, outbox = SlowSink(), writer_outbox([])
+    writer = asyncio.create_task(outbox.run_writer(sink.send, AsyncioAsyncSupport()))
+    await turns()
+
+    outbox.hold()
+    outbox.put(b"one")
+    sink.may_send.release()
+    await turns()
+    before = [*sink.sent]
+    outbox.release()
+    await turns()
+    outbox.close()
+    await writer
+
+    assert (before, sink.sent) == ([], [b"one"])
