@@ -51,6 +51,11 @@ class Serializer(Protocol):
 
     What the ``serializers`` of an `Application` are. Instances may be shared between
     applications and used by several threads at a time.
+
+    Two things it may have besides, for speed. ``encode_simple(message)`` does what
+    `encode` does for messages without floats and bytes. A class attribute ``lenient =
+    True`` says that `encode` takes tuples for lists, and bytearrays and memoryviews for
+    bytes.
     """
 
     #: The last part of the subprotocol, ``wamp.2.<name>``.

@@ -23,6 +23,7 @@ import ujson
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.adapters.websocket import codec_for
 from aiohttp_serverwamp.router.session import RouterSession
+from benchmarks.rows.calls import LARGE
 from benchmarks.servers import ADD, ADD_ASYNC, ECHO, REALM
 from benchmarks.servers.library import api
 
@@ -33,7 +34,7 @@ KINDS: Mapping[str, tuple[str, list[Any]]] = {
     "def": (ADD, [2, 3]),
     "async def": (ADD_ASYNC, [2, 3]),
     "client to client": ("bench.remote", [2, 3]),
-    "64 KiB, def": (ECHO, [[{"id": n, "text": "x" * 40} for n in range(1040)]]),
+    "64 KiB, def": (ECHO, [*LARGE.arguments]),
 }
 #: Calls that are answered before the loop goes on, as they come in one read.
 AT_ONCE = 64

@@ -53,15 +53,15 @@ class Binding:
         "_values",
         "_var_keyword",
         "_var_positional",
-        "needs_context",
+        "getters",
         "needs_task",
         "supplied",
     )
 
     #: Whether a factory of the realm's default args has to run, which may wait.
     needs_task: bool
-    #: Whether something is injected, so that `bind` needs its context.
-    needs_context: bool
+    #: What is injected; without any, `bind` needs no context.
+    getters: frozenset[Callable[[Any], Any]]
 
     def __init__(self, plan: BindingPlan, *, camel_snake: bool = False) -> None:
         self._camel_snake = camel_snake
@@ -91,12 +91,14 @@ class Binding:
         self._var_positional = plan.var_positional
         self._var_keyword = plan.var_keyword
         self.needs_task = bool(plan.factories)
-        self.needs_context = bool(plan.injected or plan.injected_keywords)
+        self.getters = frozenset(
+            getter for _, getter in [*plan.injected, *plan.injected_keywords]
+        )
         # The types of values that every parameter takes as they are, in order (None:
         # all), for handlers that take positional arguments of the call alone.
         self._exact: tuple[frozenset[type] | None, ...] | None = None
         if len(positional) == len(plan.values) and not (
-            plan.keyword_values or self.needs_context or self._required_keywords
+            plan.keyword_values or self.getters or self._required_keywords
         ):
             self._exact = tuple(each.exact for each in positional)
 
@@ -232,14 +234,14 @@ class WholeBinding:
     `takes` makes the positional arguments of the context; nothing is converted.
     """
 
-    __slots__ = ("_takes",)
+    __slots__ = ("_takes", "getters")
 
     needs_task = False
-    needs_context = True
     supplied: frozenset[str] = frozenset()
 
     def __init__(self, takes: Callable[[Any], Sequence[Any]]) -> None:
         self._takes = takes
+        self.getters = frozenset({takes})
 
     def bind(
         self, context: Any, args: Sequence[Any], kwargs: Mapping[str, Any]

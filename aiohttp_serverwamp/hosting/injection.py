@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.default_args import DefaultArg
     from aiohttp_serverwamp.hosting.runtime import Runtime
 
-__all__ = ["compile_event_handler", "compile_life_handler", "compile_procedure"]
+__all__ = [
+    "compile_event_handler",
+    "compile_life_handler",
+    "compile_procedure",
+    "needs_invocation",
+]
 
 Handler = Callable[..., Any]
 DefaultArgs = Mapping[str, "DefaultArg"]
@@ -35,6 +40,24 @@ _topic_uri: Final = attrgetter("topic_uri")
 
 def _itself(context: Any) -> Any:
     return context
+
+
+def _alone(context: Any) -> tuple[Any]:
+    return (context,)
+
+
+#: What takes more of an `Invocation` than who has called.
+_OF_INVOCATION: Final[frozenset[Callable[[Any], Any]]] = frozenset(
+    {_itself, _alone, _chunks}
+)
+
+
+def needs_invocation(binding: AnyBinding) -> bool:
+    """Tell whether a procedure's binding needs an `Invocation` as its context.
+
+    Others need something with a ``session``.
+    """
+    return not binding.getters.isdisjoint(_OF_INVOCATION)
 
 
 def compile_procedure(
@@ -51,7 +74,7 @@ def compile_procedure(
     arguments are respelled.
     """
     if whole:
-        return WholeBinding(lambda invocation: (invocation,))
+        return WholeBinding(_alone)
     injectables = Injectables(
         {
             Session: _session,

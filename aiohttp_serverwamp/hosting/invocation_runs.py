@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Mapping
-from functools import partial
 from inspect import isawaitable, iscoroutine
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,20 +19,20 @@ from aiohttp_serverwamp.errors import (
     RuntimeFailure,
 )
 from aiohttp_serverwamp.hosting.invocation import Invocation, RPCErrorResult, RPCResult
+from aiohttp_serverwamp.hosting.plain_calls import PLAIN, PlainAnswer
 from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure, result_arguments
-from aiohttp_serverwamp.messages import Error, Interrupt, Result, Yield
+from aiohttp_serverwamp.messages import Error, Interrupt, Yield
 from aiohttp_serverwamp.messages import Invocation as InvocationMessage
 from aiohttp_serverwamp.observability.observers import guarded
 from aiohttp_serverwamp.router.error_uris import answerable_uri
-from aiohttp_serverwamp.router.pending_call import PendingCall
 from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.local_session import LocalSession
     from aiohttp_serverwamp.interfaces import TaskHandle
-    from aiohttp_serverwamp.messages import Call
+    from aiohttp_serverwamp.router.pending_call import PendingCall
     from aiohttp_serverwamp.router.plain_calls import PlainCall
     from aiohttp_serverwamp.router.registrations import Registration
 
@@ -41,11 +40,6 @@ __all__ = ["HostedProcedures"]
 
 logger = logging.getLogger("aiohttp_serverwamp.hosting")
 
-#: What a plain function's result cannot be awaited for; asked first because it is
-#: cheap.
-_PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple})
-#: Results that `RouterSession.answer_call` takes; text of a str subclass is none.
-_SIMPLE: Final = frozenset({type(None), bool, int, str})
 _NO_KWARGS: Final[Mapping[str, Any]] = {}
 
 
@@ -117,11 +111,11 @@ class HostedProcedures:
             )
             result = procedure.function(*args, **kwargs)
         except BaseException as error:
-            self._raised(invocation, error)
+            self.raised(invocation, error)
         else:
-            self._returned(procedure, invocation, pending, result)
+            self.returned(procedure, invocation, pending, result)
 
-    def _raised(self, invocation: Invocation, error: BaseException) -> None:
+    def raised(self, invocation: Invocation, error: BaseException) -> None:
         """Answer with what a plain function has raised."""
         if isinstance(error, self._local.runtime.support.cancelled):
             # Of something that the function asked for, not of the connection.
@@ -131,7 +125,7 @@ class HostedProcedures:
         else:
             raise error
 
-    def _returned(
+    def returned(
         self,
         procedure: HostedProcedure,
         invocation: Invocation,
@@ -140,71 +134,19 @@ class HostedProcedures:
     ) -> None:
         """Answer with what a plain function has returned."""
         # Hot path.
-        if type(result) not in _PLAIN and isawaitable(result):
+        if type(result) not in PLAIN and isawaitable(result):
             # A plain function may hand back a coroutine, as functools.partial-like
             # wrappers do; it is waited for like an async handler.
             self._start(procedure, invocation, pending, result)
         else:
             self._answer(procedure, invocation, result)
 
-    # --- Plain calls --------------------------------------------------------------
-
     def plain_call(self, registration: Registration) -> PlainCall | None:
         """Return what answers the plain calls of a procedure; see `PlainCalls`."""
         procedure = self._procedures[registration.id]
         if not procedure.plain:
             return None
-        return partial(self._answer_plainly, procedure, registration)
-
-    def _answer_plainly(
-        self,
-        procedure: HostedProcedure,
-        registration: Registration,
-        caller: RouterSession,
-        call: Call,
-    ) -> None:
-        """Do what `invoke` does, without an invocation as long as nobody misses it."""
-        # Hot path.
-        try:
-            args, kwargs = procedure.binding.bind(
-                None, call.args or (), call.kwargs or _NO_KWARGS
-            )
-            result = procedure.function(*args, **kwargs)
-        except BaseException as error:
-            invocation, _ = self._invocation(caller, call, registration)
-            self._raised(invocation, error)
-            return
-        kind = type(result)
-        try:
-            if kind in _SIMPLE:
-                caller.answer_call(call.request, [] if result is None else [result])
-                return
-            if kind in _PLAIN:
-                given, named = result_arguments(result, spread=procedure.spread_results)
-                answer = Result(
-                    call.request, {}, plain_args(given), plain_kwargs(named)
-                )
-                caller.send(answer)
-                caller.dealing.succeeded += 1
-                return
-        except EncodingError:
-            pass  # told to the caller, and logged, as ever
-        invocation, pending = self._invocation(caller, call, registration)
-        self._returned(procedure, invocation, pending, result)
-
-    def _invocation(
-        self, caller: RouterSession, call: Call, registration: Registration
-    ) -> tuple[Invocation, PendingCall]:
-        """Make up for what a plain call was spared."""
-        pending = PendingCall(caller, call, registration, self._local)
-        pending.details = {}
-        pending.start()
-        if not caller.joined:
-            pending.finish()  # the handler has sent its own caller away
-        message = InvocationMessage(
-            pending.invocation, registration.id, {}, call.args, call.kwargs
-        )
-        return Invocation(self._local, pending, message), pending
+        return PlainAnswer(self._local, procedure, registration)
 
     # --- Cancelling ---------------------------------------------------------------
 

@@ -9,7 +9,7 @@ receiver never sees what another receiver, or the publisher, does to its own
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from aiohttp_serverwamp.errors import EncodingError
 from aiohttp_serverwamp.hosting.integral import is_pydantic
 
-__all__ = ["plain_args", "plain_kwargs", "to_plain"]
+__all__ = ["lenient_args", "plain_args", "plain_kwargs", "to_plain"]
 
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 
@@ -36,10 +36,14 @@ def to_plain(value: Any) -> Any:
 
     Raises `EncodingError` naming the type that cannot be carried, and for cyclic data.
     """
+    return _plain(value, _to_finished)
+
+
+def _plain(value: Any, copy: Callable[[Any], Any]) -> Any:
     if type(value) in _SCALARS:
         return value
     try:
-        return _finished(_to_builtins(value))
+        return copy(value)
     except RecursionError:
         raise EncodingError("the data are cyclic or nested too deeply") from None
     except EncodingError:
@@ -53,6 +57,13 @@ def plain_args(args: Sequence[Any] | None) -> list[Any] | None:
     if not args:
         return None
     return [to_plain(value) for value in args]
+
+
+def lenient_args(args: Sequence[Any] | None) -> list[Any] | None:
+    """Return the same for a lenient `Serializer`, which spares a walk over them."""
+    if not args:
+        return None
+    return [_plain(value, _to_builtins) for value in args]
 
 
 def plain_kwargs(kwargs: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -74,6 +85,10 @@ def _to_builtins(value: Any) -> Any:
     return msgspec.to_builtins(
         value, builtin_types=_BYTES_LIKE, str_keys=True, enc_hook=_encode_foreign
     )
+
+
+def _to_finished(value: Any) -> Any:
+    return _finished(_to_builtins(value))
 
 
 def _finished(value: Any) -> Any:

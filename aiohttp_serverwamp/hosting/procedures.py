@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.hosting.handlers import HandlerKind, handler_kind
+from aiohttp_serverwamp.hosting.injection import needs_invocation
 from aiohttp_serverwamp.hosting.invocation import (
     Invocation,
     RPCErrorResult,
@@ -40,8 +41,8 @@ class HostedProcedure:
         self.kind = handler_kind(route.handler, thread=route.thread)
         #: Whether it runs at once, without a task of its own.
         self.inline = self.kind is HandlerKind.PLAIN and not binding.needs_task
-        #: Whether it does so with the arguments of the call, and nothing else.
-        self.plain = self.inline and not binding.needs_context
+        #: Whether it does so with nothing but the call's arguments and session.
+        self.plain = self.inline and not needs_invocation(binding)
         self.spread_results = route.spread_results
 
     async def run(

@@ -102,6 +102,7 @@ class RouterSession(Peer):
         "identity",
         "joined_at",
         "left",
+        "lenient",
         "offered",
         "on_closing",
         "realm",
@@ -156,6 +157,8 @@ class RouterSession(Peer):
         self.expiry: Deadline | None = None
         self._codec: Codec = connection.codec if after is None else after._codec
         self._serializer = connection.codec.serializer
+        #: Whether it can be sent what is nearly plain data; see `Serializer`.
+        self.lenient: bool = getattr(self._serializer, "lenient", False)
         self._write: Callable[[bytes], None] = connection.write
         self._handshake: Handshake | None = None
         #: Requests that wait for a decision, or behind one that does.

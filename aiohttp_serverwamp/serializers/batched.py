@@ -42,6 +42,7 @@ class BatchedSerializer(ABC):
 
     def __init__(self, serializer: Serializer) -> None:
         self.name = f"{serializer.name}.batched"
+        self.lenient = getattr(serializer, "lenient", False)
         self._encode = serializer.encode
         self._decode = serializer.decode
 

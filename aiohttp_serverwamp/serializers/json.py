@@ -15,6 +15,7 @@ import re
 from base64 import b64encode
 from binascii import a2b_base64
 from datetime import datetime
+from sys import getrecursionlimit, version_info
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +26,7 @@ from aiohttp_serverwamp.serializers.fence import MAX_DEPTH, check_plain
 
 __all__ = ["JSONSerializer", "as_text", "texts_to_bytes"]
 
+_BYTES_LIKE: Final = frozenset({bytes, bytearray, memoryview})
 _STRING_LITERAL: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
@@ -35,8 +37,8 @@ def as_text(value: Any) -> str:
     ``default`` of `json.dumps` and its like may be. Raises `TypeError` for anything
     else.
     """
-    if type(value) is bytes or type(value) is bytearray:
-        return "\0" + b64encode(value).decode()
+    if type(value) in _BYTES_LIKE:
+        return "\0" + b64encode(bytes(value)).decode()
     if type(value) is datetime:
         return value.isoformat().replace("+00:00", "Z")
     raise TypeError(f"{type(value).__name__} is not plain data")
@@ -46,6 +48,9 @@ def as_text(value: Any) -> str:
 # encode_html_chars, escape_forward_slashes, sort_keys, indent, allow_nan, reject_bytes,
 # default. (A test holds this against what the options do.)
 _OPTIONS: Final = (False, False, False, 0, False, True, as_text)
+
+#: Whether nesting that an extension module reads counts as recursion of Python's.
+_COUNTS_RECURSION: Final = version_info < (3, 12)
 
 _read: Final = msgspec.json.Decoder().decode
 _write_simple: Final = msgspec.json.Encoder().encode
@@ -60,6 +65,7 @@ class JSONSerializer:
 
     name = "json"
     binary = False
+    lenient = True
 
     def __init__(self, *, max_depth: int | None = None) -> None:
         self._max_depth = max_depth
@@ -94,7 +100,7 @@ class JSONSerializer:
         """Return the value of a JSON text; raise `InvalidPayload` for anything else."""
         # Hot path.
         text = data if isinstance(data, str) else _text_of(data)
-        if len(text) > MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
+        if len(text) > MAX_DEPTH and _may_be_deep(text):
             message = _read_by_ujson(text)  # which has a bound for the depth
         else:
             try:
@@ -106,6 +112,13 @@ class JSONSerializer:
         if self._max_depth:
             check_plain(message, self._max_depth)
         return message
+
+
+def _may_be_deep(text: str) -> bool:
+    """Tell whether msgspec might read a text that is nested too deeply."""
+    if _COUNTS_RECURSION and getrecursionlimit() <= MAX_DEPTH:
+        return False
+    return text.count("[") + text.count("{") > MAX_DEPTH
 
 
 def _text_of(data: bytes) -> str:

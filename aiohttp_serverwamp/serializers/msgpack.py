@@ -29,6 +29,8 @@ __all__ = ["MsgPackSerializer"]
 _ORDINARY_DEPTH: Final = 8
 #: What JavaScript's MessagePack writes for ``undefined``.
 _UNDEFINED: Final = 0
+#: The last one is raised for a memoryview with gaps.
+_FAILURES: Final = (TypeError, ValueError, OverflowError, RecursionError, BufferError)
 
 
 class MsgPackSerializer:
@@ -39,6 +41,7 @@ class MsgPackSerializer:
 
     name = "msgpack"
     binary = True
+    lenient = True
 
     def __init__(self, *, max_depth: int | None = None) -> None:
         self._max_depth = min(max_depth or MAX_DEPTH, MAX_DEPTH)
@@ -62,7 +65,7 @@ class MsgPackSerializer:
         except UnicodeEncodeError:
             # Its own text would quote the payload.
             raise EncodingError("not for MessagePack: text without UTF-8") from None
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        except _FAILURES as error:
             raise EncodingError(f"not for MessagePack: {error}") from None
 
     def decode(self, data: str | bytes) -> Any:

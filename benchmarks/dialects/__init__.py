@@ -46,7 +46,7 @@ class Dialect(Protocol):
     async def subscribe(self, client: Client) -> None:
         """Have the client sent the events of the one topic."""
 
-    def call(self, procedure: str, *arguments: int) -> Request:
+    def call(self, procedure: str, *arguments: Any) -> Request:
         """Return the request that calls a procedure."""
 
     def results(self, message: bytes) -> list[Any]:

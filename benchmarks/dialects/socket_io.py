@@ -40,7 +40,7 @@ class _SocketIo:
         request = self.call(SUBSCRIBE).numbered(client.request_id())
         expect(self.result, await client.ask(request))
 
-    def call(self, procedure: str, *arguments: int) -> Request:
+    def call(self, procedure: str, *arguments: Any) -> Request:
         event = json.dumps([procedure, *arguments], separators=(",", ":"))
         return Request(b"42", event.encode())
 

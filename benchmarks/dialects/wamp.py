@@ -36,7 +36,7 @@ class _Wamp:
     async def subscribe(self, client: Client) -> None:
         expect(SUBSCRIBED, await client.ask(SUBSCRIBE.numbered(client.request_id())))
 
-    def call(self, procedure: str, *arguments: int) -> Request:
+    def call(self, procedure: str, *arguments: Any) -> Request:
         given = json.dumps(arguments, separators=(",", ":"))
         return Request(b"[48,", f',{{}},"{procedure}",{given}]'.encode())
 

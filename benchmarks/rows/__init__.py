@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from benchmarks.measurement import Measurement
-from benchmarks.rows.calls import Calls
+from benchmarks.rows.calls import LARGE, Calls
 from benchmarks.rows.fan_out import FanOut
 from benchmarks.rows.idle import Idle
 from benchmarks.rows.joins import Joins
@@ -19,8 +19,8 @@ from benchmarks.target import Target
 __all__ = ["CALL_ROWS", "KEYS", "Row", "all_rows"]
 
 #: How the rows are named on the command line.
-KEYS = ("one", "many", "clients", "fan-out", "burst", "join", "idle")
-#: Those in which handlers do the work.
+KEYS = ("one", "many", "clients", "large", "fan-out", "burst", "join", "idle")
+#: Those in which the kind of handler makes the difference.
 CALL_ROWS = frozenset({"one", "many", "clients"})
 #: Publications of one call of the publishing procedure.
 BURST = 8
@@ -51,6 +51,7 @@ def all_rows(subscribers: int, sessions: int) -> list[Row]:
         Calls("one", "one call at a time"),
         Calls("many", "64 in flight", in_flight=64),
         Calls("clients", "100 clients × 1", clients=100),
+        LARGE,
         FanOut("fan-out", f"fan-out to {subscribers}", subscribers),
         FanOut("burst", "burst fan-out", subscribers, publications=BURST),
         Joins("join", "join + leave"),

@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks import wire
+from benchmarks.dialects import Request
 from benchmarks.measurement import Gauge, Measurement
 from benchmarks.rows.outcome import failing
+from benchmarks.servers import ECHO
 from benchmarks.target import Target, connect_many
 
-__all__ = ["Calls"]
+__all__ = ["LARGE", "Calls"]
 
 A, B = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls of two integers that are added, so many in flight on each connection."""
+    """Calls with the same result, so many in flight on each connection.
+
+    By default two integers are added, by the procedure of the contestant.
+    """
 
     key: str
     title: str
     in_flight: int = 1
     clients: int = 1
     unit: str = "µs"
+    procedure: str | None = None
+    arguments: tuple[Any, ...] = (A, B)
+    expected: Any = A + B
 
     async def measure(self, target: Target, seconds: float) -> Measurement:
         """Answer a read that brings results with as many calls, in one write."""
         clients: list[wire.Client] = []
         try:
             await connect_many(target.join, self.clients, clients)
-            await _check_addition(target, clients[0])
+            await self._check(target, clients[0])
             return await self._load(target, clients, Gauge(seconds, target.cpu_seconds))
         finally:
             for client in clients:
@@ -42,10 +51,33 @@ class Calls:
         done: asyncio.Future[Measurement] = asyncio.get_running_loop().create_future()
         for client in clients:
             client.on_failure(failing(done))
-            caller = _Caller(target, client, gauge, done)
+            caller = _Caller(target, client, gauge, done, self._request(target))
             client.receiver = caller
             client.write(caller.calls(self.in_flight))
         return await done
+
+    def _request(self, target: Target) -> Request:
+        return target.dialect.call(self.procedure or target.procedure, *self.arguments)
+
+    async def _check(self, target: Target, client: wire.Client) -> None:
+        answer = await client.ask(self._request(target).numbered(client.request_id()))
+        if target.dialect.results(answer) != [self.expected]:
+            raise RuntimeError(f"{self.arguments!r} came out as {answer!r}"[:1000])
+
+
+#: 64 KiB of JSON there and back.
+ITEMS = [
+    {
+        "id": number,
+        "name": f"article {number}",
+        "text": "a line of text " * 8,
+        "left": 3,
+    }
+    for number in range(362)
+]
+LARGE = Calls(
+    "large", "64 KiB each way", procedure=ECHO, arguments=(ITEMS,), expected=ITEMS
+)
 
 
 class _Caller:
@@ -57,12 +89,13 @@ class _Caller:
         client: wire.Client,
         gauge: Gauge,
         done: asyncio.Future[Measurement],
+        request: Request,
     ) -> None:
         self._client = client
         self._gauge = gauge
         self._done = done
         self._result = target.dialect.result
-        self._request = target.dialect.call(target.procedure, A, B)
+        self._request = request
 
     def calls(self, number: int) -> bytes:
         return b"".join(
@@ -84,10 +117,3 @@ class _Caller:
             return self.calls(len(messages))
         self._done.set_result(outcome)
         return None
-
-
-async def _check_addition(target: Target, client: wire.Client) -> None:
-    request = target.dialect.call(target.procedure, A, B)
-    answer = await client.ask(request.numbered(client.request_id()))
-    if target.dialect.results(answer) != [A + B]:
-        raise RuntimeError(f"{A} + {B} came out as {answer!r}")

@@ -12,7 +12,7 @@ from typing import Any
 import ujson
 from aiohttp import web
 
-from benchmarks.servers import EVENT, PUBLISH, run
+from benchmarks.servers import ECHO, EVENT, PUBLISH, run
 
 __all__ = ["make_app"]
 
@@ -40,6 +40,8 @@ async def _answer(
     ws: web.WebSocketResponse,
     subscribers: set[web.WebSocketResponse],
 ) -> list[Any]:
+    if message[0] == 48 and message[3] == ECHO:
+        return [50, message[1], {}, message[4]]
     if message[0] == 48 and message[3] != PUBLISH:
         a, b = message[4]
         return [50, message[1], {}, [a + b]]

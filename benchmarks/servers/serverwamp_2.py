@@ -13,7 +13,7 @@ from typing import Any
 import serverwamp
 from aiohttp import web
 
-from benchmarks.servers import ADD, EVENT, PUBLISH, REALM, TOPIC, run
+from benchmarks.servers import ADD, ECHO, EVENT, PUBLISH, REALM, TOPIC, run
 
 __all__ = ["make_app"]
 
@@ -23,6 +23,11 @@ subscribers: set[Any] = set()
 async def add(a: int, b: int) -> int:
     """Add; a handler must be a coroutine function."""
     return a + b
+
+
+async def echo(value: Any) -> Any:
+    """Return the one argument, of any size."""
+    return value
 
 
 async def publish(times: int) -> None:
@@ -44,6 +49,7 @@ def make_app() -> web.Application:
     # No decorators: where serverwamp is not installed, they would have no types.
     api = serverwamp.RPCRouteSet()
     api.route(ADD)(add)
+    api.route(ECHO)(echo)
     api.route(PUBLISH)(publish)
     topics = serverwamp.TopicRouteSet()
     topics.route(TOPIC)(subscription)

@@ -6,10 +6,12 @@ subscribers are a room. One emit encodes its event once for the whole room.
 
 from __future__ import annotations
 
+from typing import Any
+
 import socketio
 from aiohttp import web
 
-from benchmarks.servers import ADD, EVENT, PUBLISH, SUBSCRIBE, TOPIC, run
+from benchmarks.servers import ADD, ECHO, EVENT, PUBLISH, SUBSCRIBE, TOPIC, run
 
 __all__ = ["make_app"]
 
@@ -19,6 +21,11 @@ sio = socketio.AsyncServer(async_mode="aiohttp")
 async def add(sid: str, a: int, b: int) -> int:
     """Add."""
     return a + b
+
+
+async def echo(sid: str, value: Any) -> Any:
+    """Return the one argument, of any size."""
+    return value
 
 
 async def publish(sid: str, times: int) -> None:
@@ -35,6 +42,7 @@ async def subscribe(sid: str) -> None:
 def make_app() -> web.Application:
     """Return the application."""
     sio.on(ADD, add)
+    sio.on(ECHO, echo)
     sio.on(PUBLISH, publish)
     sio.on(SUBSCRIBE, subscribe)
     app = web.Application()

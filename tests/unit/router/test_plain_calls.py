@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,9 +12,12 @@ import pytest
 from aiohttp_serverwamp import (
     OPEN,
     ApplicationError,
+    Chunks,
+    Invocation,
     Limits,
     PublishOptions,
     Realm,
+    RPCErrorResult,
     RPCResult,
     RPCRouteSet,
     Session,
@@ -57,16 +61,44 @@ async def coroutine(value: Any) -> Any:
     return value
 
 
-def of_session(value: Any, session: Session) -> Any:
+def of_invocation(value: Any, invocation: Invocation) -> Any:
+    assert invocation.id
     return value
 
 
-@pytest.mark.parametrize("handler", [coroutine, of_session])
+def of_chunks(value: Any, chunks: Chunks) -> Any:
+    return value
+
+
+def whole(invocation: Any) -> Any:
+    return invocation.args[0]
+
+
+@pytest.mark.parametrize("handler", [coroutine, of_invocation, of_chunks])
 def test_one_that_takes_time_or_more_than_its_arguments_is_not(handler: Any) -> None:
     client = World(hosting(handler)).join()
 
     assert not is_plain(client)
     assert client.request([48, 1, {}, PROCEDURE, [7]]) == [50, 1, {}, [7]]
+
+
+def test_a_handler_for_everything_takes_an_invocation() -> None:
+    realm = Realm("realm1", permissions=OPEN)
+    realm.set_rpc_handler(whole)
+    client = World(realm).join()
+
+    assert not is_plain(client)
+    assert client.request([48, 1, {}, PROCEDURE, [7]]) == [50, 1, {}, [7]]
+
+
+def test_one_that_is_told_the_session_is_plain() -> None:
+    def of_session(value: Any, session: Session) -> Any:
+        return [value, session.id]
+
+    client = World(hosting(of_session)).join()
+
+    assert is_plain(client)
+    assert client.request([48, 1, {}, PROCEDURE, [7]]) == [50, 1, {}, [[7, client.id]]]
 
 
 def test_a_call_with_options_is_not_plain() -> None:
@@ -275,6 +307,25 @@ def return_results(value: Any) -> Any:
     return RPCResult([value, 1], {"a": 2})
 
 
+class Broken(Mapping[str, Any]):
+    """A result that fails while it is looked at."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise OSError("secret")
+
+    def __iter__(self) -> Iterator[str]:
+        raise OSError("secret")
+
+    def __len__(self) -> int:
+        return 1
+
+
+@dataclass
+class Point:
+    x: int
+    y: float
+
+
 OUTCOMES: list[tuple[Any, list[Any]]] = [
     (raise_error, [8, 48, 1, {}, "com.err", [1], {"two": 2}]),
     (
@@ -287,6 +338,9 @@ OUTCOMES: list[tuple[Any, list[Any]]] = [
     (return_results, [50, 1, {}, [7, 1], {"a": 2}]),
     (lambda value: None, [50, 1, {}]),
     (lambda value: (1, [2]), [50, 1, {}, [1, [2]]]),
+    (lambda value: RPCErrorResult("com.err", [1]), [8, 48, 1, {}, "com.err", [1]]),
+    (lambda value: Broken(), [8, 48, 1, {}, "wamp.error.runtime_error"]),
+    (lambda value: Point(value, 0.5), [50, 1, {}, [{"x": 7, "y": 0.5}]]),
     (lambda value: {"a": {3}}, [50, 1, {}, [{"a": [3]}]]),
 ]
 

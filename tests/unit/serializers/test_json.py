@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+from array import array
 from typing import Any
 
 import pytest
@@ -56,9 +57,7 @@ def test_a_lone_surrogate_is_escaped(text: str) -> None:
     assert json.loads(encoded.decode()) == [text, {text: "é"}]
 
 
-@pytest.mark.parametrize(
-    "value", [object(), {1}, 1 + 2j, iter([]), memoryview(b"x"), json]
-)
+@pytest.mark.parametrize("value", [object(), {1}, 1 + 2j, iter([]), array("b"), json])
 def test_a_foreign_object_cannot_be_encoded_and_is_not_quoted(value: Any) -> None:
     """REQ-TYP-005."""
     with pytest.raises(EncodingError, match=type(value).__name__) as caught:

@@ -1,0 +1,121 @@
+"""Hosted procedures answering plain calls; see `router.plain_calls`.
+
+Here the handler runs and its result is sent without an invocation. Where one is missed
+after all, it is made up, and the rest is left to `HostedProcedures`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp_serverwamp.hosting.invocation import Invocation, RPCErrorResult, RPCResult
+from aiohttp_serverwamp.hosting.plain_data import (
+    lenient_args,
+    plain_args,
+    plain_kwargs,
+)
+from aiohttp_serverwamp.hosting.procedures import HostedProcedure, result_arguments
+from aiohttp_serverwamp.messages import Invocation as InvocationMessage
+from aiohttp_serverwamp.messages import Result
+from aiohttp_serverwamp.router.pending_call import PendingCall
+
+if TYPE_CHECKING:
+    from aiohttp_serverwamp.hosting.local_session import LocalSession
+    from aiohttp_serverwamp.hosting.session import Session
+    from aiohttp_serverwamp.messages import Call
+    from aiohttp_serverwamp.router.registrations import Registration
+    from aiohttp_serverwamp.router.session import RouterSession
+
+__all__ = ["PLAIN", "PlainAnswer"]
+
+#: What a plain function's result cannot be awaited for; asked first because it is
+#: cheap.
+PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple})
+#: Results that `RouterSession.answer_call` takes.
+_SIMPLE: Final = frozenset({type(None), bool, int, str})
+_SPECIAL: Final = (RPCResult, RPCErrorResult)
+_NO_KWARGS: Final[Mapping[str, Any]] = {}
+
+
+class _Context:
+    """What handlers that take nothing else of an `Invocation` may know of it."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: RouterSession) -> None:
+        self._caller = caller
+
+    @property
+    def session(self) -> Session:
+        """The calling session."""
+        session: Session = self._caller.public()
+        return session
+
+
+class PlainAnswer:
+    """Answers the plain calls of one procedure, exactly as invocations are."""
+
+    __slots__ = ("_local", "_procedure", "_registration")
+
+    def __init__(
+        self,
+        local: LocalSession,
+        procedure: HostedProcedure,
+        registration: Registration,
+    ) -> None:
+        self._local = local
+        self._procedure = procedure
+        self._registration = registration
+
+    def __call__(self, caller: RouterSession, call: Call) -> None:
+        """Run the handler and answer."""
+        # Hot path.
+        procedure = self._procedure
+        binding = procedure.binding
+        context = _Context(caller) if binding.getters else None
+        try:
+            args, kwargs = binding.bind(
+                context, call.args or (), call.kwargs or _NO_KWARGS
+            )
+            result = procedure.function(*args, **kwargs)
+        except BaseException as error:
+            invocation, _ = self._invocation(caller, call)
+            self._local.procedures.raised(invocation, error)
+            return
+        kind = type(result)
+        try:
+            if kind in _SIMPLE:
+                caller.answer_call(call.request, [] if result is None else [result])
+                return
+            if kind in PLAIN or not (
+                isawaitable(result) or isinstance(result, _SPECIAL)
+            ):
+                self._send(caller, call.request, result)
+                return
+        except Exception:
+            pass  # the ordinary way finds it again, and tells the caller and the log
+        invocation, pending = self._invocation(caller, call)
+        self._local.procedures.returned(procedure, invocation, pending, result)
+
+    def _send(self, caller: RouterSession, request: int, result: Any) -> None:
+        # Hot path.
+        given, named = result_arguments(result, spread=self._procedure.spread_results)
+        args = lenient_args(given) if caller.lenient else plain_args(given)
+        caller.send(Result(request, {}, args, plain_kwargs(named)))
+        caller.dealing.succeeded += 1
+
+    def _invocation(
+        self, caller: RouterSession, call: Call
+    ) -> tuple[Invocation, PendingCall]:
+        """Make up for what the call was spared."""
+        pending = PendingCall(caller, call, self._registration, self._local)
+        pending.details = {}
+        pending.start()
+        if not caller.joined:
+            pending.finish()  # the handler has sent its own caller away
+        message = InvocationMessage(
+            pending.invocation, self._registration.id, {}, call.args, call.kwargs
+        )
+        return Invocation(self._local, pending, message), pending
