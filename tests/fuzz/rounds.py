@@ -28,10 +28,13 @@ from tests.tables import grown, sizes
 #: One input, and what it is about.
 Step = tuple[Any, ...]
 
-#: What may be kept of those who have gone: what others will be sent, and what is the
-#: realm's own.
+#: What may be kept of those who have gone: what others will be sent, what is the
+#: realm's own, and how many they were.
 KEPT: Final = frozenset(
-    {"retention", "_histories", "_store", "permissions", "plain_calls"}
+    {
+        *("retention", "_histories", "_store", "permissions", "plain_calls"),
+        *("tally", "_tally"),
+    }
 )
 
 #: Errors that are logged without a traceback, for what hosted code or payloads are.
