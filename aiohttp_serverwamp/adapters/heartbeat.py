@@ -14,8 +14,10 @@ __all__ = ["Heartbeat"]
 class Heartbeat:
     """Pings a silent client, and gives it up when it stays silent.
 
-    One timer for a connection, every half interval: a ping follows an interval without
-    a message, and another half of silence is the end. A message only sets `heard`.
+    One timer for a connection, every half interval: a ping follows a half in which
+    nothing was heard, another such half is the end. So a silent client is pinged every
+    interval, and is gone an interval and a half after its last word at the latest. A
+    message only sets `heard`.
 
     `make_timer` makes a timer of a callback, and `now` is the time it goes by.
     """
@@ -70,10 +72,10 @@ class Heartbeat:
         elif self._now() - self._due < self._half / 2:
             # Otherwise the loop was held up: the client may have answered unheard.
             self._silent += 1
-        if self._silent > 2:
+        if self._silent > 1:
             self._give_up()
             return
-        if self._silent == 2:
+        if self._silent == 1:
             self._ping()
         if self._timer is not None:
             self._arm(self._timer)
