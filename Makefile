@@ -13,6 +13,9 @@ BENCH_ARGS ?=
 SEED ?= 1
 COUNT ?= 30
 JOBS ?= 2
+# For `make soak`: 1 for less of everything; the rows to run, all where it is empty.
+QUICK ?=
+ROWS ?=
 
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
@@ -24,7 +27,7 @@ PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) 
 	print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
 .PHONY: help demo demo-asgi test test-slow lint conformance transports mutants \
-	websocket-cases bench docs picture clean python-is-new-enough
+	soak websocket-cases bench docs picture clean python-is-new-enough
 
 help:
 	@echo "make demo         serve the example on http://localhost:$(PORT)"
@@ -35,6 +38,7 @@ help:
 	@echo "make conformance  tell which statements of the specification are tested"
 	@echo "make transports   run the scenarios over every transport, and make their table"
 	@echo "make mutants      break rules of the router; a test has to notice each"
+	@echo "make soak         attack a server for twenty minutes, QUICK=1: three; see the table"
 	@echo "make websocket-cases  put the Autobahn TestSuite to our WebSocket and aiohttp's"
 	@echo "make bench        compare the server with bare aiohttp and other libraries"
 	@echo "make docs         build the documentation into docs/_build/html"
@@ -118,6 +122,10 @@ transports: $(VENV)/.lint
 # A seeded sample: another SEED breaks others. Takes its time.
 mutants: $(VENV)/.lint
 	$(RUN) -m tests.mutants.run --seed $(SEED) --count $(COUNT) --jobs $(JOBS)
+
+# ROWS="bombs holding" for some of its rows only.
+soak: $(VENV)/.lint
+	$(RUN) -m tests.soak $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS))
 
 # All of them; make test has those that take no time.
 websocket-cases: $(VENV)/.lint

@@ -1,0 +1,41 @@
+"""The cases of the Autobahn TestSuite, which ``tests/websocket_cases`` puts."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tests.soak.programs import is_missing, run_program
+from tests.soak.row import Outcome, Row
+
+#: Those that take their time: megabytes, and compression.
+LONG: Final = ("9.*", "12.*", "13.*")
+#: What the program prints of a server.
+RESULT: Final = re.compile(r"^(.+): (\d+) of (\d+) passed$", re.MULTILINE)
+
+
+async def run(effort: float) -> Outcome:
+    outcome = Outcome()
+    if is_missing("tests.websocket_cases", outcome):
+        return outcome
+    left_out = LONG if effort < 1 else ()
+    arguments = [word for each in left_out for word in ("--exclude", each)]
+    code, output = await run_program("tests.websocket_cases", *arguments)
+    results = RESULT.findall(output)
+    outcome.require(code == 0 and bool(results), output[-2000:])
+    cases = sum(int(cases) for _, _, cases in results)
+    outcome.done = f"{cases:,} cases, put to {len(results)} servers"
+    if left_out:
+        outcome.done += f", without {', '.join(left_out)}"
+    outcome.seen = "; ".join(
+        f"{server}: {passed} of {number}" for server, passed, number in results
+    )
+    return outcome
+
+
+ROW = Row(
+    "websocket-cases",
+    "cases of the Autobahn TestSuite",
+    "as many as aiohttp's own WebSocket passes, or more",
+    run,
+)
