@@ -8,7 +8,9 @@ import hashlib
 import hmac
 import io
 import os
+import pwd
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +23,7 @@ import aiohttp
 import aiohttp_session
 import jwt
 import pytest
+import trio
 from aiohttp import web
 from cryptography.x509 import UniformResourceIdentifier
 
@@ -40,6 +43,12 @@ from tests.answers import SCRAMClient, key_answer
 from tests.async_support.asgi_server import begin, joined, scope_of
 from tests.certificates import Authority, client_context
 from tests.code_blocks import code_blocks, run_blocks
+from tests.rawsocket_client import (
+    free_listener,
+    port_of,
+    rawsocket_to,
+    serving_rawsocket,
+)
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -781,3 +790,85 @@ async def test_a_route_of_fastapi_publishes_to_the_clients_of_its_realm() -> Non
         answer = await browser.until("http.response.body")
         assert answer["body"] == b'{"clients":1}'
         assert (await client.heard())[4] == ["12 loaves"]
+
+
+# --- docs/rawsocket.rst ---------------------------------------------------------------
+
+
+async def test_the_house_is_served_by_rawsocket() -> None:
+    names = names_of("rawsocket")
+    listener = free_listener()
+    app = names.make_app(names.make_application(), [listener])
+    async with (
+        serving(app) as http,
+        connect(http, realm="house") as browser,
+        rawsocket_to(port_of(listener)) as device,
+    ):
+        await device.join("house")
+
+        answer = await device.ask(48, 1, {}, "lamp.name")
+
+        assert answer[3][0].startswith("the lamp of ")
+        assert (await browser.call("lamp.name")) != answer[3][0]
+
+
+async def test_who_is_of_the_machine_needs_no_password(tmp_path: Path) -> None:
+    names = names_of("rawsocket")
+    listener = free_listener()
+    path = f"{tmp_path}/wamp.sock"
+    app = names.make_app(names.house_of_users, [listener, f"unix://{path}"])
+    async with (
+        serving(app),
+        rawsocket_to(port_of(listener)) as stranger,
+        rawsocket_to(path) as neighbour,
+    ):
+        await stranger.shake_hands()
+        refused = await stranger.hello("house")
+        welcome = await neighbour.join("house")
+
+    assert refused[::2] == [3, "wamp.error.authentication_required"]
+    assert welcome["authrole"] == "local"
+    assert welcome["authid"] == pwd.getpwuid(os.getuid()).pw_name
+
+
+async def test_all_that_is_known_of_a_rawsocket_is_in_its_table() -> None:
+    names = names_of("rawsocket")
+    wamp = names.make_application()
+    page = (DOCS / "rawsocket.rst").read_text(encoding="utf-8")
+    table = page.partition("``session.connection.transport_info``:")[2]
+    named = set(re.findall(r"``(tls|peer_\w+)``", table.partition("\n\n\n")[0]))
+
+    async with serving_rawsocket(wamp) as port, rawsocket_to(port) as device:
+        await device.join("house")
+        (session,) = wamp.sessions()
+
+        assert named == {*session.connection.transport_info}
+
+
+async def test_the_house_is_served_without_a_web_server() -> None:
+    names = names_of("rawsocket")
+    listener = free_listener()
+    program = asyncio.create_task(names.main(listener))
+    async with rawsocket_to(port_of(listener)) as device:
+        await device.join("house")
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await device.hear() == [6, {}, "wamp.close.system_shutdown"]
+        assert await device.hear() is None
+    await program
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+
+
+def test_the_house_is_served_on_trio() -> None:
+    names = names_of("rawsocket")
+
+    async def main() -> None:
+        listener = free_listener()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(names.trio_main, listener)
+            stream = await trio.open_tcp_stream(*listener.getsockname())
+            await stream.send_all(b"\x7f\xf1\x00\x00")
+            assert await stream.receive_some(4) == b"\x7f\xb1\x00\x00"
+            await stream.aclose()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
