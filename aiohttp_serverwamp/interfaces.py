@@ -33,7 +33,6 @@ __all__ = [
     "CredentialStore",
     "HistoryStore",
     "Interruption",
-    "Observer",
     "RevocationList",
     "Serializer",
     "TaskHandle",

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import logging
 import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal
 
 import aiohttp_session
 from aiohttp import web
 
+from aiohttp_serverwamp.adapters.aiohttp_server import (
+    before_stopping,
+    gunicorn_worker,
+    stop_handlers,
+)
 from aiohttp_serverwamp.adapters.aiohttp_session_binding import HTTPSessionWatch
 from aiohttp_serverwamp.adapters.aiohttp_session_options import SessionBinding
 from aiohttp_serverwamp.adapters.aiohttp_upgrade import (
     NO_HTTP_SESSION,
     AiohttpHandler,
     upgrade_request,
+)
+from aiohttp_serverwamp.adapters.draining import (
+    checked_drain_timeout,
+    checked_health_path,
 )
 from aiohttp_serverwamp.adapters.rawsocket import RawSocketServer
 from aiohttp_serverwamp.adapters.rawsocket_endpoint import (
@@ -75,6 +84,8 @@ def setup_wamp(
     session_binding: SessionBinding | Literal[False] | None = None,
     rawsocket: _RawSocketAddress | Iterable[_RawSocketAddress] = (),
     reader: Reader = "auto",
+    health_path: str | None = None,
+    drain_timeout: float = 0,
 ) -> Application:
     """Attach a WAMP application to an aiohttp application and return it.
 
@@ -100,6 +111,13 @@ def setup_wamp(
     ``"fast"``: handled where aiohttp parses them, without a turn of the event loop in
     between; that needs more of aiohttp, and works with the versions that it was tested
     with. ``"auto"`` is the latter with those, and the former with others.
+
+    `health_path`, as ``"/healthz"``, adds a route for load balancers; see
+    `Application.health_handler`. With `drain_timeout` the first SIGTERM or SIGINT does
+    not stop the server: for so many seconds the health route answers 503, the sessions
+    leave little by little, and everything else goes on; see `Application.drain`. So it
+    is under ``web.run_app`` and gunicorn (SIGTERM, and ``graceful_timeout`` has to be
+    longer). Elsewhere the sessions leave so once the server has stopped listening.
 
     Raises `ConfigurationError` when called twice for one app, after the app was started
     or given to ``add_subapp``, and for options that make no sense.
@@ -131,16 +149,22 @@ def setup_wamp(
         watch=watch,
         reader=reader,
     ).__call__
+    health_path = checked_health_path(health_path)
+    drain_timeout = checked_drain_timeout(drain_timeout)
     _add_paths(app, _paths(path), handler)
+    if health_path is not None:
+        _add_health(app, health_path, application)
     application.inject(web.Request, upgrade_request)
     if watch is not None:
         watch.attach(app)
         application.use_csrf_tokens(watch.csrf_token)
     app[WAMP] = application
     app.cleanup_ctx.append(_running(rawsockets))
+    if drain_timeout:
+        app.cleanup_ctx.append(_draining(drain_timeout))
     app.on_startup.append(_check_guards)
     app.on_startup.append(_check_http_session)
-    app.on_shutdown.append(_shut_down(rawsockets))
+    app.on_shutdown.append(_shut_down(rawsockets, drain_timeout))
     return application
 
 
@@ -227,12 +251,30 @@ def _running(
     return running
 
 
+def _add_health(app: web.Application, path: str, application: Application) -> None:
+    try:
+        app.router.add_get(path, application.health_handler())
+    except (ValueError, RuntimeError) as error:
+        raise ConfigurationError(f"health_path={path!r}: {error}") from error
+
+
+def _draining(timeout: float) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def draining(app: web.Application) -> AsyncIterator[None]:
+        take_leave = partial(app[WAMP].drain, timeout, hold=True)
+        async with before_stopping(take_leave, stop_handlers()):
+            yield
+
+    return draining
+
+
 def _shut_down(
-    rawsockets: RawSocketServer,
+    rawsockets: RawSocketServer, drain_timeout: float
 ) -> Callable[[web.Application], Awaitable[None]]:
     async def shut_down(app: web.Application) -> None:
         # Not left to `cleanup_ctx`: aiohttp waits for open sockets between the two.
         rawsockets.leave()
+        if drain_timeout and app[WAMP].retry_after is None:
+            await app[WAMP].drain(drain_timeout)
         await app[WAMP].shutdown()
 
     return shut_down
@@ -267,25 +309,11 @@ async def _check_http_session(app: web.Application) -> None:
 
 def _check_workers() -> None:
     """Say so when this process is one of several, whose sessions would not meet."""
-    workers = _gunicorn_workers()
+    worker = gunicorn_worker()
+    workers = 1 if worker is None else int(worker.cfg.workers)
     if workers > 1:
         logger.error(
             "gunicorn runs %s workers, but events and calls reach only the clients of "
             "one process: run one worker (gunicorn --workers 1)",
             workers,
         )
-
-
-def _gunicorn_workers() -> int:
-    """Return how many gunicorn workers serve this application; 1 without gunicorn."""
-    base: Any = sys.modules.get("gunicorn.workers.base")
-    frame = sys._getframe()
-    while base is not None and frame is not None:
-        # The worker is on the stack: it awaits the start-up that this is part of.
-        worker = frame.f_locals.get("self")
-        if isinstance(worker, base.Worker):
-            return int(worker.cfg.workers)
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
-    return 1

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Mapping,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -20,8 +27,14 @@ from aiohttp_serverwamp.adapters.asgi_scope import (
     transport_info,
     upgrade_of,
 )
+from aiohttp_serverwamp.adapters.draining import (
+    checked_drain_timeout,
+    checked_health_path,
+)
+from aiohttp_serverwamp.adapters.health import health_answer
 from aiohttp_serverwamp.adapters.signals import before_signals
 from aiohttp_serverwamp.adapters.upgrade import (
+    Answer,
     Gatekeeper,
     Refusal,
     UpgradeHost,
@@ -71,6 +84,12 @@ class ASGIHost(UpgradeHost, Protocol):
     def require_library(self) -> None:
         """Raise `ConfigurationError` where another async library runs."""
 
+    async def drain(self, timeout: float, *, hold: bool = False) -> None:
+        """Have the clients leave little by little."""
+
+    def health(self) -> Mapping[str, Any]:
+        """Return the state in a few words."""
+
     def end(self, connection: Connection) -> None:
         """End the session of a connection, because its server stops."""
 
@@ -92,9 +111,13 @@ class ASGIApplication:
         *,
         allowed_origins: Iterable[str] | None = None,
         trusted_proxies: Iterable[str | Network] = (),
+        health_path: str | None = None,
+        drain_timeout: float = 0,
     ) -> None:
         self.host = host
         self._paths = _checked_paths(paths)
+        self._health_path = checked_health_path(health_path)
+        self._drain_timeout = checked_drain_timeout(drain_timeout)
         self._gate = Gatekeeper("asgi_application", allowed_origins, trusted_proxies)
         self._misses_sessions = False
 
@@ -138,6 +161,8 @@ class ASGIApplication:
             call = support.caller_from_thread()
 
             async def stop(proceed: Callable[[], None]) -> None:
+                if self._drain_timeout:
+                    await self.host.drain(self._drain_timeout, hold=True)
                 await self.host.shutdown()
                 proceed()
 
@@ -165,6 +190,9 @@ class ASGIApplication:
             await send({"type": "lifespan.shutdown.complete"})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._health_path and path_in_mount(scope) == self._health_path:
+            await _respond("http.response", scope, send, health_answer(self.host))
+            return
         refusal = upgrade_required() if self._serves(scope) else _not_found()
         await _respond("http.response", scope, send, refusal)
 
@@ -304,19 +332,21 @@ def _not_found() -> Refusal:
     return Refusal(404, "Not found\n")
 
 
-async def _respond(kind: str, scope: Scope, send: Send, refusal: Refusal) -> None:
-    body = refusal.text.encode()
+async def _respond(
+    kind: str, scope: Scope, send: Send, answer: Answer | Refusal
+) -> None:
+    body = answer.text.encode()
     headers = {
         "content-type": "text/plain; charset=utf-8",
         "content-length": str(len(body)),
-        **{name.lower(): value for name, value in refusal.headers.items()},
+        **{name.lower(): value for name, value in answer.headers.items()},
     }
     if not scope.get("http_version", "1.1").startswith("1"):
         headers = {k: v for k, v in headers.items() if k not in _OF_HTTP_1}
     await send(
         {
             "type": f"{kind}.start",
-            "status": refusal.status,
+            "status": answer.status,
             "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
         }
     )

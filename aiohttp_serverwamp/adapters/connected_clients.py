@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.adapters.draining import check_seconds, is_busy
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.observability.observers import Observers
 from aiohttp_serverwamp.observability.stats import Stats, total
@@ -187,7 +187,9 @@ class ConnectedClients:
 
     # --- Leaving ------------------------------------------------------------------
 
-    async def drain(self, timeout: float, *, retry_after: float = 2.0) -> None:
+    async def drain(
+        self, timeout: float, *, retry_after: float = 2.0, hold: bool = False
+    ) -> None:
         """Have the clients leave, little by little, before the application stops.
 
         From now on `health` says ``draining``, and new connections are refused with 503
@@ -197,22 +199,25 @@ class ConnectedClients:
         of it more or less. Those whose calls are in flight wait for the answers.
 
         Returns when nobody is connected, at the latest after `timeout` seconds; who is
-        left then is for `shutdown`. Nothing takes it back.
+        left then is for `shutdown`. With `hold` it takes the whole time, which a load
+        balancer may need to notice. Nothing takes it back.
 
         Raises `ConfigurationError` for numbers that are none, or negative.
         """
-        for name, value in (("timeout", timeout), ("retry_after", retry_after)):
-            check_seconds(f"drain({name}=", value)
+        check_seconds("drain", timeout)
+        check_seconds("drain(retry_after=...)", retry_after)
         self._retry_after = retry_after
         support = self.support
         end = support.now() + timeout
         due = 0.0
-        while self._open and (left := end - support.now()) > 0:
+        while (self._open or hold) and (left := end - support.now()) > 0:
+            if self._stopping:
+                return
             pause = min(DRAIN_TICK, left)
             await support.sleep(pause)
             here = [each for each in self._open.values() if each.joined]
             due = min(due + len(here) * pause / left, len(here))
-            ready = [each for each in here if not _is_busy(each)]
+            ready = [each for each in here if not is_busy(each)]
             for session in random.sample(ready, min(int(due), len(ready))):
                 due -= 1
                 endings.part(session, retry_after=self._jittered(retry_after))
@@ -242,16 +247,3 @@ class ConnectedClients:
     def _jittered(seconds: float | None) -> float | None:
         # Clients that leave together would come back together.
         return None if seconds is None else round(seconds * random.uniform(0.5, 1.5), 2)
-
-
-def check_seconds(what: str, value: object) -> None:
-    """Raise `ConfigurationError` unless a value is a number of seconds."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value < float("inf"):  # type: ignore[operator]  # one
-        raise ConfigurationError(f"{what}{value!r}): give a number of seconds")
-
-
-def _is_busy(session: RouterSession) -> bool:
-    """Tell whether somebody waits for what the session has begun."""
-    dealing = session.dealing
-    return bool(dealing.calls or dealing.invocations or session.requests.busy)

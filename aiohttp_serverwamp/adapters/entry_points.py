@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aiohttp_serverwamp.adapters.aiohttp_health import health_handler
 from aiohttp_serverwamp.adapters.aiohttp_upgrade import StartingHandler, StartingHost
 from aiohttp_serverwamp.adapters.asgi import ASGIApplication, ASGIHost
 from aiohttp_serverwamp.adapters.rawsocket import RawSocketHost, RawSocketServer
@@ -36,6 +37,8 @@ class _Host(StartingHost, ASGIHost, RawSocketHost, Protocol):
         *,
         allowed_origins: Iterable[str] | None = None,
         trusted_proxies: Iterable[str | Network] = (),
+        health_path: str | None = None,
+        drain_timeout: float = 0,
     ) -> ASGIApplication:
         """Return an ASGI 3 application."""
 
@@ -64,14 +67,17 @@ class EntryPoints:
         *,
         allowed_origins: Iterable[str] | None = None,
         trusted_proxies: Iterable[str | Network] = (),
+        health_path: str | None = None,
+        drain_timeout: float = 0,
     ) -> ASGIApplication:
         """Return an ASGI 3 application, for uvicorn, Hypercorn, Granian and others.
 
         WebSockets are served at `paths`, below where it is mounted, and 404 is the
-        answer elsewhere; without `paths` they are served everywhere. `allowed_origins`
-        and `trusted_proxies` are those of `setup_wamp`. The application runs between
-        the server's lifespan events; on asyncio, a server that sends none starts it
-        with the first client.
+        answer elsewhere; without `paths` they are served everywhere. `allowed_origins`,
+        `trusted_proxies` and `health_path` are those of `setup_wamp`, and so is
+        `drain_timeout`, which needs a server that can be held up: uvicorn. The
+        application runs between the server's lifespan events; on asyncio, a server that
+        sends none starts it with the first client.
 
         Raises `ConfigurationError` for options that make no sense. If the server runs
         on another async library than the application, start-up fails.
@@ -81,7 +87,17 @@ class EntryPoints:
             paths,
             allowed_origins=allowed_origins,
             trusted_proxies=trusted_proxies,
+            health_path=health_path,
+            drain_timeout=drain_timeout,
         )
+
+    def health_handler(self: _Host) -> Callable[..., Awaitable[Any]]:
+        """Return a handler for ``app.router.add_get("/healthz", ...)``, on aiohttp.
+
+        It answers 200 as long as new clients are welcome, and 503 from the beginning of
+        `drain` on, with `health` as JSON.
+        """
+        return health_handler(self)
 
     def legacy_asgi_application(
         self: _Host,

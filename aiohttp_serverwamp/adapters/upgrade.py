@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp_serverwamp.adapters.origin import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.limits import Limits
 
 __all__ = [
+    "Answer",
     "Gatekeeper",
     "Refusal",
     "UpgradeHost",
@@ -46,6 +48,10 @@ class UpgradeHost(Protocol):
     limits: Limits
     serializers: Mapping[str, Serializer]
 
+    @property
+    def retry_after(self) -> float | None:
+        """After how many seconds clients should come back, if they are to go."""
+
     def admit(self) -> bool:
         """Keep a place for a connection until `release`; False if there is none."""
 
@@ -57,6 +63,15 @@ class UpgradeHost(Protocol):
 
     async def serve(self, connection: Connection) -> None:
         """Serve a connection until it has closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to an ordinary request."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str]
 
 
 @dataclass(eq=False)
@@ -85,6 +100,15 @@ def no_common_subprotocol(subprotocols: Iterable[str]) -> Refusal:
     )
 
 
+def _unavailable(retry_after: float | None) -> Refusal:
+    if retry_after is None:
+        return Refusal(503, "No more connections now.\n")
+    seconds = max(1, ceil(retry_after))  # the header has whole ones (RFC 9110, 10.2.3)
+    return Refusal(
+        503, "This server is about to stop.\n", {"Retry-After": str(seconds)}
+    )
+
+
 @contextmanager
 def place(host: UpgradeHost) -> Iterator[None]:
     """Keep a place for a connection in the meantime.
@@ -92,7 +116,7 @@ def place(host: UpgradeHost) -> Iterator[None]:
     Others ask for places while this one's request waits for something.
     """
     if not host.admit():
-        raise Refusal(503, "No more connections now.\n")
+        raise _unavailable(host.retry_after)
     try:
         yield
     finally:

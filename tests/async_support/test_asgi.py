@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -110,6 +111,30 @@ CONNECT = {"type": "websocket.connect"}
 
 async def _no_send(event: Any) -> None:
     raise AssertionError(event)
+
+
+def test_clients_leave_and_the_health_route_tells_while_it_drains(run: Run) -> None:
+    async def health(
+        support: AsyncSupport, tasks: TaskRunner, app: ASGIApplication
+    ) -> tuple[int, str]:
+        scope = scope_of("http", path="/healthz", raw_path=b"/healthz")
+        asked = begin(support, tasks, app, scope)
+        start = await asked.until("http.response.start")
+        body = await asked.until("http.response.body")
+        return start["status"], json.loads(body["body"])["status"]
+
+    async def body(support: AsyncSupport) -> None:
+        wamp = make(support)
+        async with started(support, wamp, health_path="/healthz") as (app, tasks, _):
+            assert await health(support, tasks, app) == (200, "ok")
+            async with joined(support, tasks, app) as client:
+                await wamp.drain(0.2)
+                code, details, reason = await client.heard()
+                assert (code, reason) == (6, "wamp.close.system_shutdown")
+                assert 1 <= details["retry_after"] <= 3
+                assert await health(support, tasks, app) == (503, "draining")
+
+    run(body)
 
 
 def test_without_lifespan_asyncio_starts_with_the_first_client(run: Run) -> None:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +18,14 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.testing import PATIENCE, connect, serving
+from tests.server_processes import (
+    free_port,
+    process,
+    text_of,
+    wait_for_exit,
+    wait_for_port,
+)
 from tests.sites import site, until
-
-ROOT = Path(__file__).parents[2]
 
 
 def ping_routes(answer: str = "pong") -> serverwamp.RPCRouteSet:
@@ -492,56 +492,6 @@ async def async_app():
 if __name__ == "__main__":
     web.run_app(make_app(), host="127.0.0.1", port=int(sys.argv[1]), print=None)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def process(*command: str, cwd: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    path = os.pathsep.join([str(ROOT), str(cwd)])
-    with log.open("wb") as output:
-        running = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": path},
-            stdout=output,
-            stderr=output,
-        )
-        try:
-            yield running
-        finally:
-            running.kill()
-            running.wait()
-
-
-def text_of(log: Path) -> str:
-    return log.read_text()
-
-
-async def wait_for_port(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    async with asyncio.timeout(3 * PATIENCE):
-        while True:
-            assert server.poll() is None, text_of(log)
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
-
-
-async def wait_for_exit(server: subprocess.Popen[bytes], seconds: float) -> int | None:
-    end = time.monotonic() + seconds
-    while server.poll() is None and time.monotonic() < end:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
-    return server.returncode
 
 
 async def test_sigterm_says_goodbye_to_every_session_and_ends_the_process(

@@ -40,3 +40,18 @@ export class Backoff {
     return this.#joinedAt !== null && Date.now() - this.#joinedAt >= this.#maxDelay;
   }
 }
+
+/** Milliseconds. A server that asks for more has made a mistake. */
+const LONGEST_ASKED = 10 * 60 * 1_000;
+
+/**
+ * How long a server that says GOODBYE asks its clients to stay away: `retry_after`, in seconds,
+ * which it has drawn by lot for each of them.
+ *
+ * @param {{kwargs: Record<string, any>}} reason of the end of the session
+ * @returns {number | null} milliseconds; null if it says nothing of it, or nothing sensible.
+ */
+export function askedFor({kwargs: {retry_after: seconds}}) {
+  const sensible = Number.isFinite(seconds) && seconds >= 0;
+  return sensible ? Math.min(seconds * 1_000, LONGEST_ASKED) : null;
+}

@@ -20,7 +20,7 @@
  * away when the server has said that it should: see `reconnectAfter`.
  */
 
-import {Backoff} from "./backoff.js";
+import {Backoff, askedFor} from "./backoff.js";
 import {notify, report} from "./callbacks.js";
 import {Connection} from "./connection.js";
 import {deferred} from "./deferred.js";
@@ -301,8 +301,10 @@ export class Session {
     }
   }
 
-  #reopenLater() {
-    this.#setTimer(this.#backoff.next(), () => this.#reopen());
+  /** @param {number | null} [delay] milliseconds; null: as the attempts before suggest. */
+  #reopenLater(delay = null) {
+    const own = this.#backoff.next();
+    this.#setTimer(delay ?? own, () => this.#reopen());
   }
 
   /** @param {unknown} data */
@@ -449,7 +451,7 @@ export class Session {
   #wait(reason) {
     // Who waited for it has it; whoever asks from now on waits for the next.
     if (this.#state === "joined") this.#joined = deferred();
-    this.#reopenLater();
+    this.#reopenLater(askedFor(reason));
     this.#setState("waiting", reason);
   }
 

@@ -152,6 +152,42 @@ for (const uri of ["wamp.close.system_shutdown", "wamp.close.close_realm", "wamp
   });
 }
 
+for (const [retryAfter, delay] of [[3.5, 3_500], [0, 0], [1e9, 600_000]]) {
+  test(`a router that says when to come back is taken at its word: ${retryAfter} s`, async () => {
+    const {socket} = await join({minDelay: 100});
+    socket.receive(6, {retry_after: retryAfter}, "wamp.close.system_shutdown");
+    if (delay) {
+      mock.timers.tick(delay - 1);
+      assert.equal(FakeWebSocket.last, socket);
+    }
+    mock.timers.tick(1);
+    assert.notEqual(FakeWebSocket.last, socket);
+  });
+}
+
+test("when the router is not there yet, the attempts get rarer as ever", async () => {
+  const {socket} = await join({minDelay: 100, maxDelay: 400});
+  socket.receive(6, {retry_after: 5}, "wamp.close.system_shutdown");
+  mock.timers.tick(5_000);
+  const second = FakeWebSocket.last;
+  second.drop();
+  mock.timers.tick(199);
+  assert.equal(FakeWebSocket.last, second);
+  mock.timers.tick(1);
+  assert.notEqual(FakeWebSocket.last, second);
+});
+
+for (const retryAfter of [-1, "5", null, [7], {}]) {
+  test(`nonsense about coming back is not heard: ${JSON.stringify(retryAfter)}`, async () => {
+    const {socket} = await join({minDelay: 100});
+    socket.receive(6, {retry_after: retryAfter}, "wamp.close.system_shutdown");
+    mock.timers.tick(99);
+    assert.equal(FakeWebSocket.last, socket);
+    mock.timers.tick(1);
+    assert.notEqual(FakeWebSocket.last, socket);
+  });
+}
+
 test("a router that cannot tell who we are, or takes too long, is tried again", async () => {
   const {session, socket} = start();
   socket.receive(3, {message: "authentication took too long"}, "wamp.error.authentication_failed");
