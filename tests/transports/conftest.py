@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 
 from tests.interop.processes import port_of, running
-from tests.transports.matrix import SERVERS, Cell
-from tests.transports.places import Place, WebSockets, in_memory
+from tests.transports.matrix import RAW_SERVERS, WEB_SERVERS, Cell
+from tests.transports.places import Place, RawSockets, WebSockets, in_memory
 
 PATIENCE = 20.0
 
@@ -25,9 +25,13 @@ class Served:
     """The site on one server."""
 
     server: str
-    url: str
+    port: int
     process: subprocess.Popen[str]
     log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     async def terminate(self) -> None:
         self.process.terminate()
@@ -46,8 +50,7 @@ def served_by(server: str, log: Path) -> Iterator[Served]:
     command = [sys.executable, "-m", "tests.transports.serve", server]
     with log.open("w") as stderr, running(command, stderr) as process:
         try:
-            url = f"http://127.0.0.1:{port_of(process)}"
-            yield Served(server, url, process, log)
+            yield Served(server, port_of(process), process, log)
             process.terminate()
             process.wait(PATIENCE)
         finally:
@@ -77,7 +80,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(tmp_path_factory.mktemp("transports"), running)
 
 
-@pytest.fixture(params=SERVERS)
+@pytest.fixture(params=WEB_SERVERS)
 def served(request: pytest.FixtureRequest, servers: Servers) -> Served:
     """Serve for all tests."""
     return servers.get(request.param)
@@ -96,9 +99,8 @@ async def place(cell: Cell, servers: Servers) -> AsyncIterator[Place]:
         async with in_memory() as memory:
             yield memory
     else:
-        served = servers.get(cell.transport)
-        async with visitor(served) as http:
-            yield WebSockets(served.url, http)
+        async with place_of(servers.get(cell.transport)) as served:
+            yield served
 
 
 @pytest.fixture
@@ -109,9 +111,18 @@ async def mortal(cell: Cell, tmp_path: Path) -> AsyncIterator[Mortal]:
             yield Mortal(memory, memory.application.shutdown)
         return
     with served_by(cell.transport, tmp_path / "server.log") as served:
-        async with visitor(served) as http:
-            yield Mortal(WebSockets(served.url, http), served.terminate)
+        async with place_of(served) as place:
+            yield Mortal(place, served.terminate)
         await asyncio.to_thread(served.process.wait, PATIENCE)
+
+
+@asynccontextmanager
+async def place_of(served: Served) -> AsyncIterator[Place]:
+    if served.server in RAW_SERVERS:
+        yield RawSockets(served.port)
+        return
+    async with visitor(served) as http:
+        yield WebSockets(served.url, http)
 
 
 @asynccontextmanager

@@ -13,21 +13,18 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-#: Transports in the order of the table, and where they are served.
-TRANSPORTS: Final = (
-    "aiohttp",
-    "uvicorn",
-    "hypercorn",
-    "hypercorn-trio",
-    "granian",
-    "memory",
-)
-#: Those that are a process of their own, see `serve`.
-SERVERS: Final = TRANSPORTS[:5]
+#: Those that come by WebSocket, each in a process of its own, see `serve`.
+WEB_SERVERS: Final = ("aiohttp", "uvicorn", "hypercorn", "hypercorn-trio", "granian")
+RAW_SERVERS: Final = ("rawsocket", "rawsocket-trio")
+#: In the order of the table.
+TRANSPORTS: Final = (*WEB_SERVERS, *RAW_SERVERS, "memory")
 SERIALIZERS: Final = ("json", "msgpack", "cbor")
 CODECS: Final = (*SERIALIZERS, *(f"{name}.batched" for name in SERIALIZERS))
 
 YES: Final = "yes"
+
+#: Transport → what comes out there, and why.
+Differing = Mapping[str, tuple[str, str]]
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 
@@ -43,11 +40,16 @@ class Cell:
         return f"{self.transport}-{self.codec}"
 
 
-ALL: Final = tuple(Cell(name, codec) for name in TRANSPORTS for codec in CODECS)
+#: RawSocket has no batches.
+ALL: Final = tuple(
+    Cell(name, codec)
+    for name in TRANSPORTS
+    for codec in (SERIALIZERS if name in RAW_SERVERS else CODECS)
+)
 BATCHED: Final = tuple(cell for cell in ALL if cell.codec.endswith("batched"))
 #: For what is slow and no codec's affair.
 JSON_ONLY: Final = tuple(cell for cell in ALL if cell.codec == "json")
-WEBSOCKETS: Final = tuple(cell for cell in JSON_ONLY if cell.transport in SERVERS)
+WEBSOCKETS: Final = tuple(cell for cell in JSON_ONLY if cell.transport in WEB_SERVERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,10 @@ def scenario(
     cells: Sequence[Cell] = ALL,
     *,
     outcome: str = YES,
-    differing: Mapping[str, tuple[str, str]] | None = None,
+    differing: Differing | None = None,
     table: list[Scenario] = MESSAGES,
 ) -> Callable[[Test], Test]:
-    """Parametrise a test by `cells`; `differing` is transport → outcome and reason.
+    """Parametrise a test by `cells`; `differing` says where it differs, and why.
 
     The test asks for ``cell``, and for ``outcome`` on its transport.
     """

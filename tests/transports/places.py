@@ -17,6 +17,7 @@ from aiohttp_serverwamp.adapters.memory import MemoryConnection, linked_connecti
 from aiohttp_serverwamp.serializers import serializer_for
 from aiohttp_serverwamp.serializers.frame import SerializerCodec
 from aiohttp_serverwamp.testing import PATIENCE, WAMPClient
+from tests.rawsocket_client import MESSAGE, RawSocketClient
 from tests.transports import site
 
 if TYPE_CHECKING:
@@ -87,6 +88,29 @@ class WebSockets:
         return transport
 
 
+class RawSockets:
+    """A server of RawSocket at a port of this machine."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def open(self, codec: str) -> WAMPClient:
+        streams = await asyncio.open_connection("127.0.0.1", self._port)
+        client = RawSocketClient(*streams, codec)
+        assert (await client.shake_hands())[:1] == b"\x7f"
+        ws = cast("aiohttp.ClientWebSocketResponse", _RawSocketAsWebSocket(client))
+        return WAMPClient(ws, serializer_for(f"wamp.2.{codec}"))
+
+    def vanish(self, client: WAMPClient) -> None:
+        ws = cast("_RawSocketAsWebSocket", client.ws)
+        ws.client.writer.transport.abort()
+        ws.reads.set()
+
+    def stop_reading(self, client: WAMPClient) -> None:
+        # The stream reads no more either, once it is full.
+        cast("_RawSocketAsWebSocket", client.ws).reads.clear()
+
+
 class Memory:
     """An application in this process."""
 
@@ -124,6 +148,39 @@ async def in_memory() -> AsyncIterator[Memory]:
         async with place.application.run():
             yield place
         await tasks.join(PATIENCE)
+
+
+class _RawSocketAsWebSocket:
+    """A RawSocket, with what is used of a WebSocket."""
+
+    #: There is nothing to tell one with.
+    close_code = None
+
+    def __init__(self, client: RawSocketClient) -> None:
+        self.client = client
+        self.reads = asyncio.Event()
+        self.reads.set()
+
+    async def send_str(self, text: str) -> None:
+        await self.send_bytes(text.encode())
+
+    async def send_bytes(self, data: bytes) -> None:
+        self.client.frame(MESSAGE, data)
+        await self.client.writer.drain()
+
+    async def close(self) -> None:
+        self.reads.set()
+        await self.client.close()
+
+    async def __aiter__(self) -> AsyncIterator[SimpleNamespace]:
+        while True:
+            await self.reads.wait()
+            frame = await self.client.next_frame()
+            if frame is None:
+                return
+            kind, payload = frame
+            assert kind == MESSAGE, frame
+            yield SimpleNamespace(data=payload)
 
 
 class _EndAsWebSocket:

@@ -17,8 +17,8 @@ from tests.transports import test_frames, test_scenarios
 from tests.transports.matrix import (
     FRAMES,
     MESSAGES,
-    SERVERS,
     TRANSPORTS,
+    WEB_SERVERS,
     Scenario,
 )
 
@@ -35,6 +35,8 @@ HEADINGS: Final = {
     "hypercorn": "Hypercorn",
     "hypercorn-trio": "on trio",
     "granian": "Granian",
+    "rawsocket": "RawSocket",
+    "rawsocket-trio": "on trio",
 }
 
 
@@ -43,7 +45,7 @@ def tables() -> dict[str, str]:
     numbers = count(1)
     return {
         "Messages": _table(MESSAGES, TRANSPORTS, numbers),
-        "Frames": _table(FRAMES, SERVERS, numbers),
+        "Frames": _table(FRAMES, WEB_SERVERS, numbers),
     }
 
 

@@ -5,13 +5,18 @@ Writes one JSON object with its port, and serves until SIGTERM.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 
+import trio
+
+from aiohttp_serverwamp.adapters.trio import TrioAsyncSupport
 from tests.transports import site
 
 
@@ -33,28 +38,16 @@ def on_uvicorn(listener: socket.socket) -> None:
 
 
 def on_hypercorn(listener: socket.socket) -> None:
-    import asyncio
-
     from hypercorn.asyncio import serve
 
     asyncio.run(serve(site.on_asyncio, hypercorn_config(listener)))
 
 
 def on_hypercorn_with_trio(listener: socket.socket) -> None:
-    import trio
     from hypercorn.trio import serve
 
-    async def main() -> None:
-        with trio.open_signal_receiver(signal.SIGTERM) as signals:
-
-            async def stop() -> None:
-                async for _ in signals:
-                    return
-
-            config = hypercorn_config(listener)
-            await serve(site.on_trio, config, shutdown_trigger=stop)
-
-    trio.run(main)
+    config = hypercorn_config(listener)
+    trio.run(partial(serve, site.on_trio, config, shutdown_trigger=sigterm))
 
 
 def hypercorn_config(listener: socket.socket):  # type: ignore[no-untyped-def]  # its own
@@ -78,12 +71,40 @@ def on_granian(listener: socket.socket) -> None:
     server.serve()
 
 
+def on_rawsocket(listener: socket.socket) -> None:
+    async def main() -> None:
+        serving = asyncio.ensure_future(site.make().serve_rawsocket(listener))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
+        await asyncio.wait([serving])
+
+    asyncio.run(main())
+
+
+def on_rawsocket_with_trio(listener: socket.socket) -> None:
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            wamp = site.make(TrioAsyncSupport)
+            nursery.start_soon(wamp.serve_rawsocket, listener)
+            await sigterm()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+async def sigterm() -> None:
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        async for _ in signals:
+            return
+
+
 SERVERS: Mapping[str, Callable[[socket.socket], None]] = {
     "aiohttp": on_aiohttp,
     "uvicorn": on_uvicorn,
     "hypercorn": on_hypercorn,
     "hypercorn-trio": on_hypercorn_with_trio,
     "granian": on_granian,
+    "rawsocket": on_rawsocket,
+    "rawsocket-trio": on_rawsocket_with_trio,
 }
 
 

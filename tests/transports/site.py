@@ -11,8 +11,8 @@ from aiohttp_serverwamp.adapters.trio import TrioAsyncSupport
 
 Sleep = Callable[[float], Awaitable[None]]
 
-#: Bytes.
-LARGEST_MESSAGE = 100_000
+#: Bytes. RawSocket knows powers of two only.
+LARGEST_MESSAGE = 2**17
 
 api = serverwamp.RPCRouteSet()
 
@@ -104,7 +104,7 @@ def by_ticket(session: serverwamp.Session, ticket: str) -> bool:
 def make(async_support: Any = AsyncioAsyncSupport) -> serverwamp.Application:
     limits = serverwamp.Limits(
         max_message_size=LARGEST_MESSAGE,
-        max_pending_bytes=500_000,
+        max_pending_bytes=4 * LARGEST_MESSAGE,
         hello_timeout=1.0,
     )
     wamp = serverwamp.Application(async_support=async_support, limits=limits)
