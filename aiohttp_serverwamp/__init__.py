@@ -58,7 +58,12 @@ from aiohttp_serverwamp.hosting.serverwamp_names import MODULES as _MODULES
 from aiohttp_serverwamp.hosting.services import procedure, topic
 from aiohttp_serverwamp.hosting.session import Session
 from aiohttp_serverwamp.interfaces import Observer
-from aiohttp_serverwamp.limits import Limits, SlowConsumer, SlowConsumerReport
+from aiohttp_serverwamp.limits import (
+    Limits,
+    RateLimit,
+    SlowConsumer,
+    SlowConsumerReport,
+)
 from aiohttp_serverwamp.observability.stats import Stats
 from aiohttp_serverwamp.plugin import WAMP, setup_wamp
 from aiohttp_serverwamp.realm import Realm
@@ -103,6 +108,7 @@ __all__ = [
     "RPCResult",
     "RPCRouteSet",
     "RawSocket",
+    "RateLimit",
     "Realm",
     "RealmAPI",
     "Session",

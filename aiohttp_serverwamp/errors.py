@@ -46,6 +46,7 @@ __all__ = [
     "PayloadSizeExceeded",
     "ProcedureAlreadyExists",
     "ProtocolViolation",
+    "RateLimited",
     "RuntimeFailure",
     "SessionRejected",
     "SubscribeError",
@@ -285,6 +286,12 @@ class RuntimeFailure(_PredefinedError):
     """A procedure failed unexpectedly; the details are in the server's log only."""
 
     URI = uris.RUNTIME_ERROR
+
+
+class RateLimited(_PredefinedError):
+    """Too many requests came: in ``kwargs["retry_after"]`` seconds one is welcome."""
+
+    URI = uris.RATE_LIMITED
 
 
 class ConnectionClosed(WAMPError, ConnectionError):

@@ -6,12 +6,20 @@ there. Times are seconds, sizes are bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import re
+from dataclasses import KW_ONLY, dataclass, fields
 from enum import StrEnum
+from typing import Final, Literal
 
 from aiohttp_serverwamp.errors import ConfigurationError
 
-__all__ = ["Limits", "SlowConsumer", "SlowConsumerReport"]
+__all__ = ["Limits", "RateLimit", "SlowConsumer", "SlowConsumerReport"]
+
+_RATE: Final = re.compile(r"([1-9][0-9]{0,8})/(s|min|h)")
+
+_SECONDS: Final = {"s": 1, "min": 60, "h": 3600}
+
+_KEYS: Final = ("session", "authid", "ip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,3 +144,54 @@ class SlowConsumerReport:
     topic: str | None
     #: How many events the session has not been sent so far for being slow.
     dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How many requests may come: ``RateLimit("20/s", burst=40, key="authid")``.
+
+    `rate` is a number and the time it is for, ``s``, ``min`` or ``h``. So many requests
+    may also come at once, or `burst` if given. `key` says whose are counted together:
+    those of a session, of all sessions of an authid, or of all from an address (the
+    first 64 bits of IPv6; of a session where the address is not known). Whatever takes
+    one takes the text alone as well: ``rate_limit="20/s"``.
+
+    Raises `ConfigurationError` for what makes no limit.
+    """
+
+    rate: str
+    _: KW_ONLY
+    #: Requests that may come at once; None: as many as the rate says.
+    burst: int | None = None
+    key: Literal["session", "authid", "ip"] = "session"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rate, str) or not _RATE.fullmatch(self.rate):
+            raise ConfigurationError(
+                f"RateLimit({self.rate!r}): give a number and a time, as '20/s', "
+                "'100/min' or '5/h'"
+            )
+        if self.burst is not None and (type(self.burst) is not int or self.burst < 1):
+            raise ConfigurationError(
+                f"RateLimit(burst={self.burst!r}): give a whole number, at least 1"
+            )
+        if self.key not in _KEYS:
+            raise ConfigurationError(
+                f"RateLimit(key={self.key!r}): give 'session', 'authid' or 'ip'"
+            )
+
+    @classmethod
+    def of(cls, given: RateLimit | str) -> RateLimit:
+        """Return the limit meant; raise `ConfigurationError`."""
+        return given if isinstance(given, RateLimit) else cls(given)
+
+    @property
+    def interval(self) -> float:
+        """Seconds for each request."""
+        count, unit = self.rate.split("/")
+        return _SECONDS[unit] / int(count)
+
+    @property
+    def size(self) -> int:
+        """Requests that may come at once."""
+        return self.burst or int(self.rate.split("/")[0])

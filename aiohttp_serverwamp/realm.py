@@ -34,14 +34,14 @@ from aiohttp_serverwamp.hosting.session_selection import (
     selector,
 )
 from aiohttp_serverwamp.hosting.topics import HostedTopics, Occasion
+from aiohttp_serverwamp.hosting.traffic_rules import TrafficRules
 from aiohttp_serverwamp.ids import random_id
-from aiohttp_serverwamp.limits import SlowConsumer
+from aiohttp_serverwamp.limits import RateLimit, SlowConsumer
 from aiohttp_serverwamp.realm_methods import RealmMethods
 from aiohttp_serverwamp.router.authorization import Permissions, Preset
 from aiohttp_serverwamp.router.disclosure import Disclosure
 from aiohttp_serverwamp.router.joining import Kick
 from aiohttp_serverwamp.router.router import Router
-from aiohttp_serverwamp.router.slow_consumers import SlowConsumers
 from aiohttp_serverwamp.router.tally import stats_of
 from aiohttp_serverwamp.uris import Match, is_valid_uri
 
@@ -81,6 +81,7 @@ class Realm(RealmMethods):
     clients that do not keep up, where nothing else is said of their topic, see
     `SlowConsumer`. ``on_slow_consumer(session, report)``, a plain function, is then
     told once that it begins, by a `SlowConsumerReport`, in place of the application's.
+    `rate_limit` is for all requests of a client together, see `RateLimit`.
 
     Raises `ConfigurationError` for a malformed URI or option.
     """
@@ -96,6 +97,7 @@ class Realm(RealmMethods):
         strict_features: bool = False,
         camel_snake_conversion: bool = False,
         slow_consumer: SlowConsumer | str = SlowConsumer.DISCONNECT,
+        rate_limit: RateLimit | str | None = None,
         on_slow_consumer: SlowConsumerHook | None = None,
     ) -> None:
         if not isinstance(uri, str) or not is_valid_uri(uri):
@@ -110,7 +112,7 @@ class Realm(RealmMethods):
         self._strict_uris = strict_uris
         self._strict_features = strict_features
         self._camel_snake = camel_snake_conversion
-        self.slow_consumers = SlowConsumers(SlowConsumer.of(slow_consumer))
+        self.traffic_rules = TrafficRules(slow_consumer, rate_limit)
         #: Who is told of clients that do not keep up; None: whom the application tells.
         self.on_slow_consumer = checked_hook("on_slow_consumer", on_slow_consumer)
         self._routes: dict[tuple[Any, ...], Route] = {}
@@ -202,26 +204,12 @@ class Realm(RealmMethods):
             self.local.unsubscribe(*subscription.live)
             subscription.live = None
 
-    def install_policy(self, uri: str, match: Match, policy: SlowConsumer) -> None:
-        """Say what becomes of events of topics for clients that do not keep up."""
-        self._set_policy(uri, match, policy, explicit=True)
-
-    def _set_policy(
-        self, uri: str, match: Match, policy: SlowConsumer | str, *, explicit: bool
-    ) -> None:
-        self.slow_consumers.set(uri, match, SlowConsumer.of(policy), explicit=explicit)
-        if self._router is not None:
-            self._router.broker.slow_consumers = self.slow_consumers
-
     def _declare(self, route: Route) -> None:
         """Say by a permission rule that clients may use the route, and how."""
         if not isinstance(route.uri, str):
             return
+        self.traffic_rules.declare(route)
         if isinstance(route, TopicRoute):
-            if route.slow_consumer is not None:
-                self._set_policy(
-                    route.uri, route.match, route.slow_consumer, explicit=False
-                )
             self.permissions.declare(
                 route.uri,
                 route.match,
@@ -291,8 +279,7 @@ class Realm(RealmMethods):
             strict_features=self._strict_features,
         )
         self._router.authorizer = self.authorizer
-        if self.slow_consumers:
-            self._router.broker.slow_consumers = self.slow_consumers
+        self.traffic_rules.start(self._router, runtime.support.now)
         self._router.tasks = runtime.tasks
         self._router.meta.view = self.view(self._router.meta)
         self._router.trust.levels = self.trust_levels
@@ -343,6 +330,7 @@ class Realm(RealmMethods):
         """Be set up only, as before `start`."""
         self._runtime = self._router = self._local = self._installation = None
         self._histories.stop()
+        self.traffic_rules.stop()
         self._life_handlers = []
         for subscription in self._subscriptions:
             subscription.live = None

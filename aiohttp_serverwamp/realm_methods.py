@@ -28,7 +28,7 @@ from aiohttp_serverwamp.hosting.route import (
     warn_of_pattern,
 )
 from aiohttp_serverwamp.hosting.serverwamp_names import Advising
-from aiohttp_serverwamp.limits import SlowConsumer
+from aiohttp_serverwamp.limits import RateLimit, SlowConsumer
 from aiohttp_serverwamp.realm_events import RealmEvents
 from aiohttp_serverwamp.uris import Match
 
@@ -267,6 +267,7 @@ class RealmMethods(RealmEvents, Advising):
         retain: bool | None = None,
         roles: Iterable[str] | None = None,
         slow_consumer: SlowConsumer | str | None = None,
+        rate_limit: RateLimit | str | None = None,
     ) -> None:
         """Say what clients may do with a URI, or with all that match; None: not said.
 
@@ -277,15 +278,18 @@ class RealmMethods(RealmEvents, Advising):
         publish asks to be (specification, 6.10), which are only published otherwise.
 
         `slow_consumer` says what becomes of a topic's events for clients that do not
-        keep up, see `SlowConsumer`, whatever their roles. It may stand alone, and again
-        the most specific one holds.
+        keep up, see `SlowConsumer`, and `rate_limit` how often clients may call or
+        publish, see `RateLimit`; all that a pattern matches counts together. Both hold
+        whatever the roles, may stand alone, and again the most specific one holds.
 
         Raises `ConfigurationError` for what makes no rule.
         """
         target = self._target()
         policy = None if slow_consumer is None else SlowConsumer.of(slow_consumer)
+        limit = None if rate_limit is None else RateLimit.of(rate_limit)
+        alone = policy is not None or limit is not None
         flags = (call, register, publish, subscribe, retain)
-        if policy is None or roles is not None or flags.count(None) < len(flags):
+        if not alone or roles is not None or flags.count(None) < len(flags):
             target.permissions.permit(
                 uri,
                 match,
@@ -296,9 +300,9 @@ class RealmMethods(RealmEvents, Advising):
                 retain=retain,
                 roles=roles,
             )
-        if policy is not None:
+        if alone:
             found = policy_of(match)
-            target.install_policy(checked_uri(uri, found), found, policy)
+            target.traffic_rules.permit(checked_uri(uri, found), found, policy, limit)
         else:
             warn_of_pattern(uri)
 

@@ -69,9 +69,10 @@ OPTION_DISALLOWED_DISCLOSE_ME: Final = "wamp.error.option_disallowed.disclose_me
 NOT_AUTHORIZED: Final = "wamp.error.not_authorized"
 AUTHORIZATION_FAILED: Final = "wamp.error.authorization_failed"
 # Not in the specification, but what deployed routers and clients use (REQ-EMB-008,
-# REQ-TYP-005).
+# REQ-TYP-005); but for the last, which is ours.
 RUNTIME_ERROR: Final = "wamp.error.runtime_error"
 INVALID_PAYLOAD: Final = "wamp.error.invalid_payload"
+RATE_LIMITED: Final = "wamp.error.rate_limited"
 
 GET_EVENTS: Final = "wamp.subscription.get_events"
 

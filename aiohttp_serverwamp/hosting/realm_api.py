@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import Waiter
-    from aiohttp_serverwamp.limits import SlowConsumer
+    from aiohttp_serverwamp.limits import RateLimit, SlowConsumer
     from aiohttp_serverwamp.router.permission_rules import Flag
 
 __all__ = ["RealmAPI"]
@@ -136,6 +136,7 @@ class RealmAPI(Protocol):
         retain: bool | None = None,
         roles: Iterable[str] | None = None,
         slow_consumer: SlowConsumer | str | None = None,
+        rate_limit: RateLimit | str | None = None,
     ) -> None:
         """Say what clients may do with a URI."""
 

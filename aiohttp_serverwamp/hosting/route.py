@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.history.event import History
-from aiohttp_serverwamp.limits import SlowConsumer
+from aiohttp_serverwamp.limits import RateLimit, SlowConsumer
 from aiohttp_serverwamp.messages import InvokePolicy
 from aiohttp_serverwamp.router.permission_rules import role_names
 from aiohttp_serverwamp.uris import Match, is_valid_uri, shown
@@ -58,6 +58,8 @@ class ProcedureRoute(Route):
     timeout: float = 0.0
     #: Run the handler, a plain function, in a worker thread.
     thread: bool = False
+    #: How many calls clients may make of it; None: any number.
+    rate_limit: RateLimit | str | None = None
     #: serverwamp's reading of results: sequences and mappings are spread.
     spread_results: bool = False
     #: Give the handler its `Invocation` and nothing else.
@@ -65,6 +67,8 @@ class ProcedureRoute(Route):
 
     def __post_init__(self) -> None:
         _check_flag("thread", self.thread)
+        if self.rate_limit is not None:
+            RateLimit.of(self.rate_limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,8 @@ class TopicRoute(Route):
     history: History | None = None
     #: What becomes of its events for clients that are behind; None says nothing.
     slow_consumer: SlowConsumer | str | None = None
+    #: How many events clients may publish to it; None: any number.
+    rate_limit: RateLimit | str | None = None
     #: Give the handler the topic and the session, in this order, and nothing else.
     whole: bool = False
 
@@ -92,6 +98,8 @@ class TopicRoute(Route):
             )
         if self.slow_consumer is not None:
             SlowConsumer.of(self.slow_consumer)
+        if self.rate_limit is not None:
+            RateLimit.of(self.rate_limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +130,7 @@ def call_options(
     timeout: float | None,
     thread: bool,
     roles: Iterable[str] | None,
+    rate_limit: RateLimit | str | None = None,
 ) -> dict[str, Any]:
     """Return what is said of a procedure besides its URI, checked, by name.
 
@@ -134,6 +143,7 @@ def call_options(
         "timeout": _seconds(timeout),
         "thread": thread,
         "roles": role_names(roles),
+        "rate_limit": None if rate_limit is None else RateLimit.of(rate_limit),
     }
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import re
 
     from aiohttp_serverwamp.history.event import History
-    from aiohttp_serverwamp.limits import SlowConsumer
+    from aiohttp_serverwamp.limits import RateLimit, SlowConsumer
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R", bound=Route)
@@ -69,7 +69,8 @@ class RPCRouteSet(_RouteSet[Route]):
     A handler is ``async def``, an async generator (each ``yield`` is progress) or a
     plain function, which runs inline or, with ``thread=True``, in a worker thread. Its
     parameters are filled from the call and converted to their annotations. ``roles``
-    names who may call it.
+    names who may call it, ``rate_limit`` how often, see `RateLimit`; all that a pattern
+    serves counts together.
 
     With `spread_results` a returned list or tuple becomes the positional arguments of
     the result and a mapping its keyword arguments, as in serverwamp; otherwise it is
@@ -92,6 +93,7 @@ class RPCRouteSet(_RouteSet[Route]):
         timeout: float | None = None,
         thread: bool = False,
         roles: Iterable[str] | None = None,
+        rate_limit: RateLimit | str | None = None,
     ) -> Callable[[F], F]:
         """Let the decorated handler serve `uri`, or with `match` what it stands for.
 
@@ -109,6 +111,7 @@ class RPCRouteSet(_RouteSet[Route]):
             timeout=timeout,
             thread=thread,
             roles=roles,
+            rate_limit=rate_limit,
         )
         return self._add(checked_uri(uri, policy), policy, options)
 
@@ -121,6 +124,7 @@ class RPCRouteSet(_RouteSet[Route]):
         timeout: float | None = None,
         thread: bool = False,
         roles: Iterable[str] | None = None,
+        rate_limit: RateLimit | str | None = None,
     ) -> Callable[[F], F]:
         """Serve every URI that begins with `uri_prefix`, compared as a string (5.8)."""
         return self.route(
@@ -131,6 +135,7 @@ class RPCRouteSet(_RouteSet[Route]):
             timeout=timeout,
             thread=thread,
             roles=roles,
+            rate_limit=rate_limit,
         )
 
     def wildcard_route(
@@ -142,6 +147,7 @@ class RPCRouteSet(_RouteSet[Route]):
         timeout: float | None = None,
         thread: bool = False,
         roles: Iterable[str] | None = None,
+        rate_limit: RateLimit | str | None = None,
     ) -> Callable[[F], F]:
         """Serve every URI that equals ``a..c`` but for the empty components (5.8)."""
         return self.route(
@@ -152,6 +158,7 @@ class RPCRouteSet(_RouteSet[Route]):
             timeout=timeout,
             thread=thread,
             roles=roles,
+            rate_limit=rate_limit,
         )
 
     def regex_route(
@@ -229,7 +236,9 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
     Clients get events as they were published, the application's handlers converted.
     Of several types for one topic the most specific one counts. So it is with
     ``slow_consumer``, which says what becomes of events for clients that do not keep
-    up, see `SlowConsumer`; a pattern route says it of all topics beneath.
+    up, see `SlowConsumer`; a pattern route says it of all topics beneath. How often
+    clients may publish is said by ``rate_limit``, see `RateLimit`; all that a pattern
+    serves counts together.
 
     Every method raises `ConfigurationError` for a malformed URI or expression.
     """
@@ -243,6 +252,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         retain: bool | None = None,
         payload: Any = None,
         slow_consumer: SlowConsumer | str | None = None,
+        rate_limit: RateLimit | str | None = None,
     ) -> Callable[[F], F]:
         """Let the decorated handler accompany subscriptions to exactly `uri`."""
         return self._add(
@@ -253,6 +263,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
             retain,
             payload,
             slow_consumer,
+            rate_limit,
         )
 
     def prefix_route(
@@ -264,11 +275,19 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         retain: bool | None = None,
         payload: Any = None,
         slow_consumer: SlowConsumer | str | None = None,
+        rate_limit: RateLimit | str | None = None,
     ) -> Callable[[F], F]:
         """Serve every topic that begins with `uri_prefix`, as a string (6.7)."""
         uri = checked_uri(uri_prefix, Match.PREFIX)
         return self._add(
-            uri, Match.PREFIX, roles, publish, retain, payload, slow_consumer
+            uri,
+            Match.PREFIX,
+            roles,
+            publish,
+            retain,
+            payload,
+            slow_consumer,
+            rate_limit,
         )
 
     def wildcard_route(
@@ -280,11 +299,19 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         retain: bool | None = None,
         payload: Any = None,
         slow_consumer: SlowConsumer | str | None = None,
+        rate_limit: RateLimit | str | None = None,
     ) -> Callable[[F], F]:
         """Serve every topic that equals ``a..c`` but for the empty components (6.7)."""
         uri = checked_uri(uri, Match.WILDCARD)
         return self._add(
-            uri, Match.WILDCARD, roles, publish, retain, payload, slow_consumer
+            uri,
+            Match.WILDCARD,
+            roles,
+            publish,
+            retain,
+            payload,
+            slow_consumer,
+            rate_limit,
         )
 
     def regex_route(
@@ -310,6 +337,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         payload: Any = None,
         history: History | None = None,
         slow_consumer: SlowConsumer | str | None = None,
+        rate_limit: RateLimit | str | None = None,
     ) -> None:
         """Let clients subscribe to `uri` without a handler.
 
@@ -326,6 +354,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
                 payload=payload,
                 history=history,
                 slow_consumer=slow_consumer,
+                rate_limit=rate_limit,
             )
         )
 
@@ -366,6 +395,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
         retain: bool | None = None,
         payload: Any = None,
         slow_consumer: SlowConsumer | str | None = None,
+        rate_limit: RateLimit | str | None = None,
     ) -> Callable[[F], F]:
         names = role_names(roles)
 
@@ -380,6 +410,7 @@ class TopicRouteSet(_RouteSet[TopicRoute | EventRoute]):
                     retain=retain,
                     payload=payload,
                     slow_consumer=slow_consumer,
+                    rate_limit=rate_limit,
                 )
             )
             return handler

@@ -25,7 +25,7 @@ from aiohttp_serverwamp.uris import Match
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.default_args import DefaultArg
-    from aiohttp_serverwamp.limits import SlowConsumer
+    from aiohttp_serverwamp.limits import RateLimit, SlowConsumer
 
 __all__ = ["Service", "ServiceMethod", "procedure", "topic"]
 
@@ -54,6 +54,7 @@ def procedure(
     timeout: float | None = None,
     thread: bool = False,
     roles: Iterable[str] | None = None,
+    rate_limit: RateLimit | str | None = None,
 ) -> Callable[[F], F]:
     """Mark a service's method as a procedure, served under the prefix and `uri`.
 
@@ -68,6 +69,7 @@ def procedure(
         timeout=timeout,
         thread=thread,
         roles=roles,
+        rate_limit=rate_limit,
     )
     return _marked(_Mark(ProcedureRoute, uri, policy_of(match), options))
 
@@ -81,6 +83,7 @@ def topic(
     retain: bool | None = None,
     payload: Any = None,
     slow_consumer: SlowConsumer | str | None = None,
+    rate_limit: RateLimit | str | None = None,
 ) -> Callable[[F], F]:
     """Mark a service's method as a subscription handler, under the prefix and `uri`.
 
@@ -93,6 +96,7 @@ def topic(
         "retain": retain,
         "payload": payload,
         "slow_consumer": slow_consumer,
+        "rate_limit": rate_limit,
     }
     return _marked(_Mark(TopicRoute, uri, policy_of(match), options))
 

@@ -50,7 +50,8 @@ class Stats:
     events_published: int
     #: One for each event and receiver, meta events included.
     events_delivered: int
-    #: Of them, those that the receiver's serializer could not carry.
+    #: Of them, those that the receiver's serializer could not carry, or that it was too
+    #: slow for.
     events_dropped: int
     #: Clients whose connection was cut because they did not keep up.
     clients_cut: int

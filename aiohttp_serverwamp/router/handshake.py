@@ -22,7 +22,6 @@ from aiohttp_serverwamp.errors import (
 )
 from aiohttp_serverwamp.messages import Authenticate, Challenge, Hello
 from aiohttp_serverwamp.router import endings
-from aiohttp_serverwamp.router.failed_sign_ins import network_of
 from aiohttp_serverwamp.router.features import announced
 from aiohttp_serverwamp.router.member import Member, welcome
 from aiohttp_serverwamp.router.questions import Questions
@@ -60,7 +59,6 @@ class Handshake:
         "_marked",
         "_member",
         "_method",
-        "_network",
         "_questions",
         "_realm",
         "_session",
@@ -79,9 +77,6 @@ class Handshake:
         session.features = announced(hello.details["roles"])
         self.realm_uri = self._realm_uri(hello.realm)
         self._questions = Questions(session, self.realm_uri, self._refused)
-        self._network = network_of(
-            session.connection.transport_info.get("peer_address")
-        )
         self._realm: JoinableRealm = session.host.realm_of(self.realm_uri)
         self._transport: Iterator[Any] = iter(self._realm.transport_authenticators)
         self._authenticator: Authenticator | None = None
@@ -355,19 +350,19 @@ class Handshake:
 
     def _count_failure(self) -> None:
         failed = self._session.host.failed_sign_ins
-        failed.add(self._network, self._claimed)
-        if failed.refuses(self._network, self._claimed):
+        failed.add(self._session.network, self._claimed)
+        if failed.refuses(self._session.network, self._claimed):
             logger.warning(
                 "session %s: too many failed sign-ins from %s, which has to wait (if "
                 "that is a proxy, name it in setup_wamp(trusted_proxies=[...]))",
                 self._session.id,
-                shown(self._network),
+                shown(self._session.network),
             )
 
     def _check_failures(self) -> None:
         """Refuse a client that has to wait, whatever it answers (REQ-AUTH-014)."""
         failed = self._session.host.failed_sign_ins
-        if failed.refuses(self._network, self._claimed):
+        if failed.refuses(self._session.network, self._claimed):
             self._session.router.tally.rate_limited += 1
             raise SessionRejected(
                 uris.AUTHENTICATION_DENIED, "too many failed sign-ins; try again later"
@@ -387,7 +382,7 @@ class Handshake:
         if self._challenged:
             # Others may have failed since it was challenged, at the same name.
             self._check_failures()
-            session.host.failed_sign_ins.forgive(self._network, self._claimed)
+            session.host.failed_sign_ins.forgive(session.network, self._claimed)
         realm_uri = self._assigned_realm(member.identity.realm)
         member.lend_identity(session)
         if not session.router.permissions.knows(session.authrole):

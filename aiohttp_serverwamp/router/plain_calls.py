@@ -86,11 +86,13 @@ class PlainCalls:
         found = None
         verdict = self._router.permissions.decide(authrole, Action.CALL, uri)
         callee = registration.callees[0]
+        limits = self._router.rate_limits
         if (
             verdict is Verdict.ALLOWED
             and len(registration.callees) == 1
             and not callee.reroutes
             and not callee.time_limit
+            and not (limits is not None and limits.limits_calls_of(uri))
         ):
             found = callee.peer.plain_call(registration)
         self._known[key] = found

@@ -120,17 +120,21 @@ class RequestQueue:
         """
         count = len(self._waiting)
         if count >= self._limit or (count and self._bytes + size > self._max_bytes):
-            if isinstance(message, Call) and self._is_answered(message.request):
-                return
             self._log_refusing()
             error = Unavailable("too many requests wait for a decision")
-            if isinstance(message, Call):
-                self._withdraw(message.request)  # one answer for all of its chunks
-            self._session.refuse(message, error)
+            self.turn_away(message, error)
             return
         self._waiting.append((message, size))
         self._bytes += size
         self.limit_time(message)
+
+    def turn_away(self, message: Message, error: ApplicationError) -> None:
+        """Refuse a request that has just come; one answer for all chunks of a call."""
+        if isinstance(message, Call):
+            if self._is_answered(message.request):
+                return
+            self._withdraw(message.request)
+        self._session.refuse(message, error)
 
     def _log_refusing(self) -> None:
         # Once a session: a PUBLISH that nobody acknowledges is lost without a word.

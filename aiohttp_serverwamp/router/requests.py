@@ -67,6 +67,8 @@ def publish(session: RouterSession, message: Publish) -> None:
     session.router.broker.check_publish(session, message)
     if not may_publish(session, message.topic):
         raise _not_authorized(session, Action.PUBLISH, message.topic)
+    if session.router.rate_limits is not None:
+        session.router.rate_limits.check_publish(session, message.topic)
     _authorize(session, message, Action.PUBLISH, message.topic, _publish)
 
 
@@ -213,6 +215,8 @@ def call(session: RouterSession, message: Call) -> None:
     elif verdict is not Verdict.ALLOWED:
         session.router.dealer.check_procedure(message.procedure)
         raise _not_authorized(session, Action.CALL, message.procedure)
+    if session.router.rate_limits is not None:
+        session.router.rate_limits.check_call(session, message.procedure)
     _authorize(session, message, Action.CALL, message.procedure, _call)
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.authorization import Permissions
     from aiohttp_serverwamp.router.decisions import Authorizer
     from aiohttp_serverwamp.router.host import HostedTopics
+    from aiohttp_serverwamp.router.rate_limits import RateLimits
     from aiohttp_serverwamp.router.registrations import Choose
     from aiohttp_serverwamp.router.session import RouterSession
 
@@ -102,6 +103,8 @@ class Router:
             watcher=watcher,
             tally=tally,
         )
+        #: How many requests clients may make, if that is limited.
+        self.rate_limits: RateLimits | None = None
         #: Hosted code that takes part in clients' subscriptions.
         self.hosted_topics: HostedTopics | None = None
         #: Owner of what is waited for when a session has gone.
@@ -186,6 +189,8 @@ class Router:
         self.broker.leave(peer)
         self.dealer.leave(peer)
         self.decisions.drop(peer)
+        if self.rate_limits is not None:
+            self.rate_limits.forget(peer)
         self.tally.take(peer)
         testaments = self.testaments.take(peer)
         told = departure is Departure.TOLD

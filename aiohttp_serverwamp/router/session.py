@@ -28,6 +28,7 @@ from aiohttp_serverwamp.errors import (
     EncodingError,
     InvalidPayload,
     ProtocolViolation,
+    RateLimited,
     RuntimeFailure,
     SessionRejected,
 )
@@ -48,6 +49,7 @@ from aiohttp_serverwamp.messages import (
 from aiohttp_serverwamp.router import endings, expiry
 from aiohttp_serverwamp.router.companions import Companions
 from aiohttp_serverwamp.router.error_uris import answerable_uri
+from aiohttp_serverwamp.router.failed_sign_ins import network_of
 from aiohttp_serverwamp.router.handshake import Handshake
 from aiohttp_serverwamp.router.held_events import HeldEvents
 from aiohttp_serverwamp.router.peer import Peer
@@ -103,6 +105,7 @@ class RouterSession(Peer):
         "joined_at",
         "left",
         "lenient",
+        "network",
         "offered",
         "on_closing",
         "realm",
@@ -130,6 +133,8 @@ class RouterSession(Peer):
         self.tasks = tasks
         #: Called once with a close code and reason when the connection is to be closed.
         self.on_closing = on_closing
+        #: Where the client comes from, as far as it is known.
+        self.network = network_of(connection.transport_info.get("peer_address"))
         self.state = State.CLOSED if after is None else State.BETWEEN
         #: Whether the client has said GOODBYE, and may join again on its connection.
         self.left = False
@@ -247,6 +252,12 @@ class RouterSession(Peer):
         if kind in REQUESTS:
             if self.host.strict_request_ids:
                 self._request_ids.check(message)
+            if self.router.rate_limits is not None:
+                try:
+                    self.router.rate_limits.check(self)
+                except RateLimited as error:
+                    self.requests.turn_away(message, error)
+                    return
             if self.requests.busy:
                 self.requests.put(message, size)
                 return

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.limits import SlowConsumer, SlowConsumerReport
-from aiohttp_serverwamp.router.uri_index import UriIndex
+from aiohttp_serverwamp.router.uri_settings import UriSettings
 from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ class SlowConsumers:
 
     def __init__(self, default: SlowConsumer = SlowConsumer.DISCONNECT) -> None:
         self._default = default
-        #: With whether it was said explicitly, and not by a route.
-        self._said: UriIndex[tuple[SlowConsumer, bool]] = UriIndex()
+        self._said: UriSettings[SlowConsumer] = UriSettings()
 
     def __bool__(self) -> bool:
         return self._default is not SlowConsumer.DISCONNECT or bool(len(self._said))
@@ -39,18 +38,12 @@ class SlowConsumers:
     def set(
         self, uri: str, match: Match, policy: SlowConsumer, *, explicit: bool
     ) -> None:
-        """Say what holds for a URI, or for all that match.
-
-        What is said explicitly holds against a route, whichever comes first.
-        """
-        said = self._said.get(uri, match)
-        if said is None or explicit or not said[1]:
-            self._said.set(uri, match, (policy, explicit))
+        """Say what holds for a topic, or for all that match."""
+        self._said.set(uri, match, policy, explicit=explicit)
 
     def of(self, topic: str) -> SlowConsumer | None:
         """Return the policy of a topic; None if nothing is dropped."""
-        said = self._said.best(topic)
-        policy = self._default if said is None else said[0]
+        policy = self._said.of(topic) or self._default
         return None if policy is SlowConsumer.DISCONNECT else policy
 
 

@@ -129,7 +129,7 @@ class Tally:
 
     def message_refused(self, session: RouterSession, kind: str, error: str) -> None:
         """Count a request that is refused, or what breaks the protocol."""
-        if error == uris.UNAVAILABLE:
+        if error in (uris.UNAVAILABLE, uris.RATE_LIMITED):
             self.rate_limited += 1
         if not kind:
             self.violations += 1

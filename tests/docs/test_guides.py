@@ -37,6 +37,7 @@ from aiohttp_serverwamp.errors import (
     InvalidArgument,
     NoAvailableCallee,
     NotAuthorized,
+    RateLimited,
 )
 from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
 from tests.answers import SCRAMClient, key_answer
@@ -693,12 +694,28 @@ async def test_topics_have_the_policies_that_the_page_gives_them() -> None:
         for topic in ("prices.gold", "trades", "orders", "cursor.7"):
             await client.subscribe(topic)
         await client.publish("cursor.7", 12, 20)
-        policy = names.realm.slow_consumers.of
+        policy = names.realm.traffic_rules.slow_consumers.of
         assert policy("prices.gold") == policy("cursor.7") == "conflate"
         assert policy("trades") == "drop_oldest"
         assert policy("orders") is None
         assert names.application.stats().events_dropped == 0
         assert names.slow == []
+
+
+async def test_rates_are_limited_as_the_page_says() -> None:
+    names = names_of("limits")
+    async with serving(names.app) as http, connect(http, realm="traders") as client:
+        assert await client.call("search", "gold") == ["gold"]
+        for _ in range(5):
+            await client.call("invite", "ann@example.com")
+        with pytest.raises(RateLimited) as caught:
+            await client.call("invite", "ann@example.com")
+        assert 700 < caught.value.kwargs["retry_after"] <= 720
+        for _ in range(61):
+            await client.publish("chat.a", "hello", acknowledge=False)
+        with pytest.raises(RateLimited):
+            await client.publish("chat.b", "hello")
+        assert names.application.stats().rate_limited == 3
 
 
 # --- docs/testing.rst -----------------------------------------------------------------

@@ -31,6 +31,7 @@ PREDEFINED = {
     "wamp.error.authorization_failed": errors.AuthorizationFailed,
     "wamp.error.runtime_error": errors.RuntimeFailure,
     "wamp.error.invalid_payload": errors.EncodingError,
+    "wamp.error.rate_limited": errors.RateLimited,
 }
 
 

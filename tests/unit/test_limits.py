@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aiohttp_serverwamp.errors import ConfigurationError
-from aiohttp_serverwamp.limits import Limits, SlowConsumer
+from aiohttp_serverwamp.limits import Limits, RateLimit, SlowConsumer
 
 DEFAULTS = {
     "hello_timeout": 5.0,
@@ -102,3 +102,49 @@ def test_a_policy_may_be_given_by_name(policy: SlowConsumer) -> None:
 def test_what_is_no_policy_is_a_configuration_error(given: Any) -> None:
     with pytest.raises(ConfigurationError, match="'drop_oldest'"):
         SlowConsumer.of(given)
+
+
+@pytest.mark.parametrize(
+    ("limit", "interval", "size"),
+    [
+        (RateLimit("20/s"), 0.05, 20),
+        (RateLimit("20/s", burst=40), 0.05, 40),
+        (RateLimit("100/min", key="ip"), 0.6, 100),
+        (RateLimit("5/h", burst=1, key="authid"), 720.0, 1),
+        (RateLimit.of("1/s"), 1.0, 1),
+    ],
+)
+def test_a_rate_limit_is_a_number_for_a_time(
+    limit: RateLimit, interval: float, size: int
+) -> None:
+    assert limit.interval == pytest.approx(interval)
+    assert limit.size == size
+    assert RateLimit.of(limit) is limit
+
+
+@pytest.mark.parametrize(
+    "rate",
+    ["", "20", "20/d", "0/s", "-1/s", "1.5/s", "s/20", "20 /s", "1/s\n", 20, None],
+)
+def test_what_is_no_rate_is_a_configuration_error(rate: Any) -> None:
+    with pytest.raises(ConfigurationError, match="'20/s'"):
+        RateLimit(rate)
+    with pytest.raises(ConfigurationError, match="'20/s'"):
+        RateLimit.of(rate)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"burst": 0}, "at least 1"),
+        ({"burst": 1.5}, "at least 1"),
+        ({"burst": True}, "at least 1"),
+        ({"key": "user"}, "'session', 'authid' or 'ip'"),
+        ({"key": None}, "'session', 'authid' or 'ip'"),
+    ],
+)
+def test_the_options_of_a_rate_limit_are_checked(
+    options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        RateLimit("20/s", **options)
