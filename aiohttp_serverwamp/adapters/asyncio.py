@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp_serverwamp.adapters import asyncio_streams
 from aiohttp_serverwamp.adapters.blocking import call_blocking
-from aiohttp_serverwamp.adapters.failure_log import log_failure, name_of
+from aiohttp_serverwamp.adapters.failure_log import (
+    call_logged,
+    log_failure,
+    name_of,
+)
 from aiohttp_serverwamp.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -325,10 +329,7 @@ class AsyncioTimer:
             self._handle = self._loop.call_at(when, self._fire)
             return
         self._when = None
-        try:
-            self._callback()
-        except Exception as error:
-            log_failure(name_of(self._callback), error)
+        call_logged(self._callback)
 
 
 class AsyncioWaiter:

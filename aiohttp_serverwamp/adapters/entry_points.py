@@ -31,17 +31,6 @@ class _Host(StartingHost, ASGIHost, RawSocketHost, Protocol):
     def require_asyncio(self, server: str) -> None:
         """Raise `ConfigurationError` unless the application runs on asyncio."""
 
-    def asgi_application(
-        self,
-        paths: str | Collection[str] | None = None,
-        *,
-        allowed_origins: Iterable[str] | None = None,
-        trusted_proxies: Iterable[str | Network] = (),
-        health_path: str | None = None,
-        drain_timeout: float = 0,
-    ) -> ASGIApplication:
-        """Return an ASGI 3 application."""
-
 
 class EntryPoints:
     """The part of an Application that servers are given."""
@@ -107,8 +96,11 @@ class EntryPoints:
         trusted_proxies: Iterable[str | Network] = (),
     ) -> Callable[[Any], Any]:
         """Return an ASGI 2 application; otherwise as `asgi_application`."""
-        served = self.asgi_application(
-            paths, allowed_origins=allowed_origins, trusted_proxies=trusted_proxies
+        served = ASGIApplication(
+            self,
+            paths,
+            allowed_origins=allowed_origins,
+            trusted_proxies=trusted_proxies,
         )
         return served.legacy
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
-__all__ = ["log_failure", "name_of"]
+__all__ = ["call_logged", "log_failure", "name_of"]
 
 logger = logging.getLogger("aiohttp_serverwamp.adapters")
 
@@ -13,6 +14,14 @@ def log_failure(name: str, error: BaseException) -> None:
     """Log an error that nobody waits for, once and with its traceback."""
     details = (type(error), error, error.__traceback__)
     logger.error("unexpected error in %s", name, exc_info=details)
+
+
+def call_logged(func: Callable[[], object]) -> None:
+    """Call a function that nobody waits for; log what it raises."""
+    try:
+        func()
+    except Exception as error:
+        log_failure(name_of(func), error)
 
 
 def name_of(func: object) -> str:

@@ -15,7 +15,11 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aiohttp_serverwamp.adapters.blocking import call_blocking
-from aiohttp_serverwamp.adapters.failure_log import log_failure, name_of
+from aiohttp_serverwamp.adapters.failure_log import (
+    call_logged,
+    log_failure,
+    name_of,
+)
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import TaskHandle, TaskRunner
@@ -213,13 +217,7 @@ class ScopeTimer:
             # It may have been moved between the scope's end and here.
             if library.current_time() >= self._when:
                 self._when = inf
-                self._call_back()
-
-    def _call_back(self) -> None:
-        try:
-            self._callback()
-        except Exception as error:
-            log_failure(name_of(self._callback), error)
+                call_logged(self._callback)
 
 
 class EventWaiter:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp_serverwamp.adapters import trio_streams
-from aiohttp_serverwamp.adapters.failure_log import log_failure, name_of
+from aiohttp_serverwamp.adapters.failure_log import call_logged
 from aiohttp_serverwamp.adapters.nursery import NurserySupport
 from aiohttp_serverwamp.errors import ConfigurationError
 
@@ -84,7 +84,8 @@ def call_from_thread_in_trio() -> Callable[[Callable[[], object]], None]:
 
     def call(func: Callable[[], object]) -> None:
         try:
-            token.run_sync_soon(_logged, func)
+            # What is raised in there would end the whole of trio.
+            token.run_sync_soon(call_logged, func)
         except trio.RunFinishedError as error:
             raise ConfigurationError(
                 "the event loop of the application has ended; publish and call while "
@@ -92,11 +93,3 @@ def call_from_thread_in_trio() -> Callable[[Callable[[], object]], None]:
             ) from error
 
     return call
-
-
-def _logged(func: Callable[[], object]) -> None:
-    # What is raised here would end the whole of trio.
-    try:
-        func()
-    except Exception as error:
-        log_failure(name_of(func), error)
