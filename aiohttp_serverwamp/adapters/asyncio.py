@@ -168,10 +168,12 @@ class AsyncioTaskGroup:
     alone. Leaving the block cancels what still runs and waits until it has ended.
     """
 
-    __slots__ = ("_closing", "_idle", "_loop", "_tasks", "_timers")
+    __slots__ = ("_closing", "_idle", "_loop", "_started", "_tasks", "_timers")
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        #: By the number of tasks that had been started before.
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._started = 0
         self._timers: list[AsyncioTimer] = []
         self._idle: asyncio.Future[None] | None = None
         self._closing = False
@@ -211,15 +213,37 @@ class AsyncioTaskGroup:
         self, func: Callable[..., Coroutine[Any, Any, None]], *args: Any
     ) -> TaskHandle:
         """Start ``func(*args)`` as a task; once the group is being left, do nothing."""
+        # Hot path: once for each call of an async handler.
         if self._closing:
             return _ENDED
-        task = _make_task(func(*args), self._loop)
+        number = self._started = self._started + 1
+        task = _make_task(self._run(number, func, args), self._loop)
         if task.done():
-            _report(func, task)
             return _ENDED
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
-        return _Handle(task)
+        self._tasks[number] = task
+        return _Handle(self, number)
+
+    async def _run(
+        self,
+        number: int,
+        func: Callable[..., Coroutine[Any, Any, None]],
+        args: tuple[Any, ...],
+    ) -> None:
+        # In the place of a callback, which would cost another turn of the loop.
+        try:
+            await func(*args)
+        except Exception as error:
+            log_failure(name_of(func), error)
+        finally:
+            self._forget(number)
+
+    def cancel(self, number: int) -> None:
+        """Cancel one task; harmless when it has ended."""
+        task = self._tasks.get(number)
+        if task is not None:
+            task.cancel()
+            # Before its first step it never runs, nor gets to say that it is over.
+            task.add_done_callback(lambda task: self._forget(number))
 
     async def join(self, timeout: float | None) -> None:
         """Wait until all tasks have ended; cancel the rest after `timeout` seconds."""
@@ -230,9 +254,8 @@ class AsyncioTaskGroup:
         except TimeoutError:
             self._cancel_all()
 
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        _report(task.get_coro(), task)
+    def _forget(self, number: int) -> None:
+        self._tasks.pop(number, None)
         idle = self._idle
         if idle is not None and not self._tasks and not idle.done():
             idle.set_result(None)
@@ -245,8 +268,8 @@ class AsyncioTaskGroup:
         await asyncio.shield(self._idle)
 
     def _cancel_all(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
+        for number in list(self._tasks):
+            self.cancel(number)
 
 
 def _make_task(
@@ -255,28 +278,32 @@ def _make_task(
     if sys.version_info >= (3, 12):
         # What never waits is done on return and costs no turn of the loop.
         return asyncio.Task(coro, loop=loop, eager_start=True)
+    if loop.get_task_factory() is None:
+        return asyncio.Task(coro, loop=loop)  # what create_task() makes, for less
     return loop.create_task(coro)
-
-
-def _report(func: object, task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log_failure(name_of(func), error)
 
 
 class _Handle:
     """One running task."""
 
-    __slots__ = ("_task",)
+    __slots__ = ("_group", "_number")
 
-    def __init__(self, task: asyncio.Task[None] | None) -> None:
-        self._task = task
+    def __init__(self, group: AsyncioTaskGroup, number: int) -> None:
+        self._group = group
+        self._number = number
 
     def cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        self._group.cancel(self._number)
 
 
-_ENDED = _Handle(None)
+class _Ended:
+    """A task that has ended."""
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+
+_ENDED = _Ended()
 
 
 class AsyncioTimer:

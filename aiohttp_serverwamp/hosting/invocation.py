@@ -110,7 +110,7 @@ class Invocation(Advising):
     ``request``.
     """
 
-    __slots__ = ("_chunks", "_interrupt", "_local", "_message", "_pending")
+    __slots__ = ("_chunks", "_interrupt", "_local", "message", "_pending")
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Invocation(Advising):
     ) -> None:
         self._local = local
         self._pending = pending
-        self._message = message
+        self.message = message
         # Made now where chunks are to come: a handler may ask in another thread.
         self._chunks: Chunks | None = None
         if pending.progressive:
@@ -156,7 +156,7 @@ class Invocation(Advising):
     @property
     def id(self) -> int:
         """The invocation's id."""
-        return self._message.request
+        return self.message.request
 
     @property
     def uri(self) -> str:
@@ -166,12 +166,12 @@ class Invocation(Advising):
     @property
     def args(self) -> Sequence[Any]:
         """The positional arguments of the call, not converted."""
-        return self._message.args or ()
+        return self.message.args or ()
 
     @property
     def kwargs(self) -> Mapping[str, Any]:
         """The keyword arguments of the call, not converted."""
-        return self._message.kwargs or {}
+        return self.message.kwargs or {}
 
     @property
     def session(self) -> Session:
@@ -187,7 +187,7 @@ class Invocation(Advising):
     @property
     def details(self) -> Mapping[str, Any]:
         """``INVOCATION.Details`` of the first chunk (specification, 5.13)."""
-        return self._message.details
+        return self.message.details
 
     @property
     def passthru(self) -> Mapping[str, str]:
@@ -196,7 +196,7 @@ class Invocation(Advising):
         The one argument is the payload then, as bytes.
         """
         keys: dict[str, str] = {}
-        carry(self._message.details, keys)
+        carry(self.message.details, keys)
         return keys
 
     @property
@@ -220,7 +220,7 @@ class Invocation(Advising):
             self._local.runtime,
             self._pending.caller.dealing,
             Chunk(self.args, self.kwargs),
-            more=self._message.details.get("progress", False),
+            more=self.message.details.get("progress", False),
             limit=self._local.max_chunks,
         )
 
@@ -236,7 +236,7 @@ class Invocation(Advising):
     @property
     def trust_level(self) -> int | None:
         """How far the call is trusted; see `Realm.set_trust_levels` (5.7)."""
-        return self._message.details.get("trustlevel")
+        return self.message.details.get("trustlevel")
 
     @property
     def timeout(self) -> float:

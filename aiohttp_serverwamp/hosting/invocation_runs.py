@@ -19,7 +19,12 @@ from aiohttp_serverwamp.errors import (
     RuntimeFailure,
 )
 from aiohttp_serverwamp.hosting.invocation import Invocation, RPCErrorResult, RPCResult
-from aiohttp_serverwamp.hosting.plain_calls import PLAIN, PlainAnswer
+from aiohttp_serverwamp.hosting.plain_calls import (
+    PLAIN,
+    SIMPLE,
+    PlainAnswer,
+    PlainInvocation,
+)
 from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure, result_arguments
 from aiohttp_serverwamp.messages import Error, Interrupt, Yield
@@ -46,7 +51,7 @@ _NO_KWARGS: Final[Mapping[str, Any]] = {}
 class _Run:
     """A handler that runs as a task, or is about to."""
 
-    __slots__ = ("awaitable", "invocation", "pending", "started", "task")
+    __slots__ = ("awaitable", "id", "invocation", "pending", "started", "task")
 
     def __init__(
         self,
@@ -54,6 +59,8 @@ class _Run:
         pending: PendingCall,
         awaitable: Awaitable[Any] | None,
     ) -> None:
+        #: Of the invocation; that of the pending call may become another callee's.
+        self.id = pending.invocation
         self.invocation = invocation
         self.pending = pending
         #: What a plain function has returned to be awaited.
@@ -93,7 +100,7 @@ class HostedProcedures:
         pending = self._local.dealing.invocations.get(message.request)
         if pending is None:
             return  # cancelled before hosted code saw it
-        if pending.progressive and (run := self.running.get(message.request)):
+        if pending.more is not None and (run := self.running.get(message.request)):
             run.invocation.take_chunk(message)
             return
         if pending.around is not None and not within:
@@ -101,10 +108,17 @@ class HostedProcedures:
                 self.invoke(message, within=True)
             return
         procedure = self._procedures[message.registration]
-        invocation = Invocation(self._local, pending, message)
+        self.run(procedure, Invocation(self._local, pending, message), pending)
+
+    def run(
+        self, procedure: HostedProcedure, invocation: Invocation, pending: PendingCall
+    ) -> None:
+        """Run a handler: at once, or as a task."""
+        # Hot path.
         if not procedure.inline:
             self._start(procedure, invocation, pending)
             return
+        message = invocation.message
         try:
             args, kwargs = procedure.binding.bind(
                 invocation, message.args or (), message.kwargs or _NO_KWARGS
@@ -144,9 +158,11 @@ class HostedProcedures:
     def plain_call(self, registration: Registration) -> PlainCall | None:
         """Return what answers the plain calls of a procedure; see `PlainCalls`."""
         procedure = self._procedures[registration.id]
-        if not procedure.plain:
-            return None
-        return PlainAnswer(self._local, procedure, registration)
+        if procedure.plain:
+            return PlainAnswer(self._local, procedure, registration)
+        if registration.callees[0].disclose_caller:
+            return None  # which its invocations say, and no others
+        return PlainInvocation(self._local, procedure, registration)
 
     # --- Cancelling ---------------------------------------------------------------
 
@@ -180,30 +196,37 @@ class HostedProcedures:
         owner = pending.tasks
         if owner is None or not self._local.runtime.cancel_on_disconnect:
             owner = self._local.runtime.tasks
-        elif invocation.id not in self._local.dealing.invocations:
+        elif run.id not in self._local.dealing.invocations:
             # A plain function has sent its own caller away.
             run.cancel()
             return
-        self.running[invocation.id] = run
+        self.running[run.id] = run
         pending.caller.dealing.running += 1
         run.task = owner.start(self._run, procedure, run)
 
     def _ended(self, run: _Run) -> None:
-        if self.running.pop(run.invocation.id, None) is run:
+        if self.running.pop(run.id, None) is run:
             run.invocation.end_chunks()
             run.pending.caller.dealing.running -= 1
 
     async def _run(self, procedure: HostedProcedure, run: _Run) -> None:
+        # Hot path.
         invocation = run.invocation
-        if self.running.get(invocation.id) is not run:
+        if self.running.get(run.id) is not run:
             return  # cancelled, and answered, before its first step
         run.started = True
-        awaitable = run.awaitable
-        if awaitable is None:
-            support = self._local.runtime.support
-            awaitable = procedure.run(support, invocation, self.send_progress)
         try:
-            result = await awaitable
+            if run.awaitable is not None:
+                result = await run.awaitable
+            elif procedure.awaited:
+                message = invocation.message
+                args, kwargs = procedure.binding.bind(
+                    invocation, message.args or (), message.kwargs or _NO_KWARGS
+                )
+                result = await procedure.function(*args, **kwargs)
+            else:
+                support = self._local.runtime.support
+                result = await procedure.run(support, invocation, self.send_progress)
         except self._local.runtime.support.cancelled:
             self._send_error(invocation, Canceled("the call was cancelled"))
             raise
@@ -220,6 +243,12 @@ class HostedProcedures:
         self, procedure: HostedProcedure, invocation: Invocation, result: Any
     ) -> None:
         # Hot path.
+        if type(result) in SIMPLE:
+            # What `Dealer.yield_` comes to, for what is answered most.
+            pending = self._local.dealing.invocations.get(invocation.id)
+            if pending is not None:
+                pending.answer_simply([] if result is None else [result])
+            return
         try:
             if isinstance(result, RPCErrorResult):
                 raise ApplicationError.from_uri(

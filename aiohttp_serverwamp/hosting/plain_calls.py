@@ -1,7 +1,7 @@
 """Hosted procedures answering plain calls; see `router.plain_calls`.
 
-Here the handler runs and its result is sent without an invocation. Where one is missed
-after all, it is made up, and the rest is left to `HostedProcedures`.
+Where a handler takes nothing of its invocation, it runs and its result is sent without
+one.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.registrations import Registration
     from aiohttp_serverwamp.router.session import RouterSession
 
-__all__ = ["PLAIN", "PlainAnswer"]
+__all__ = ["PLAIN", "SIMPLE", "PlainAnswer", "PlainInvocation"]
 
 #: What a plain function's result cannot be awaited for; asked first because it is
 #: cheap.
 PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple})
-#: Results that `RouterSession.answer_call` takes.
-_SIMPLE: Final = frozenset({type(None), bool, int, str})
+#: Results that `Peer.answer_call` takes.
+SIMPLE: Final = frozenset({type(None), bool, int, str})
 _SPECIAL: Final = (RPCResult, RPCErrorResult)
 _NO_KWARGS: Final[Mapping[str, Any]] = {}
 
@@ -54,8 +54,11 @@ class _Context:
         return session
 
 
-class PlainAnswer:
-    """Answers the plain calls of one procedure, exactly as invocations are."""
+class PlainInvocation:
+    """Takes up the plain calls of one procedure that needs invocations.
+
+    The dealer would make the same of them, with more words.
+    """
 
     __slots__ = ("_local", "_procedure", "_registration")
 
@@ -70,6 +73,34 @@ class PlainAnswer:
         self._registration = registration
 
     def __call__(self, caller: RouterSession, call: Call) -> None:
+        """Run the handler, at once or as a task."""
+        # Hot path.
+        invocation, pending = self._invoke(caller, call)
+        self._local.procedures.run(self._procedure, invocation, pending)
+
+    def _invoke(
+        self, caller: RouterSession, call: Call
+    ) -> tuple[Invocation, PendingCall]:
+        # Hot path.
+        registration = self._registration
+        pending = PendingCall(caller, call, registration, self._local)
+        pending.details = {}
+        pending.start()
+        message = InvocationMessage(
+            pending.invocation, registration.id, {}, call.args, call.kwargs
+        )
+        return Invocation(self._local, pending, message), pending
+
+
+class PlainAnswer(PlainInvocation):
+    """Answers the plain calls of one procedure that needs no invocations.
+
+    Where one is missed after all, it is made up, and the rest is left to others.
+    """
+
+    __slots__ = ()
+
+    def __call__(self, caller: RouterSession, call: Call) -> None:
         """Run the handler and answer."""
         # Hot path.
         procedure = self._procedure
@@ -81,12 +112,12 @@ class PlainAnswer:
             )
             result = procedure.function(*args, **kwargs)
         except BaseException as error:
-            invocation, _ = self._invocation(caller, call)
+            invocation, _ = self._made_up(caller, call)
             self._local.procedures.raised(invocation, error)
             return
         kind = type(result)
         try:
-            if kind in _SIMPLE:
+            if kind in SIMPLE:
                 caller.answer_call(call.request, [] if result is None else [result])
                 return
             if kind in PLAIN or not (
@@ -96,7 +127,7 @@ class PlainAnswer:
                 return
         except Exception:
             pass  # the ordinary way finds it again, and tells the caller and the log
-        invocation, pending = self._invocation(caller, call)
+        invocation, pending = self._made_up(caller, call)
         self._local.procedures.returned(procedure, invocation, pending, result)
 
     def _send(self, caller: RouterSession, request: int, result: Any) -> None:
@@ -106,16 +137,11 @@ class PlainAnswer:
         caller.send(Result(request, {}, args, plain_kwargs(named)))
         caller.dealing.succeeded += 1
 
-    def _invocation(
+    def _made_up(
         self, caller: RouterSession, call: Call
     ) -> tuple[Invocation, PendingCall]:
         """Make up for what the call was spared."""
-        pending = PendingCall(caller, call, self._registration, self._local)
-        pending.details = {}
-        pending.start()
+        invocation, pending = self._invoke(caller, call)
         if not caller.joined:
             pending.finish()  # the handler has sent its own caller away
-        message = InvocationMessage(
-            pending.invocation, self._registration.id, {}, call.args, call.kwargs
-        )
-        return Invocation(self._local, pending, message), pending
+        return invocation, pending

@@ -33,7 +33,15 @@ class HostedProcedure:
     Raises `ConfigurationError` for a handler that cannot serve a call.
     """
 
-    __slots__ = ("binding", "function", "inline", "kind", "plain", "spread_results")
+    __slots__ = (
+        "awaited",
+        "binding",
+        "function",
+        "inline",
+        "kind",
+        "plain",
+        "spread_results",
+    )
 
     def __init__(self, route: ProcedureRoute, binding: AnyBinding) -> None:
         self.function = route.handler
@@ -43,6 +51,8 @@ class HostedProcedure:
         self.inline = self.kind is HandlerKind.PLAIN and not binding.needs_task
         #: Whether it does so with nothing but the call's arguments and session.
         self.plain = self.inline and not needs_invocation(binding)
+        #: Whether it is a coroutine function that has just to be awaited.
+        self.awaited = self.kind is HandlerKind.COROUTINE and not binding.needs_task
         self.spread_results = route.spread_results
 
     async def run(
@@ -61,8 +71,6 @@ class HostedProcedure:
         given, named = invocation.args, invocation.kwargs
         if not binding.needs_task:
             args, kwargs = binding.bind(invocation, given, named)
-            if self.kind is HandlerKind.COROUTINE:  # the usual kind, at once
-                return await self.function(*args, **kwargs)
             return await self._call(args, kwargs, support, invocation, report)
         async with AsyncExitStack() as stack:
             args, kwargs = await binding.bind_async(invocation, given, named, stack)

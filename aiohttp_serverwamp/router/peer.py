@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiohttp_serverwamp.ids import Counter
+from aiohttp_serverwamp.messages import Result
 from aiohttp_serverwamp.router.deadlines import Deadlines
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class DealerState:
         # How its calls have ended; see `outcomes`.
         self.succeeded = self.failed = self.canceled = self.timed_out = 0
         self.abandoned = self.refused = 0
-        #: Plain calls that were answered at once; see `PlainCalls`.
+        #: Calls that succeeded and were answered by `RouterSession.answer_call`.
         self.plain = 0
 
     def outcomes(self) -> dict[str, int]:
@@ -143,6 +144,14 @@ class Peer:
     def send(self, message: Message) -> None:
         """Deliver one message to this peer."""
         raise NotImplementedError
+
+    def answer_call(self, request: int, args: list[Any]) -> None:
+        """Deliver a RESULT with no argument or one: an int, text, a bool or None.
+
+        It counts as a call that has succeeded.
+        """
+        self.send(Result(request, {}, args or None))
+        self.dealing.succeeded += 1
 
     def write(self, frame: Frame) -> None:
         """Deliver a message that several peers share; encoded once per codec."""

@@ -61,24 +61,35 @@ class PendingCall:
     finishes it first and tells them then.
     """
 
+    # What few calls need has a default below, and a place once it is set.
     __slots__ = (
+        "__dict__",
         "callee",
         "caller",
-        "cut_short",
-        "deadline",
         "details",
-        "disclosed",
         "invocation",
-        "killed",
-        "more",
-        "offer",
         "procedure",
-        "receive_progress",
         "registration",
         "request",
         "tasks",
-        "timeout",
     )
+
+    receive_progress = False
+    #: Whether chunks of its arguments are to come; None: they come all at once.
+    more: bool | None = None
+    #: Lets hosted code know that no more chunks come, where it is not told to stop.
+    cut_short: Callable[[], None] | None = None
+    #: Seconds until the first answer, and between progressive ones; 0: no limit.
+    timeout = 0.0
+    deadline: Deadline | None = None
+    #: Whether the caller's identity is made known to the callee.
+    disclosed = False
+    #: Whether CANCEL with mode "kill" was passed on; the callee's answer is awaited.
+    killed = False
+    #: Set while another callee may get the call.
+    offer: Offer | None = None
+    #: What a hosted handler is started in; see `ObservedCall`.
+    around: Callable[[], AbstractContextManager[Any]] | None = None
 
     def __init__(
         self, caller: Peer, call: Call, registration: Registration, callee: Peer
@@ -92,33 +103,13 @@ class PendingCall:
         self.details: dict[str, Any]
         #: The id in the callee's sequence; 0 until the invocation is sent.
         self.invocation = 0
-        self.receive_progress = False
-        #: Whether chunks of its arguments are to come; None: they come all at once.
-        self.more: bool | None = None
-        #: Lets hosted code know that no more chunks come, where it is not told to stop;
-        #: there only for calls with options.
-        self.cut_short: Callable[[], None] | None
-        #: Seconds until the first answer, and between progressive ones; 0: no limit.
-        self.timeout = 0.0
+        #: Owner of the task that hosted code runs for this call.
+        self.tasks: TaskRunner | None = caller.tasks
         options = call.options
         if options:
             self.receive_progress = options.get("receive_progress", False)
             self.more = options.get("progress") or None
-            self.cut_short = None
             self.timeout = timeout_of(call)
-        self.deadline: Deadline | None = None
-        #: Whether the caller's identity is made known to the callee.
-        self.disclosed = False
-        #: Whether CANCEL with mode "kill" was passed on; the callee's answer is
-        #: awaited.
-        self.killed = False
-        #: Set while another callee may get the call.
-        self.offer: Offer | None = None
-        #: Owner of the task that hosted code runs for this call.
-        self.tasks: TaskRunner | None = caller.tasks
-
-    #: What a hosted handler is started in; see `ObservedCall`.
-    around: Callable[[], AbstractContextManager[Any]] | None = None
 
     def note_exception(self, error: Exception) -> None:
         """Be told what a hosted handler has raised; nobody wants to know."""
@@ -191,6 +182,18 @@ class PendingCall:
         self.fail(TimedOut("the call took too long"), interrupt=True)
 
     # --- Telling the caller -------------------------------------------------------
+
+    def answer_simply(self, args: list[Any]) -> None:
+        """Finish, and give the caller what `Peer.answer_call` takes."""
+        # Hot path.
+        self.finish()
+        try:
+            self.caller.answer_call(self.request, args)
+        except EncodingError as error:
+            self._log_lost(error)
+            self._refuse(error)
+        else:
+            self.ended("ok")
 
     def answer(self, message: Result | Error) -> None:
         """Give the caller its final answer, after `finish`."""

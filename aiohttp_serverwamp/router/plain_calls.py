@@ -1,13 +1,16 @@
 """Plain calls: the quick way of the calls that most are.
 
-A call is plain if it has no options, and its procedure is hosted code that is called at
-once with its arguments and nothing else. Such a call is over before anything else can
-happen: nobody can cancel it, nobody sees its invocation. So it needs none, nor a place
-among the pending calls: the callee answers it by `RouterSession.answer_call`.
+A call is plain if it has no options, and its procedure is hosted code whose invocations
+say nothing but the arguments. What it needs besides is decided by the ordinary rules,
+once for a role and a URI, until rules or registrations change; it does without the
+dealer, and the callee takes it as it comes.
 
-What a call needs besides is decided by the ordinary rules, once for a role and a URI,
-until rules or registrations change. Nothing here refuses a call: all that is not plain,
-and all that goes wrong, goes the ordinary way, through the dealer.
+If the handler is called at once and takes nothing of its invocation, such a call is
+over before anything else can happen: nobody can cancel it, nobody sees its invocation.
+So it has none, nor a place among the pending calls.
+
+Nothing here refuses a call: all that is not plain, and all that goes wrong, goes the
+ordinary way.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlainCall", "PlainCalls"]
 
-#: Answers a plain call.
+#: Takes a plain call and has it answered, now or later.
 PlainCall: TypeAlias = "Callable[[RouterSession, Call], None]"
 
 #: Roles and URIs to remember; more of them, and all are forgotten.
@@ -46,7 +49,7 @@ class PlainCalls:
         self._changes = 0
 
     def find(self, session: RouterSession, call: Call) -> PlainCall | None:
-        """Return what answers a call, if it is plain now."""
+        """Return what takes a call, if it is plain now."""
         # Hot path.
         router = self._router
         if (

@@ -328,14 +328,13 @@ class RouterSession(Peer):
             self.requests.note_answer(message)
 
     def answer_call(self, request: int, args: list[Any]) -> None:
-        """Send the RESULT of a plain call, of ints, texts, bools and None only.
-
-        As `send`, for what is answered most.
-        """
+        """Send what is answered most; see `Peer.answer_call`."""
         # Hot path.
         wire = [Result.CODE, request, {}, args] if args else [Result.CODE, request, {}]
         self._write(self._codec.encode_simple(wire))
         self.dealing.plain += 1
+        if self.host.synchronize_requests:
+            self.requests.note_answer(Result(request, {}))
 
     def encoded_size(self, value: Any) -> int | None:
         """Return the bytes that a value takes on the wire; None if it has no form."""

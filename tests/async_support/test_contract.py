@@ -125,6 +125,26 @@ def test_a_cancelled_task_is_not_logged(
     assert caplog.records == []
 
 
+def test_a_task_that_is_cancelled_before_its_first_step_is_over(run: Run) -> None:
+    async def body(support: AsyncSupport) -> None:
+        async with support.task_group() as tasks:
+            tasks.start(support.sleep, LONG).cancel()
+            await tasks.join(None)
+
+    run(body)
+
+
+async def test_of_tasks_that_never_ran_nothing_is_kept() -> None:
+    """A client may cancel call after call before the handler's first step."""
+    support = AsyncioAsyncSupport()
+    async with support.task_group() as tasks:
+        for _ in range(10):
+            tasks.start(support.sleep, LONG).cancel()
+        await let_others_run(support)
+
+        assert tasks._tasks == {}
+
+
 def test_cancelling_one_task_leaves_its_siblings_alone(run: Run) -> None:
     async def body(support: AsyncSupport) -> None:
         seen: list[str] = []

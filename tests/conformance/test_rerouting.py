@@ -349,6 +349,7 @@ def test_hosted_code_takes_part_where_it_shares_a_procedure() -> None:
         [50, 1, {}, ["theirs"]],
         [8, 48, 2, {}, UNAVAILABLE, ["not now"]],
     ]
+    assert caller.session.dealing.running == 0
 
 
 # --- Round robin ----------------------------------------------------------------

@@ -50,13 +50,6 @@ def is_plain(client: Client, request: int = 500, **options: Any) -> bool:
 # --- Which calls are plain --------------------------------------------------------
 
 
-def test_a_call_of_a_plain_function_by_its_arguments_is_plain() -> None:
-    client = World(hosting(echo)).join()
-
-    assert is_plain(client)
-    assert client.request([48, 1, {}, PROCEDURE, [7]]) == [50, 1, {}, [7]]
-
-
 async def coroutine(value: Any) -> Any:
     return value
 
@@ -74,12 +67,55 @@ def whole(invocation: Any) -> Any:
     return invocation.args[0]
 
 
-@pytest.mark.parametrize("handler", [coroutine, of_invocation, of_chunks])
-def test_one_that_takes_time_or_more_than_its_arguments_is_not(handler: Any) -> None:
+def of_session(value: Any, session: Session) -> Any:
+    assert session.id
+    return value
+
+
+async def generator(value: Any) -> Any:
+    yield RPCResult([value])
+
+
+HANDLERS = [echo, coroutine, of_session, of_invocation, of_chunks, generator]
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_calls_of_hosted_code_are_plain(handler: Any) -> None:
     client = World(hosting(handler)).join()
 
-    assert not is_plain(client)
+    assert is_plain(client)
     assert client.request([48, 1, {}, PROCEDURE, [7]]) == [50, 1, {}, [7]]
+    assert client.session.dealing.calls == {}
+    assert client.session.dealing.running == 0
+
+
+@pytest.mark.parametrize("handler", [coroutine, of_invocation])
+def test_a_call_that_takes_time_is_in_flight(handler: Any) -> None:
+    world = World(hosting(handler))
+    caller = world.join()
+
+    caller.send([48, 1, {}, PROCEDURE, [7]])
+
+    assert (1 in caller.session.dealing.calls) is (handler is coroutine)
+    assert caller.received() == [[50, 1, {}, [7]]]
+
+
+def test_what_takes_its_invocation_is_told_who_calls() -> None:
+    def told(value: Any, invocation: Invocation) -> Any:
+        return dict(invocation.details)
+
+    open_world = World(hosting(told))
+    client = World(hosting(told, realm_that_discloses())).join()
+
+    assert open_world.join().request([48, 1, {}, PROCEDURE, [7]]) == [50, 1, {}, [{}]]
+    assert not is_plain(client)
+    answer = client.request([48, 1, {}, PROCEDURE, [7]])
+    assert answer[3][0]["caller"] == client.id
+    assert is_plain(World(hosting(echo, realm_that_discloses())).join())
+
+
+def realm_that_discloses() -> Realm:
+    return Realm("realm1", permissions=OPEN, disclosure="force")
 
 
 def test_a_handler_for_everything_takes_an_invocation() -> None:
@@ -89,16 +125,6 @@ def test_a_handler_for_everything_takes_an_invocation() -> None:
 
     assert not is_plain(client)
     assert client.request([48, 1, {}, PROCEDURE, [7]]) == [50, 1, {}, [7]]
-
-
-def test_one_that_is_told_the_session_is_plain() -> None:
-    def of_session(value: Any, session: Session) -> Any:
-        return [value, session.id]
-
-    client = World(hosting(of_session)).join()
-
-    assert is_plain(client)
-    assert client.request([48, 1, {}, PROCEDURE, [7]]) == [50, 1, {}, [[7, client.id]]]
 
 
 def test_a_call_with_options_is_not_plain() -> None:
