@@ -13,7 +13,11 @@ from tests.integration.http_storages import Servers, servers
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 #: Tests of what depends on the event loop's own transports.
-ON_UVLOOP_TOO = ("test_aiohttp_connection.py", "test_slow_consumers.py")
+ON_UVLOOP_TOO = (
+    "test_aiohttp_connection.py",
+    "test_rawsocket.py",
+    "test_slow_consumers.py",
+)
 
 
 @pytest.fixture(scope="session")
