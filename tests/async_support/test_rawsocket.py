@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -484,5 +485,70 @@ def test_where_it_is_served_is_logged(
         async with served(calculator(support)) as where:
             await support.sleep(0.01)
             assert f"served at tcp://127.0.0.1:{where[1]}" in caplog.text
+
+    run(body)
+
+
+def test_accepting_goes_on_when_a_client_could_not_be_accepted(
+    run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiohttp_serverwamp.adapters.rawsocket._PAUSE", 0.01)
+    # A client that has gone again; and no descriptors left.
+    failures = [ConnectionAbortedError(), OSError(errno.EMFILE, "too many open files")]
+
+    async def body(support: AsyncSupport) -> None:
+        remaining = [*failures]
+        accept = support.accept
+
+        async def accept_at_last(listener: socket.socket) -> socket.socket:
+            if remaining:
+                raise remaining.pop(0)
+            return await accept(listener)
+
+        monkeypatch.setattr(support, "accept", accept_at_last)
+        application = calculator(support)
+        async with served(application) as where, connected(support, where) as client:
+            assert (await client.join())[0] == 2
+
+    run(body)
+
+    assert caplog.text.count("no client can be accepted") == 1
+
+
+def test_too_many_who_are_turned_away_are_not_even_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiohttp_serverwamp.adapters.rawsocket._TURNED_AWAY_AT_ONCE", 1)
+
+    async def body(support: AsyncSupport) -> None:
+        application = calculator(support, limits=Limits(max_sessions=1))
+        async with (
+            served(application) as where,
+            connected(support, where) as first,
+        ):
+            await first.join()
+            async with connected(support, where) as slow:
+                await slow.write(OPENING[:3])
+                async with connected(support, where) as other:
+                    assert await other.read(1) == b""
+                await slow.write(OPENING[3:])
+                assert await slow.read(5) == b"\x7f\x40\x00\x00"
+            async with connected(support, where) as next_one:
+                assert await next_one.shake_hands() == b"\x7f\x40\x00\x00"
+
+    run(body)
+
+
+def test_who_has_left_makes_room(run: Run) -> None:
+    async def body(support: AsyncSupport) -> None:
+        application = calculator(support, limits=Limits(max_unauthenticated=1))
+        async with served(application) as where:
+            for opening in (b"GET", b"\x7f\xf9\x00\x00", b"\x7f\xf1\x00", OPENING):
+                async with connected(support, where) as client:
+                    await client.write(opening)
+            accepted = False
+            while not accepted:  # until they are known to have gone
+                async with connected(support, where) as client:
+                    accepted = await client.shake_hands() == ACCEPTED
 
     run(body)
