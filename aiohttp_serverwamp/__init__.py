@@ -13,6 +13,7 @@ from aiohttp_serverwamp import (
     serializers,
     uris,
 )
+from aiohttp_serverwamp.adapters.aiohttp_metrics import metrics_handler
 from aiohttp_serverwamp.adapters.aiohttp_security import (
     security_authenticator,
     security_authorizer,
@@ -64,13 +65,15 @@ from aiohttp_serverwamp.limits import (
     SlowConsumer,
     SlowConsumerReport,
 )
-from aiohttp_serverwamp.observability.stats import Stats
+from aiohttp_serverwamp.observability.opentelemetry import OpenTelemetryObserver
+from aiohttp_serverwamp.observability.prometheus import PrometheusObserver
 from aiohttp_serverwamp.plugin import WAMP, setup_wamp
 from aiohttp_serverwamp.realm import Realm
 from aiohttp_serverwamp.reports import CallReport, SessionReport
 from aiohttp_serverwamp.router.authorization import OPEN
 from aiohttp_serverwamp.router.decisions import Decision
 from aiohttp_serverwamp.router.permission_rules import Action
+from aiohttp_serverwamp.stats import Stats
 
 #: The name that serverwamp uses.
 RPCRequest = Invocation
@@ -97,7 +100,9 @@ __all__ = [
     "Invocation",
     "Limits",
     "Observer",
+    "OpenTelemetryObserver",
     "PeerCertificate",
+    "PrometheusObserver",
     "ProtocolViolation",
     "ProgressiveCall",
     "Publication",
@@ -128,6 +133,7 @@ __all__ = [
     "history",
     "jwt_authenticator",
     "messages",
+    "metrics_handler",
     "procedure",
     "security_authenticator",
     "security_authorizer",

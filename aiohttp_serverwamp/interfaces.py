@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from aiohttp_serverwamp.limits import SlowConsumer
     from aiohttp_serverwamp.reports import CallReport, SessionReport
+    from aiohttp_serverwamp.stats import Stats
 
 __all__ = [
     "AsyncSupport",
@@ -249,6 +250,13 @@ class Observer(Protocol):
     logged, once for each method, and goes no further. A method that no observer has
     costs nothing.
     """
+
+    def added(self, stats: Callable[[], Stats]) -> None:
+        """Be told, once, where the statistics of the application can be asked for.
+
+        What this raises is raised by who adds the observer.
+        """
+        return
 
     def session_joined(self, session: SessionReport) -> None:
         """Take note of a session that was welcomed."""

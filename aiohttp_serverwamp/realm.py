@@ -52,12 +52,12 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.interfaces import HistoryStore, Waiter
     from aiohttp_serverwamp.limits import Limits
-    from aiohttp_serverwamp.observability.stats import Stats
     from aiohttp_serverwamp.router.decisions import Authorizer
     from aiohttp_serverwamp.router.host import TransportAuthenticator
     from aiohttp_serverwamp.router.peer import Peer
     from aiohttp_serverwamp.router.session import RouterSession
     from aiohttp_serverwamp.router.trust import TrustLevels
+    from aiohttp_serverwamp.stats import Stats
 
 __all__ = ["Realm"]
 

@@ -63,7 +63,7 @@ class SessionReport:
     reason: str = ""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False, weakref_slot=True)
 class CallReport:
     """A call from its routing to its end, as observers see it.
 
@@ -74,8 +74,11 @@ class CallReport:
     #: The URI of the realm that serves the caller.
     realm: str
     #: The URI of the registration: for a pattern the pattern, for a regex route its
-    #: expression. Fit for a label.
+    #: expression.
     uri: str
+    #: The same for hosted procedures; for those of clients, who choose their URIs, that
+    #: of the permission that speaks of it, or ``other``. So there are few.
+    label: str
     #: The procedure that was called. With patterns it is the caller's choice.
     procedure: str
     #: The session id of the caller.

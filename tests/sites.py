@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -49,6 +49,7 @@ async def site(
     realm: serverwamp.Realm | None = None,
     open_: bool = False,
     setup: dict[str, Any] | None = None,
+    pages: Iterable[web.RouteDef] = (),
     **application: Any,
 ) -> AsyncIterator[Site]:
     """Serve a realm with these routes; `setup` are options of `setup_wamp`."""
@@ -59,6 +60,7 @@ async def site(
         realm.add_routes(each)
     made = Site(realm, **application)
     serverwamp.setup_wamp(made.app, made.wamp, **(setup or {}))
+    made.app.add_routes(pages)
     async with serving(made.app) as made.http:
         yield made
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp_serverwamp.adapters.draining import check_seconds, is_busy
 from aiohttp_serverwamp.ids import random_id
 from aiohttp_serverwamp.observability.observers import Observers
-from aiohttp_serverwamp.observability.stats import Stats, total
 from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.tally import Tally
+from aiohttp_serverwamp.stats import Stats, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,7 +43,7 @@ class ConnectedClients:
     ) -> None:
         self.limits = limits
         self.support = support
-        self.observers = Observers(observers)
+        self.observers = Observers(observers, self.stats)
         #: Counts those who have not reached a realm.
         self.tally = Tally(self.observers)
         #: The session of each connection, joined or not, until its tasks have ended.
@@ -93,7 +93,7 @@ class ConnectedClients:
             connections=len(sessions),
             joining=len(self._joining),
             pending_bytes=sum(
-                connection.traffic.pending_bytes for connection in self._open
+                connection.traffic.pending_bytes for connection in [*self._open]
             ),
             messages_received=self._received + sum(each.received for each in sessions),
             messages_sent=self._sent

@@ -9,12 +9,15 @@ from typing import Any, Final
 
 from aiohttp_serverwamp.errors import ConfigurationError
 from aiohttp_serverwamp.interfaces import Observer
+from aiohttp_serverwamp.stats import NOTHING, Stats
 
 __all__ = ["Observers", "guarded"]
 
 logger = logging.getLogger("aiohttp_serverwamp.observability")
 
-_METHODS: Final = tuple(name for name in vars(Observer) if not name.startswith("_"))
+_METHODS: Final = tuple(
+    name for name in vars(Observer) if not name.startswith("_") and name != "added"
+)
 
 _Methods = tuple[Callable[..., object], ...]
 
@@ -29,6 +32,7 @@ class Observers:
     __slots__ = (
         "_added",
         "_failed",
+        "_stats",
         "call_finished",
         "call_started",
         "calls",
@@ -53,7 +57,12 @@ class Observers:
     event_published: _Methods
     event_dropped: _Methods
 
-    def __init__(self, observers: Iterable[Observer] = ()) -> None:
+    def __init__(
+        self,
+        observers: Iterable[Observer] = (),
+        stats: Callable[[], Stats] = lambda: NOTHING,
+    ) -> None:
+        self._stats = stats
         self._added: list[Observer] = []
         self._failed: set[Callable[..., object]] = set()
         #: Whether anybody wants to hear of calls.
@@ -72,6 +81,7 @@ class Observers:
             )
         if observer in self._added:
             raise ConfigurationError(f"{observer!r} observes already")
+        observer.added(self._stats)
         self._added.append(observer)
         for name in _METHODS:
             if getattr(type(observer), name) is not getattr(Observer, name):

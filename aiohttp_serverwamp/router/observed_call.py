@@ -44,6 +44,7 @@ class ObservedCall(PendingCall):
         self._report = CallReport(
             realm=tally.realm,
             uri=registration.uri,
+            label=registration.uri if callee.trusted else tally.label(registration.uri),
             procedure=call.procedure,
             caller=caller.id,
             authid=caller.authid,

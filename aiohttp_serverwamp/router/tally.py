@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp_serverwamp import uris
 from aiohttp_serverwamp.observability.observers import Observers
-from aiohttp_serverwamp.observability.stats import NOTHING, Stats
 from aiohttp_serverwamp.reports import SessionReport
+from aiohttp_serverwamp.stats import NOTHING, Stats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +138,10 @@ class Tally:
             observers.tell(
                 observers.message_refused, _realm_of(session), kind, cause_of(error)
             )
+
+    def label(self, uri: str) -> str:
+        """Return a URI that a client has chosen as one of a few: that of a rule."""
+        return self._rule_of(uri) or "other"
 
     def event_published(self, topic: str, receivers: int) -> None:
         """Tell observers, who are there, of a publication."""

@@ -12,7 +12,7 @@ PACKAGE = "aiohttp_serverwamp"
 #: Layers from the ground up; a module imports from lower layers and from its own. The
 #: foundation is one layer: what keeps it in order is that its imports make no circle.
 LAYERS = (
-    ("errors", "uris", "ids", "limits", "timestamps", "interfaces", "reports"),
+    ("errors", "uris", "ids", "limits", "timestamps", "interfaces", "reports", "stats"),
     ("observability",),
     ("messages",),
     ("serializers",),
@@ -33,6 +33,8 @@ RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 ASYNC_LIBRARIES = frozenset({"asyncio", "trio", "anyio", "sniffio", "concurrent"})
 AIOHTTP = frozenset({"aiohttp", "aiohttp_security", "aiohttp_session"})
+#: What observability/ is there for.
+OPERATORS_LIBRARIES = frozenset({"prometheus_client", "opentelemetry"})
 #: The beginnings of the names of modules that may know aiohttp.
 AIOHTTP_MODULES = tuple(
     f"{PACKAGE}.{name}" for name in ("adapters.aiohttp", "plugin", "testing")
@@ -130,6 +132,8 @@ def _objection(module: str, layer: str, target: str) -> str | None:
         return "only adapters/ knows the async libraries"
     if top in AIOHTTP and not module.startswith(AIOHTTP_MODULES):
         return "only adapters/aiohttp*.py and plugin.py know aiohttp"
+    if top in OPERATORS_LIBRARIES and layer != "observability":
+        return "only observability/ knows metrics and traces"
     if top in IMPURE and layer == "router":
         return "the router is given its clock, randomness and tasks"
     return None

@@ -71,9 +71,9 @@ def test_third_party_packages_are_declared_in_setup_cfg() -> None:
     }
 
     known = declared | sys.stdlib_module_names | {PACKAGE, COMPUTED}
-    # PyJWT by the name it is imported by, parts of aiohttp, and a module that Python
-    # has from 3.14 on.
-    known |= {"jwt", "multidict", "yarl", "annotationlib"}
+    # PyJWT and opentelemetry-api by the names they are imported by, parts of aiohttp,
+    # and a module that Python has from 3.14 on.
+    known |= {"jwt", "opentelemetry", "multidict", "yarl", "annotationlib"}
     assert imported - known == set()
 
 
@@ -101,6 +101,9 @@ def test_third_party_packages_are_declared_in_setup_cfg() -> None:
         ("router.dealer", "import time"),
         ("router.dealer", "from random import choice"),
         ("router.dealer", "from aiohttp_serverwamp.ids import random_id"),
+        ("router.dealer", "import prometheus_client"),
+        ("adapters.aiohttp_metrics", "from opentelemetry import trace"),
+        ("observability.prometheus", "import aiohttp_serverwamp.router.tally"),
         ("newcomer", ""),
     ],
 )
