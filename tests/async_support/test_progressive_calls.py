@@ -11,7 +11,7 @@ import pytest
 from aiohttp_serverwamp import Application, CallOptions, Invocation, RPCRouteSet
 from aiohttp_serverwamp.errors import Canceled, TimedOut
 from aiohttp_serverwamp.interfaces import AsyncSupport
-from tests.async_support.test_serving import joined
+from tests.async_support.memory_client import joined
 
 Run = Callable[[Callable[[AsyncSupport], Awaitable[None]]], None]
 

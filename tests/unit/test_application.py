@@ -7,11 +7,14 @@ import functools
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import Application, ConfigurationError, Limits, Realm, messages
+from aiohttp_serverwamp.adapters.anyio import AnyioAsyncSupport
 from aiohttp_serverwamp.adapters.memory import linked_connections
 from aiohttp_serverwamp.adapters.trio import TrioAsyncSupport
+from aiohttp_serverwamp.interfaces import AsyncSupport
 from aiohttp_serverwamp.serializers import SUBPROTOCOLS
 from aiohttp_serverwamp.serializers.frame import SerializerCodec
 
@@ -137,9 +140,18 @@ async def test_publishing_where_nobody_can_be_is_said_once(
     assert "application.realm(uri).publish" in caplog.text
 
 
-def test_aiohttp_runs_on_asyncio() -> None:
-    with pytest.raises(ConfigurationError, match="asyncio"):
-        Application(async_support=TrioAsyncSupport).aiohttp_websocket_handler()
+@pytest.mark.parametrize("support", [TrioAsyncSupport, AnyioAsyncSupport])
+def test_another_async_library_is_refused_at_once_where_aiohttp_serves(
+    support: type[AsyncSupport],
+) -> None:
+    application = Application(async_support=support)
+
+    for attach in (
+        application.aiohttp_websocket_handler,
+        lambda: serverwamp.setup_wamp(web.Application(), application),
+    ):
+        with pytest.raises(ConfigurationError, match="leave async_support= out"):
+            attach()
 
 
 # --- Running --------------------------------------------------------------------------
