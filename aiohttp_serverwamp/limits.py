@@ -60,6 +60,8 @@ class Limits:
     #: Chunks of one session's progressive calls that hosted procedures have not taken,
     #: and progressive results of one call by the application that it has not taken.
     max_pending_chunks: int | None = 256
+    #: Bytes of memory that these may take, roughly; a single one may be larger.
+    max_pending_chunk_bytes: int | None = 16 * 2**20
     #: Subscriptions of one session.
     max_subscriptions: int | None = 1_000
     #: Registrations of one session.

@@ -284,9 +284,7 @@ class Realm(RealmMethods):
         self._router.meta.view = self.view(self._router.meta)
         self._router.trust.levels = self.trust_levels
         self._router.hosted_topics = topics = HostedTopics(runtime)
-        self._local = LocalSession(
-            self._router, runtime, self.view, max_chunks=limits.max_pending_chunks
-        )
+        self._local = LocalSession(self._router, runtime, self.view, limits=limits)
         # First of all subscriptions: their ids are the same whenever it starts.
         self._histories.start(runtime, self._router)
         self._installation = Installation(

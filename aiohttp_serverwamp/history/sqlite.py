@@ -51,6 +51,15 @@ _TRIM: Final = """
         ORDER BY place DESC LIMIT 1 OFFSET :limit
     )
 """
+_SIZE: Final = "SELECT coalesce(sum(length(body)), 0) FROM events WHERE log = ?"
+_TRIM_SIZE: Final = """
+    DELETE FROM events WHERE log = :log AND place <= (
+        SELECT max(place) FROM (
+            SELECT place, sum(length(body)) OVER (ORDER BY place DESC) AS size
+            FROM events WHERE log = :log
+        ) WHERE size > :max_bytes
+    )
+"""
 _FORGET: Final = "DELETE FROM events WHERE log = ? AND timestamp < ?"
 
 #: What SQLite's integers hold; timestamps get there in the year 2262.
@@ -75,17 +84,29 @@ _PUBLICATIONS: Final = {
 class SQLiteHistory:
     """A `HistoryStore` in a file; the first event makes it, for its owner only.
 
+    The events of one topic or pattern take at most `max_bytes` of the file, roughly,
+    whatever their number; None is no limit.
+
     Its methods block, and are called in a worker thread; each opens the file anew.
     Several realms, applications and processes may use one file: what it keeps of each
     realm's topics is apart.
 
     They raise `ConfigurationError` for a file that holds something else, and
-    `sqlite3.Error` for one that cannot be used.
+    `sqlite3.Error` for one that cannot be used. Making one raises `ConfigurationError`
+    for what is no whole number of bytes.
     """
 
     blocking = True
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, max_bytes: int | None = 64 * 2**20
+    ) -> None:
+        if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 1):
+            raise ConfigurationError(
+                f"SQLiteHistory(max_bytes={max_bytes!r}): give a whole number of "
+                "bytes, or None for no limit"
+            )
+        self._max_bytes = max_bytes
         self._path = Path(path)
         if str(path) in ("", ":memory:"):
             raise ConfigurationError(
@@ -120,6 +141,12 @@ class SQLiteHistory:
                 database.execute(_TRIM, {"log": _blob(log), "limit": limit})
                 if oldest is not None:
                     database.execute(_FORGET, (_blob(log), oldest))
+                self._trim_size(database, _blob(log))
+
+    def _trim_size(self, database: sqlite3.Connection, log: bytes) -> None:
+        limit = self._max_bytes
+        if limit is not None and database.execute(_SIZE, (log,)).fetchone()[0] > limit:
+            database.execute(_TRIM_SIZE, {"log": log, "max_bytes": limit})
 
     def select(self, log: str, query: HistoryQuery) -> list[HistoryEvent]:
         """Return what a query asks of a log; nothing while there is no file."""

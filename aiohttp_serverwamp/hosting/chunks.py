@@ -14,10 +14,12 @@ from aiohttp_serverwamp.errors import (
     ConfigurationError,
     Unavailable,
 )
+from aiohttp_serverwamp.serializers.payload_size import payload_size
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.interfaces import Waiter
+    from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.peer import DealerState
 
 __all__ = ["Chunk", "Chunks"]
@@ -45,8 +47,8 @@ class Chunks:
     An async handler iterates with ``async for``, a handler with ``thread=True`` with
     ``for``. Iterating waits for the next chunk, and ends after the last one. It raises
     `Unavailable` when more chunks of the caller were waiting than
-    `Limits.max_pending_chunks`, and `Canceled` when the call has ended before its last
-    chunk came.
+    `Limits.max_pending_chunks` and `Limits.max_pending_chunk_bytes` admit, and
+    `Canceled` when the call has ended before its last chunk came.
     """
 
     __slots__ = (
@@ -55,6 +57,7 @@ class Chunks:
         "_counted",
         "_error",
         "_limit",
+        "_max_bytes",
         "_news",
         "_queue",
         "_runtime",
@@ -68,14 +71,17 @@ class Chunks:
         first: Chunk,
         *,
         more: bool,
-        limit: int | None,
+        limits: Limits,
     ) -> None:
         self._runtime = runtime
         self._caller = caller
-        self._queue = deque([first])
-        #: Those of the queue that count for the caller: all but the first of the call.
+        #: With the memory that each takes, roughly, as it counts for the caller: the
+        #: first of the call does not.
+        self._queue = deque([(first, 0)])
+        #: How many of the queue count for the caller.
         self._counted = 0
-        self._limit = limit or float("inf")
+        self._limit = limits.max_pending_chunks or float("inf")
+        self._max_bytes = limits.max_pending_chunk_bytes or float("inf")
         self._complete = not more
         self._error: ApplicationError | None = None
         self._waiters: list[Waiter[None]] = []
@@ -84,20 +90,33 @@ class Chunks:
 
     def put(self, chunk: Chunk, *, more: bool) -> None:
         """Take a chunk from the caller."""
+        size = payload_size([*chunk.args], dict(chunk.kwargs))
         with self._news:
-            if self._caller.waiting_chunks >= self._limit:
+            too_much = self._too_much(size)
+            if too_much is not None:
                 # A gap would be worse than an end.
                 self._fail(
                     Unavailable(
-                        f"more than {self._limit} chunks wait to be taken: await "
-                        "progress before sending more (Limits.max_pending_chunks)"
+                        f"more than {too_much} wait to be taken: await progress before "
+                        "sending more (Limits.max_pending_chunks, "
+                        "max_pending_chunk_bytes)"
                     )
                 )
             elif self._error is None:
-                self._queue.append(chunk)
-                self._count(1)
+                self._queue.append((chunk, size))
+                self._count(1, size)
                 self._complete = not more
             self._tell()
+
+    def _too_much(self, size: int) -> str | None:
+        """Tell what a chunk of so many bytes would be too much of."""
+        caller = self._caller
+        if caller.waiting_chunks >= self._limit:
+            return f"{self._limit} chunks"
+        waiting = caller.waiting_chunk_bytes
+        if caller.waiting_chunks and waiting + size > self._max_bytes:
+            return f"{self._max_bytes} bytes of chunks"
+        return None
 
     def end(self) -> None:
         """Let who waits know that the call has ended; harmless after the last chunk."""
@@ -105,24 +124,29 @@ class Chunks:
             if not self._complete:
                 self._fail(Canceled("the call has ended before its last chunk came"))
             # What is left may still be taken, and weighs on nobody.
-            self._count(-self._counted)
+            self._uncount()
             self._tell()
 
     def _fail(self, error: ApplicationError) -> None:
+        self._uncount()
         self._queue.clear()
-        self._count(-self._counted)
         if self._error is None:
             self._error = error
 
-    def _count(self, chunks: int) -> None:
+    def _count(self, chunks: int, size: int) -> None:
         with _counting:
             self._counted += chunks
             self._caller.waiting_chunks += chunks
+            self._caller.waiting_chunk_bytes += size
+
+    def _uncount(self) -> None:
+        if self._counted:
+            self._count(-self._counted, -sum(size for _, size in self._queue))
 
     def _take(self) -> Chunk:
-        chunk = self._queue.popleft()
+        chunk, size = self._queue.popleft()
         if self._counted > len(self._queue):
-            self._count(-1)
+            self._count(-1, -size)
         return chunk
 
     def _tell(self) -> None:

@@ -221,7 +221,7 @@ class Invocation(Advising):
             self._pending.caller.dealing,
             Chunk(self.args, self.kwargs),
             more=self.message.details.get("progress", False),
-            limit=self._local.max_chunks,
+            limits=self._local.limits,
         )
 
     @property

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.runtime import Runtime
     from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.interfaces import Waiter
+    from aiohttp_serverwamp.limits import Limits
     from aiohttp_serverwamp.router.plain_calls import PlainCall
     from aiohttp_serverwamp.router.registrations import Registration
     from aiohttp_serverwamp.router.router import Router
@@ -76,7 +77,7 @@ class LocalSession(Peer):
         "_requests",
         "payloads",
         "calls",
-        "max_chunks",
+        "limits",
         "procedures",
         "router",
         "runtime",
@@ -91,7 +92,7 @@ class LocalSession(Peer):
         runtime: Runtime,
         make_view: Callable[[Peer], Session],
         *,
-        max_chunks: int | None,
+        limits: Limits,
     ) -> None:
         super().__init__()
         self.id = random_id()
@@ -107,8 +108,8 @@ class LocalSession(Peer):
         self._requests = Counter()
         #: Calls made by the application, by request id.
         self.calls: dict[int, Waiter[Any] | Receipts] = {}
-        #: Chunks of a call, and progress of one, that may wait to be taken.
-        self.max_chunks = max_chunks
+        #: Of these, how much of a call in chunks or with progress may wait.
+        self.limits = limits
         self.deadlines.on_earlier = self._first_deadline
 
     def _first_deadline(self, when: float) -> None:

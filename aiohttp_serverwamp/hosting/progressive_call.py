@@ -18,6 +18,7 @@ from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
 from aiohttp_serverwamp.messages import Call, Cancel, CancelMode
 from aiohttp_serverwamp.router.cancelling import cancel
 from aiohttp_serverwamp.router.progressive_calls import continue_call
+from aiohttp_serverwamp.serializers.payload_size import payload_size
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,8 +44,12 @@ class Receipts:
     def __init__(self, local: LocalSession, request: int) -> None:
         self._local = local
         self._request = request
-        self._limit = local.max_chunks or float("inf")
-        self.reports: deque[Any] = deque()
+        limits = local.limits
+        self._limit = limits.max_pending_chunks or float("inf")
+        self._max_bytes = limits.max_pending_chunk_bytes or float("inf")
+        #: With the memory that each takes, roughly.
+        self._reports: deque[tuple[Any, int]] = deque()
+        self._bytes = 0
         #: Whether anybody takes them.
         self.wanted = True
         self.result: RPCResult | None = None
@@ -60,13 +65,32 @@ class Receipts:
         """Take a progressive result; too many that nobody takes end the call."""
         if not self.wanted or self.complete:
             return
-        if len(self.reports) >= self._limit:
-            self.reports.clear()
+        size = payload_size([*result.args], dict(result.kwargs))
+        count = len(self._reports)
+        if count >= self._limit or (count and self._bytes + size > self._max_bytes):
+            self.drop()
             self.set_error(Unavailable("too much progress waits to be taken"))
             self.cancel(CancelMode.KILLNOWAIT)
             return
-        self.reports.append(value_of(result))
+        self._reports.append((value_of(result), size))
+        self._bytes += size
         self._tell()
+
+    @property
+    def any_waits(self) -> bool:
+        """Whether there are progressive results to take."""
+        return bool(self._reports)
+
+    def take(self) -> Any:
+        """Take the first one that waits."""
+        value, size = self._reports.popleft()
+        self._bytes -= size
+        return value
+
+    def drop(self) -> None:
+        """Forget those that wait."""
+        self._reports.clear()
+        self._bytes = 0
 
     def set_result(self, value: RPCResult) -> None:
         """Take the final result."""
@@ -143,13 +167,13 @@ class ProgressiveCall:
 
     async def __anext__(self) -> Any:
         receipts = self._start()
-        while not receipts.reports:
+        while not receipts.any_waits:
             if receipts.error is not None:
                 raise receipts.error
             if receipts.complete:
                 raise StopAsyncIteration
             await receipts.news()
-        return receipts.reports.popleft()
+        return receipts.take()
 
     async def result(self) -> Any:
         """Wait for the final result and return it as `Realm.call` does.
@@ -159,7 +183,7 @@ class ProgressiveCall:
         """
         receipts = self._start()
         receipts.wanted = False
-        receipts.reports.clear()
+        receipts.drop()
         while not receipts.complete:
             await receipts.news()
         if receipts.result is None:

@@ -58,6 +58,7 @@ class DealerState:
         "succeeded",
         "timed_out",
         "unfinished",
+        "waiting_chunk_bytes",
         "waiting_chunks",
     )
 
@@ -76,6 +77,8 @@ class DealerState:
         self.unfinished: dict[int, None] = {}
         #: Chunks of its calls that hosted code has not taken yet.
         self.waiting_chunks = 0
+        #: The memory that they take, roughly.
+        self.waiting_chunk_bytes = 0
         # How its calls have ended; see `outcomes`.
         self.succeeded = self.failed = self.canceled = self.timed_out = 0
         self.abandoned = self.refused = 0

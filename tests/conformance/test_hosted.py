@@ -577,6 +577,37 @@ def test_only_so_many_chunks_of_a_caller_wait(waits: int) -> None:
     assert client.session.dealing.waiting_chunks == 0
 
 
+@pytest.mark.parametrize("waits", [2, 3])
+def test_only_so_many_bytes_of_chunks_wait(waits: int) -> None:
+    """REQ-EMB-012; REQ-RPC-034: however few chunks they are."""
+    scene = Hosted(limits=Limits(max_pending_chunk_bytes=30_000))
+
+    @scene.api.route("com.slow")
+    async def slow(*first: Any, invocation: Invocation) -> int:
+        await scene.gate
+        return sum([len(chunk.args[0]) async for chunk in invocation.chunks])
+
+    client = scene.serve()
+    for _ in range(1 + waits):
+        client.send([48, 1, {"progress": True}, "com.slow", ["x" * 10_000]])
+    scene.world.settle()
+    waiting = client.session.dealing.waiting_chunk_bytes
+    assert 20_000 < waiting < 30_000 if waits == 2 else waiting == 0
+
+    scene.gate.open()
+    scene.world.settle()
+    client.send([48, 1, {}, "com.slow", ["x" * 100_000]])
+
+    [answer] = client.received()
+    if waits == 2:
+        assert answer == [50, 1, {}, [130_000]]
+    else:
+        assert is_error(answer, 48, 1, "wamp.error.unavailable")
+        assert "more than 30000 bytes of chunks wait" in answer[5][0]
+    assert client.session.dealing.waiting_chunks == 0
+    assert client.session.dealing.waiting_chunk_bytes == 0
+
+
 # --- Calls by the application ---------------------------------------------------
 
 
@@ -654,6 +685,33 @@ def test_progress_that_nobody_takes_ends_the_call() -> None:
     scene.world.settle()
     assert isinstance(outcome[0], Unavailable)
     assert scene.log == [0]
+
+
+def test_large_progress_that_nobody_takes_ends_the_call() -> None:
+    """REQ-RPC-044."""
+    scene = Hosted(limits=Limits(max_pending_chunk_bytes=30_000))
+    client = scene.serve(STOPS)
+    client.register("com.p")
+
+    async def call() -> Any:
+        call = scene.realm.call_progressively("com.p")
+        async for item in call:
+            scene.log.append(len(item))
+            await scene.gate
+        return await call.result()
+
+    outcome = scene.run(call)
+    client.received()
+    # One may be too large, but not two.
+    for size in (40_000, 40_000, 10):
+        client.send([70, 1, {"progress": True}, ["x" * size]])
+        scene.world.settle()
+
+    assert client.received() == [[69, 1, {"mode": "killnowait"}]]
+    scene.gate.open()
+    scene.world.settle()
+    assert isinstance(outcome[0], Unavailable)
+    assert scene.log == [40_000]
 
 
 @pytest.mark.parametrize("how", ["cancel", "kill", "leave", "with", "error"])

@@ -23,6 +23,7 @@ DEFAULTS = {
     "max_droppable_bytes": 1_048_576,
     "max_pending_calls": 1_000,
     "max_pending_chunks": 256,
+    "max_pending_chunk_bytes": 16_777_216,
     "max_subscriptions": 1_000,
     "max_registrations": 1_000,
     "max_testaments": 100,

@@ -139,3 +139,34 @@ def test_a_file_that_holds_something_else_is_left_alone(path: Path) -> None:
 def test_what_no_other_thread_could_open_is_refused(path: str) -> None:
     with pytest.raises(ConfigurationError, match="MemoryHistory"):
         SQLiteHistory(path)
+
+
+def test_the_events_of_a_log_are_bounded_in_bytes(path: Path) -> None:
+    store = SQLiteHistory(path, max_bytes=25_000)
+    for number in range(5):
+        event = HistoryEvent(number, number, "a", {}, ["x" * 10_000])
+        store.append("log", [event], limit=100, oldest=None)
+        store.append("other", [event], limit=100, oldest=None)
+    assert [each.publication for each in store.select("log", EVERYTHING)] == [3, 4]
+    assert len(store.select("other", EVERYTHING)) == 2
+
+    large = HistoryEvent(9, 9, "a", {}, ["x" * 100_000])
+    store.append("log", [large], limit=100, oldest=None)
+
+    assert store.select("log", EVERYTHING) == []
+    assert len(store.select("other", EVERYTHING)) == 2
+
+
+def test_without_a_bound_only_number_and_age_count(path: Path) -> None:
+    store = SQLiteHistory(path, max_bytes=None)
+    events = [HistoryEvent(n, n, "a", {}, ["x" * 10**5]) for n in range(50)]
+    store.append("log", events, limit=40, oldest=20)
+
+    kept = [each.publication for each in store.select("log", EVERYTHING)]
+    assert kept == [*range(20, 50)]
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "many", True])
+def test_bytes_are_counted_in_whole_numbers(path: Path, wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="max_bytes"):
+        SQLiteHistory(path, max_bytes=wrong)
