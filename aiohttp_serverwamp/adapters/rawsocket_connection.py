@@ -121,13 +121,14 @@ class RawSocketConnection(SendingTaskConnection):
                 return _LOST
             if not data:
                 return _OVER
-            self._heartbeat.heard = True
             if self._farewell is None:
                 self._frames.feed(data)
 
     def _next_message(self) -> bytes | None:
         # Hot path.
         while frame := self._frames.next():
+            # Not at every byte: one now and then would keep a client for ever.
+            self._heartbeat.heard = True
             kind, payload = frame
             if kind == MESSAGE:
                 return payload

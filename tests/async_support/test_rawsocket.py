@@ -366,6 +366,25 @@ def test_silent_clients_are_pinged_if_that_is_wanted(run: Run) -> None:
     run(body)
 
 
+def test_a_byte_now_and_then_is_no_sign_of_life(run: Run) -> None:
+    async def body(support: AsyncSupport) -> None:
+        application = calculator(support, limits=Limits(heartbeat=0.2))
+        async with (
+            served(application, pings=True) as where,
+            connected(support, where) as client,
+        ):
+            await client.join()
+            await client.write(b"\x00\x00\xff\xff")
+            for _ in range(500):
+                if not application.sessions():
+                    break
+                await client.write(b" ")
+                await support.sleep(0.02)
+            assert not application.sessions()
+
+    run(body)
+
+
 def test_a_unix_socket_knows_its_clients_and_goes_with_its_server(
     run: Run, tmp_path: Path
 ) -> None:
