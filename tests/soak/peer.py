@@ -7,9 +7,7 @@ to, and leaves no socket in TIME_WAIT when it vanishes by a reset.
 from __future__ import annotations
 
 import asyncio
-import base64
 import itertools
-import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -19,15 +17,7 @@ from typing import Any, Final, cast
 from benchmarks.wire import CLOSE, NO_LINGERING, PING, PONG, frame, read_frames
 from tests.soak.codecs import decode, encode, opcode
 
-__all__ = [
-    "Gone",
-    "Peer",
-    "Refused",
-    "connect",
-    "join",
-    "raw_upgrade",
-    "upgrade_request",
-]
+__all__ = ["Gone", "Peer", "Refused"]
 
 ROLES: Final = {
     **{name: {} for name in ("caller", "callee", "publisher")},
@@ -37,12 +27,9 @@ ROLES: Final = {
 HELLO, WELCOME, ABORT, CHALLENGE, AUTHENTICATE, GOODBYE = 1, 2, 3, 4, 5, 6
 ERROR, PUBLISH, PUBLISHED, SUBSCRIBE, SUBSCRIBED = 8, 16, 17, 32, 33
 UNSUBSCRIBED, EVENT, CALL, RESULT = 35, 36, 48, 50
-REGISTER, REGISTERED, INVOCATION, YIELD = 64, 65, 68, 70
+REGISTER, REGISTERED, UNREGISTER, INVOCATION, YIELD = 64, 65, 66, 68, 70
 #: Seconds after which an answer is not expected any more.
 PATIENCE = 60.0
-
-#: Where connections come from, in turn: each address has its own ephemeral ports.
-_sources = itertools.cycle(f"127.0.0.{number}" for number in range(1, 10))
 
 
 class Refused(Exception):
@@ -73,6 +60,8 @@ class Peer(asyncio.Protocol):
         #: Done once the connection has ended, with the close code or None.
         self.ended: asyncio.Future[int | None] = loop.create_future()
         self.opened: asyncio.Future[None] = loop.create_future()
+        #: Whether nothing more will come.
+        self.has_seen_end = False
         self._request = request
         self._rest = b""
         self._code: int | None = None
@@ -109,10 +98,12 @@ class Peer(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Hang up as well, unless deaf: whether this end stays open."""
+        self.has_seen_end = True
         return self.deaf
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits."""
+        self.has_seen_end = True
         if not self.ended.done():
             self.ended.set_result(self._code)
         if not self.opened.done():
@@ -157,6 +148,14 @@ class Peer(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes as they are."""
         self._transport.write(data)
+
+    def send_ping(self) -> None:
+        """Send a ping."""
+        self.write(frame(b"", PING))
+
+    def begin_message(self, size: int) -> None:
+        """Send the beginning of a message of so many bytes, 64 KiB at most."""
+        self.write(frame(b"[" + b" " * (size - 1), opcode(self.serializer))[:9])
 
     def next_id(self) -> int:
         """Return the next request id."""
@@ -227,61 +226,3 @@ class Peer(asyncio.Protocol):
                 socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING
             )
         self._transport.abort()
-
-
-def upgrade_request(port: int, serializer: str, *headers: str) -> bytes:
-    """Return the request for a WebSocket."""
-    key = base64.b64encode(os.urandom(16)).decode()
-    lines = [
-        "GET /ws HTTP/1.1",
-        f"Host: 127.0.0.1:{port}",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        f"Sec-WebSocket-Key: {key}",
-        "Sec-WebSocket-Version: 13",
-        f"Sec-WebSocket-Protocol: wamp.2.{serializer}",
-        *headers,
-    ]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
-async def raw_upgrade(
-    port: int, request: bytes, serializer: str = "json", source: str | None = None
-) -> Peer:
-    """Send a request from the next address, or `source`; return once it is upgraded.
-
-    Raises `Refused` for another answer, `Gone` for none.
-    """
-    loop = asyncio.get_running_loop()
-    _, peer = await loop.create_connection(
-        lambda: Peer(serializer, request),
-        "127.0.0.1",
-        port,
-        local_addr=(source or next(_sources), 0),
-    )
-    async with asyncio.timeout(PATIENCE):
-        await peer.opened
-    return peer
-
-
-async def connect(
-    port: int, serializer: str = "json", *headers: str, source: str | None = None
-) -> Peer:
-    """Open a WebSocket."""
-    request = upgrade_request(port, serializer, *headers)
-    return await raw_upgrade(port, request, serializer, source)
-
-
-async def join(
-    port: int,
-    serializer: str = "json",
-    *headers: str,
-    realm: str = "open",
-    source: str | None = None,
-) -> Peer:
-    """Open a WebSocket and join a realm that asks for no proof."""
-    peer = await connect(port, serializer, *headers, source=source)
-    answer = await peer.hello(realm)
-    if answer[0] != WELCOME:
-        raise AssertionError(f"not welcome: {answer}")
-    return peer

@@ -1,4 +1,4 @@
-"""A server process as a row sees it: its port, its memory, its log, what it holds."""
+"""A server process as a row sees it: its doors, its memory, its log, what it holds."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import IO, Any, Final
 
 from benchmarks.machine import Cores, choose_cores, resident_bytes
+from tests.soak.doors import Door
 from tests.soak.inventory import differences
 from tests.soak.row import Outcome
 
@@ -53,11 +54,12 @@ class Server:
     """A running server."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, port: int, log: IO[str]
+        self, process: asyncio.subprocess.Process, ports: Sequence[int], log: IO[str]
     ) -> None:
         self.process = process
         self.pid = process.pid
-        self.port = port
+        self.door = Door(ports[0])
+        self.raw_door = Door(ports[1], rawsocket=True)
         self._log = log
         self._asking = asyncio.Lock()
 
@@ -147,7 +149,8 @@ async def serving(**options: Any) -> AsyncIterator[Server]:
         try:
             _pin(process.pid)
             assert process.stdout is not None
-            server = Server(process, int(await process.stdout.readline()), log)
+            ports = json.loads(await process.stdout.readline())
+            server = Server(process, ports, log)
             await server.ask("sessions")  # it has started
             yield server
         except Exception as error:

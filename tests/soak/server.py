@@ -1,4 +1,4 @@
-"""The process that is soaked: the site on a port of its own, and a way to look inside.
+"""The process that is soaked: the site on ports of its own, and a way to look inside.
 
 It reads questions from its standard input and answers them on its standard output, a
 line of JSON each, so that looking needs no connection of those that are counted.
@@ -127,10 +127,11 @@ def main() -> None:
     layout = "%(levelname)s %(name)s %(message)s"
     logging.basicConfig(level=logging.WARNING, format=layout)
     logging.getLogger().handlers[0].addFilter(reached_us)
-    app = make(json.loads(sys.argv[1]))
+    rawsocket = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    app = make(json.loads(sys.argv[1]), rawsocket)
     app.cleanup_ctx.append(Control(app[WAMP]).run)
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    say(listening.getsockname()[1])
+    say([each.getsockname()[1] for each in (listening, rawsocket)])
     web.run_app(app, sock=listening, print=None, access_log=None)
 
 

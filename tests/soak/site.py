@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
@@ -118,11 +119,12 @@ async def _logout(request: web.Request) -> web.Response:
     return web.Response()
 
 
-def make(options: Mapping[str, Any]) -> web.Application:
-    """Make the site; `options` has ``limits``, and ``setup`` for `setup_wamp`.
+def make(options: Mapping[str, Any], rawsocket: socket.socket) -> web.Application:
+    """Make the site; RawSocket listens at `rawsocket`.
 
-    Also ``max_age``, seconds that a sign-in lasts, and ``revalidate``, seconds between
-    two looks at who has been banned.
+    `options` has ``limits``, and ``setup`` for `setup_wamp`; also ``max_age``, seconds
+    that a sign-in lasts, and ``revalidate``, seconds between two looks at who has been
+    banned.
     """
     app = web.Application()
     storage = EncryptedCookieStorage(b"s" * 32, max_age=options.get("max_age"))
@@ -136,7 +138,11 @@ def make(options: Mapping[str, Any]) -> web.Application:
     for realm in (_open(), _ticket(), _pending(), _members()):
         wamp.add_realm(realm)
     serverwamp.setup_wamp(
-        app, wamp, session_binding=_binding(options), **options.get("setup", {})
+        app,
+        wamp,
+        session_binding=_binding(options),
+        rawsocket=serverwamp.RawSocket(rawsocket, pings=True),
+        **options.get("setup", {}),
     )
     return app
 

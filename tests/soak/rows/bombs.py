@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from benchmarks.wire import PING, frame
 from tests.soak.codecs import encode, opcode
-from tests.soak.peer import CALL, RESULT, Peer, connect, join
+from tests.soak.doors import Door, connect, join
+from tests.soak.peer import CALL, RESULT, Peer
 from tests.soak.process import Server, serving
+from tests.soak.rawsocket_peer import PING as RAW_PING
+from tests.soak.rawsocket_peer import PONG as RAW_PONG
+from tests.soak.rawsocket_peer import raw_frame
 from tests.soak.row import Outcome, Row, scaled
 
 ROUNDS: Final = 6
@@ -31,17 +35,20 @@ PRIME: Final = 2**61 - 1
 
 @dataclass(frozen=True, slots=True)
 class Bomb:
-    """Bytes for a connection: frames, ready to be written."""
+    """A message; or, `framed`, bytes that are written as they are."""
 
     name: str
     serializer: str
-    data: bytes
+    payload: bytes
+    framed: bool = False
 
-
-def message(name: str, serializer: str, payload: bytes) -> Bomb:
-    """Make one of a payload of a message."""
-    assert len(payload) <= SIZE + 100, (name, len(payload))
-    return Bomb(name, serializer, frame(payload, opcode(serializer)))
+    def sent_through(self, door: Door) -> bytes:
+        """Return what is written."""
+        if self.framed:
+            return self.payload
+        if door.rawsocket:
+            return raw_frame(self.payload)
+        return frame(self.payload, opcode(self.serializer))
 
 
 def filled(start: bytes, item: bytes, end: bytes = b"") -> bytes:
@@ -80,7 +87,7 @@ def json_bombs() -> Iterator[Bomb]:
         "long wildcard": b'[32,1,{"match":"wildcard"},"' + b"." * 31 + b'"]',
     }
     for name, text in texts.items():
-        yield message(name, "json", text)
+        yield Bomb(name, "json", text)
 
 
 def msgpack_bombs() -> Iterator[Bomb]:
@@ -111,7 +118,7 @@ def msgpack_bombs() -> Iterator[Bomb]:
         ),
     }
     for name, payload in payloads.items():
-        yield message(name, "msgpack", payload)
+        yield Bomb(name, "msgpack", payload)
 
 
 def _float(number: int) -> bytes:
@@ -148,7 +155,7 @@ def cbor_bombs() -> Iterator[Bomb]:
         "endless text of nothing": filled(call + b"\x81\x7f", b"\x60", b"\xff"),
     }
     for name, payload in payloads.items():
-        yield message(name, "cbor", payload)
+        yield Bomb(name, "cbor", payload)
 
 
 def _bignum(number: int) -> bytes:
@@ -161,29 +168,48 @@ def batch_bombs() -> Iterator[Bomb]:
     publish = encode("msgpack", [16, 1, {}, "t"])
     call = encode("json.batched", [CALL, 1, {}, "echo", []])
     subscribe = encode("cbor.batched", [32, 1, {}, "t"])
-    yield message("many empty messages", "json.batched", filled(b"", b"\x1e"))
-    yield message("no end", "json.batched", filled(b"", b"["))
-    yield message("many calls", "json.batched", filled(b"", call))
-    yield message("length of a message", "msgpack.batched", b"\xff" * 4)
-    yield message("many empty messages", "msgpack.batched", filled(b"", b"\0\0\0\0"))
+    yield Bomb("many empty messages", "json.batched", filled(b"", b"\x1e"))
+    yield Bomb("no end", "json.batched", filled(b"", b"["))
+    yield Bomb("many calls", "json.batched", filled(b"", call))
+    yield Bomb("length of a message", "msgpack.batched", b"\xff" * 4)
+    yield Bomb("many empty messages", "msgpack.batched", filled(b"", b"\0\0\0\0"))
     one = len(publish).to_bytes(4, "big") + publish
-    yield message("many events", "msgpack.batched", filled(b"", one))
-    yield message("many subscriptions", "cbor.batched", filled(b"", subscribe))
+    yield Bomb("many events", "msgpack.batched", filled(b"", one))
+    yield Bomb("many subscriptions", "cbor.batched", filled(b"", subscribe))
 
 
 def frame_bombs() -> Iterator[Bomb]:
     """Yield what is wrong in WebSocket already."""
     mask = b"\0\0\0\0"
-    yield Bomb("length of a frame", "json", b"\x81\xff\x7f" + b"\xff" * 7 + mask)
-    yield Bomb("impossible length", "json", b"\x81\xff" + b"\xff" * 8 + mask)
-    yield Bomb("just too long", "json", b"\x81\xff" + (2**20 + 1).to_bytes(8) + mask)
     begun, empty, one = b"\x01\x80" + mask, b"\x00\x80" + mask, b"\x00\x81" + mask
-    yield Bomb("endless empty fragments", "json", begun + empty * 200_000)
-    yield Bomb("endless fragments", "json", begun + (one + b" ") * 1_100_000)
-    yield Bomb("many pings", "json", frame(b"x" * 125, PING) * 50_000)
-    yield Bomb("a long ping", "json", b"\x89\xfe\x00\x7e" + mask + b"x" * 126)
-    yield Bomb("compressed without leave", "json", b"\xc1\x81" + mask + b"x")
-    yield Bomb("not masked", "json", b"\x81\x02[]")
+    for name, data in {
+        "length of a frame": b"\x81\xff\x7f" + b"\xff" * 7 + mask,
+        "impossible length": b"\x81\xff" + b"\xff" * 8 + mask,
+        "just too long": b"\x81\xff" + (2**20 + 1).to_bytes(8, "big") + mask,
+        "endless empty fragments": begun + empty * 200_000,
+        "endless fragments": begun + (one + b" ") * 1_100_000,
+        "many pings": frame(b"x" * 125, PING) * 50_000,
+        "a long ping": b"\x89\xfe\x00\x7e" + mask + b"x" * 126,
+        "compressed without leave": b"\xc1\x81" + mask + b"x",
+        "not masked": b"\x81\x02[]",
+    }.items():
+        yield Bomb(name, "json", data, framed=True)
+
+
+def rawsocket_bombs() -> Iterator[Bomb]:
+    """Yield what is wrong in RawSocket already."""
+    for name, data in {
+        "length of a frame": b"\0\xff\xff\xff",
+        "greatest length": b"\x08\0\0\0",
+        "just too long": b"\0\x10\0\x01",
+        "length of a ping": b"\1\xff\xff\xff",
+        "many pings": raw_frame(b"x" * 125, RAW_PING) * 50_000,
+        "many pongs": raw_frame(b"x" * 125, RAW_PONG) * 50_000,
+        "many empty messages": b"\0\0\0\0" * 250_000,
+        "reserved kind": b"\7\0\0\0",
+        "reserved bits": b"\xf0\0\0\0",
+    }.items():
+        yield Bomb(name, "json", data, framed=True)
 
 
 def deflate_bombs() -> Iterator[Bomb]:
@@ -195,15 +221,15 @@ def deflate_bombs() -> Iterator[Bomb]:
         count = min(1_024, SIZE // len(block))
         data = bytearray(frame(block * count))
         data[0] |= 0x40  # compressed
-        yield Bomb(f"a deflated gibibyte of {name}", "json", bytes(data))
+        yield Bomb(f"a deflated gibibyte of {name}", "json", bytes(data), framed=True)
 
 
 DEFLATE: Final = "Sec-WebSocket-Extensions: permessage-deflate"
 
 
-async def throw(server: Server, bomb: Bomb, peer: Peer) -> None:
+async def throw(server: Server, data: bytes, peer: Peer) -> None:
     """Send it and wait until the server has had enough, or answers what comes next."""
-    peer.write(bomb.data)
+    peer.write(data)
     peer.send(CALL, LATER, {}, "echo")
     heard = asyncio.ensure_future(peer.receive(PATIENCE))
     ended = asyncio.ensure_future(peer.end(PATIENCE))
@@ -236,25 +262,42 @@ class Damage:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """What is thrown at one server."""
+
+    bombs: Sequence[Bomb]
+    rawsocket: bool = False
+    headers: Sequence[str] = ()
+    setup: Mapping[str, Any] = field(default_factory=dict)
+
+
+def attacks() -> Sequence[Attack]:
+    """Return what is thrown at a WebSocket, a RawSocket and one that inflates."""
+    messages = [*json_bombs(), *msgpack_bombs(), *cbor_bombs()]
+    return (
+        Attack([*messages, *batch_bombs(), *frame_bombs()]),
+        Attack([*messages, *rawsocket_bombs()], rawsocket=True),
+        Attack([*deflate_bombs()], headers=(DEFLATE,), setup={"compress": True}),
+    )
+
+
 async def throw_all(
-    server: Server,
-    bombs: Sequence[Bomb],
-    headers: Sequence[str],
-    damage: Damage,
-    outcome: Outcome,
+    server: Server, attack: Attack, damage: Damage, outcome: Outcome
 ) -> None:
     """Throw each before and after HELLO; a bystander calls in between."""
-    bystander = await join(server.port, "json")
+    door = server.raw_door if attack.rawsocket else server.door
+    bystander = await join(server.door)
     await server.ask("stalls")
-    for bomb in bombs:
+    for bomb in attack.bombs:
         for joined in (False, True):
-            peer = await connect(server.port, bomb.serializer, *headers)
+            peer = await connect(door, bomb.serializer, *attack.headers)
             peer.uninterested = True
             if joined:
                 await peer.hello("open")
-            await throw(server, bomb, peer)
+            await throw(server, bomb.sent_through(door), peer)
             await damage.look(server, bomb, outcome)
-        answer: Any = await bystander.request(CALL, {}, "echo", [bomb.name])
+        answer = await bystander.request(CALL, {}, "echo", [bomb.name])
         assert answer[0] == RESULT, answer
     bystander.reset()
 
@@ -262,26 +305,21 @@ async def throw_all(
 async def run(effort: float) -> Outcome:
     rounds = scaled(ROUNDS, effort)
     outcome, damage = Outcome(), Damage()
-    plain = [*json_bombs(), *msgpack_bombs(), *cbor_bombs()]
-    plain += [*batch_bombs(), *frame_bombs()]
-    packed = [*deflate_bombs()]
-    grown = []
-    for bombs, headers, setup in (
-        (plain, (), {}),
-        (packed, (DEFLATE,), {"compress": True}),
-    ):
-        async with serving(setup=setup) as server:
+    kinds, grown = 0, []
+    for attack in attacks():
+        kinds += len(attack.bombs)
+        async with serving(setup=attack.setup) as server:
             # What is loaded only once is not what a bomb costs.
-            await (await join(server.port)).request(CALL, {}, "echo")
+            await (await join(server.door)).request(CALL, {}, "echo")
             async with server.memory() as memory:
                 for _ in range(rounds):
-                    await throw_all(server, bombs, headers, damage, outcome)
+                    await throw_all(server, attack, damage, outcome)
             grown.append(memory.grown)
             server.require_no_traceback(outcome)
     outcome.require(max(grown) <= MEMORY, f"RSS has grown by {max(grown):.0f} MiB")
     outcome.done = (
-        f"{damage.thrown:,} thrown, {len(plain) + len(packed)} kinds in all "
-        "serializers, batches, frames and deflate, before and after HELLO"
+        f"{damage.thrown:,} thrown, {kinds} kinds in all serializers, batches, frames "
+        "of WebSocket and RawSocket, and deflate, before and after HELLO"
     )
     outcome.seen = (
         f"longest stall {damage.cpu:.2f} s of CPU time ({damage.slowest}), "

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from benchmarks.machine import cpu_seconds
+from tests.soak.doors import Door, join
 from tests.soak.peer import (
     CALL,
     INVOCATION,
@@ -17,7 +18,6 @@ from tests.soak.peer import (
     RESULT,
     YIELD,
     Peer,
-    join,
 )
 from tests.soak.process import serving
 from tests.soak.row import Outcome, Row, scaled
@@ -45,9 +45,9 @@ async def some_at_once(work: Callable[[T], Awaitable[None]], on: Iterable[T]) ->
             group.create_task(one_after_the_other())
 
 
-async def hold(port: int, held: list[Peer], number: int) -> None:
+async def hold(door: Door, held: list[Peer], number: int) -> None:
     """Join, call, and offer a procedure."""
-    peer = await join(port, "json" if number % 2 else "msgpack")
+    peer = await join(door, "json" if number % 2 else "msgpack")
     answer = await peer.request(CALL, {}, "echo", [number])
     assert answer[0] == RESULT, answer
     assert answer[3] == [number], answer
@@ -86,10 +86,10 @@ async def run(effort: float) -> Outcome:
     held: list[Peer] = []
     async with serving() as server:
         resident, cpu = server.resident, cpu_seconds(server.pid)
-        await some_at_once(partial(hold, server.port, held), range(count))
+        await some_at_once(partial(hold, server.door, held), range(count))
         members = await server.ask("sessions")
         a_session = (server.resident - resident) * 1024 / count
-        caller = await join(server.port)
+        caller = await join(server.door)
         right = await call_all(caller, count)
         cpu = cpu_seconds(server.pid) - cpu
         open_ = sum(not peer.ended.done() for peer in held)

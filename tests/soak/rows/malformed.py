@@ -15,6 +15,7 @@ from typing import Any, Final
 from benchmarks.wire import frame
 from tests.conformance.test_receive_matrix import FORBIDDEN_ROW, MATRIX, STATES
 from tests.soak.codecs import BINARY, SERIALIZERS, TEXT, encode, opcode
+from tests.soak.doors import Door, connect, join
 from tests.soak.peer import (
     ABORT,
     CALL,
@@ -25,10 +26,9 @@ from tests.soak.peer import (
     REGISTER,
     REGISTERED,
     Peer,
-    connect,
-    join,
 )
 from tests.soak.process import serving
+from tests.soak.rawsocket_peer import HANDSHAKES, raw_frame
 from tests.soak.row import Outcome, Row
 from tests.soak.rows.holding import some_at_once
 
@@ -131,8 +131,8 @@ class Case:
 
     state: str
     serializer: str
-    #: Opcode and payload.
-    frame: tuple[int, bytes]
+    rawsocket: bool
+    frame: bytes
     outcome: str
 
 
@@ -152,22 +152,25 @@ def cases() -> Iterator[Case]:
             for message, outcomes in MATRIX.values()
             if message is not None
         ]
-        for state in STATES:
-            at = STATES.index(state)
-            for number, payload, outcomes in rows:
-                yield Case(state, serializer, (number, payload), outcomes[at])
+        for at, state in enumerate(STATES):
+            for code, payload, outcomes in rows:
+                sent = frame(payload, code)
+                yield Case(state, serializer, False, sent, outcomes[at])
+                if code == kind and serializer in HANDSHAKES:
+                    sent = raw_frame(payload)
+                    yield Case(state, serializer, True, sent, outcomes[at])
 
 
-async def arrive(port: int, state: str, serializer: str) -> Peer:
+async def arrive(door: Door, state: str, serializer: str) -> Peer:
     """Bring a client into a state."""
     if state in ("ESTABLISHED", "SHUTTING_DOWN"):
-        peer = await join(port, serializer)
+        peer = await join(door, serializer)
         if state == "SHUTTING_DOWN":
             peer.send(CALL, 1, {}, "kick.me")
             goodbye = await peer.receive()
             assert goodbye[0] == GOODBYE, goodbye
         return peer
-    peer = await connect(port, serializer)
+    peer = await connect(door, serializer)
     if state == "ESTABLISHING":
         peer.send(HELLO, "pending", {"roles": {"caller": {}}})
     elif state == "AUTHENTICATING":
@@ -176,25 +179,24 @@ async def arrive(port: int, state: str, serializer: str) -> Peer:
     return peer
 
 
-async def judge(port: int, case: Case) -> str | None:
+async def judge(door: Door, case: Case) -> str | None:
     """Send it; return what is wrong with the answer."""
-    peer = await arrive(port, case.state, case.serializer)
+    peer = await arrive(door, case.state, case.serializer)
     if case.outcome == "process" and case.state == "ESTABLISHED":
         await _call_itself(peer)
-    kind, payload = case.frame
-    peer.write(frame(payload, kind))
+    peer.write(case.frame)
     if case.outcome == "process":
         return await _processed(peer)
     if case.outcome == "ignore":
         peer.send(GOODBYE, {}, "wamp.close.goodbye_and_out")
     messages, code = await peer.received_until_end(), await peer.end()
     peer.reset()
-    if case.outcome == "ABORT":
-        right = [each[::2] for each in messages] == [[ABORT, VIOLATION]]
-        return None if right and code == 1002 else f"{messages}, then {code}"
     # A GOODBYE of the server was for a reason, which its close code repeats.
-    ends = (4403,) if case.outcome == "ignore" else (1000, 4403)
-    return None if not messages and code in ends else f"{messages}, then {code}"
+    ends = {"ABORT": (1002,), "ignore": (4403,)}.get(case.outcome, (1000, 4403))
+    ended = code in ((None,) if case.rawsocket else ends)
+    said = [each[::2] for each in messages]
+    right = said == ([[ABORT, VIOLATION]] if case.outcome == "ABORT" else [])
+    return None if right and ended else f"{messages}, then {code}"
 
 
 async def _call_itself(peer: Peer) -> None:
@@ -225,7 +227,8 @@ async def run(effort: float) -> Outcome:
     async with serving(limits={"close_timeout": 30.0}) as server:
 
         async def one(case: Case) -> None:
-            problem = await judge(server.port, case)
+            door = server.raw_door if case.rawsocket else server.door
+            problem = await judge(door, case)
             if problem is not None:
                 wrong.append(f"{case}: {problem}")
 
@@ -235,7 +238,8 @@ async def run(effort: float) -> Outcome:
         tracebacks = server.log().count("Traceback")
     outcome.done = (
         f"{len(chosen):,} connections: {len(MESSAGES)} types, every length, wrong "
-        f"types in every field, {len(STATES)} states, {len(SERIALIZERS)} serializers"
+        f"types in every field, {len(STATES)} states, {len(SERIALIZERS)} serializers, "
+        "WebSocket and RawSocket"
     )
     outcome.seen = f"{len(wrong)} wrong answers, {tracebacks} tracebacks"
     return outcome

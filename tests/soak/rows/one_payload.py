@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tests.soak.codecs import SERIALIZERS
+from tests.soak.doors import join
 from tests.soak.peer import (
     CALL,
     ERROR,
@@ -19,7 +20,6 @@ from tests.soak.peer import (
     SUBSCRIBE,
     YIELD,
     Peer,
-    join,
 )
 from tests.soak.process import serving
 from tests.soak.row import Outcome, Row, scaled
@@ -92,13 +92,13 @@ async def run(effort: float) -> Outcome:
     rounds = scaled(ROUNDS, effort, least=2)
     outcome, counts = Outcome(), Counts()
     async with serving() as server:
-        senders = {each: await join(server.port, each) for each in SERIALIZERS}
+        senders = {each: await join(server.door, each) for each in SERIALIZERS}
         subscribers = [
-            await join(server.port, each)
+            await join(server.door, each)
             for each in SERIALIZERS
             for _ in range(SUBSCRIBERS)
         ]
-        callers = [await join(server.port, each) for each in SERIALIZERS]
+        callers = [await join(server.door, each) for each in SERIALIZERS]
         for peer in subscribers:
             await peer.request(SUBSCRIBE, {}, "t")
         for peer in senders.values():

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from tests.soak.peer import WELCOME, Gone, Refused, raw_upgrade
+from tests.soak.doors import enter
+from tests.soak.peer import WELCOME, Gone, Peer, Refused
 from tests.soak.process import Server, serving
 from tests.soak.row import Outcome, Row, scaled
 
@@ -167,7 +168,7 @@ async def cookie_of(server: Server, user: str) -> str:
     """Sign in; return the header that proves it."""
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
-        http.post(f"http://127.0.0.1:{server.port}/login?user={user}") as response,
+        http.post(f"http://127.0.0.1:{server.door.port}/login?user={user}") as response,
     ):
         (cookie,) = response.cookies.values()
         return f"Cookie: {cookie.key}={cookie.value}"
@@ -178,7 +179,7 @@ async def is_let_in(server: Server, cookie: str, headers: Sequence[str]) -> bool
     lines = ["GET /ws HTTP/1.1", *UPGRADE, cookie, *headers, "", ""]
     request = "\r\n".join(lines).encode("latin-1")
     try:
-        peer = await raw_upgrade(server.port, request)
+        peer = await enter(server.door, lambda: Peer("json", request))
     except (Refused, Gone):
         return False
     try:

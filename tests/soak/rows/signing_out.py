@@ -9,6 +9,7 @@ from typing import Final
 
 import aiohttp
 
+from tests.soak.doors import connect, join
 from tests.soak.peer import (
     AUTHENTICATE,
     CALL,
@@ -20,8 +21,6 @@ from tests.soak.peer import (
     WELCOME,
     Gone,
     Peer,
-    connect,
-    join,
 )
 from tests.soak.process import Server, serving
 from tests.soak.row import Outcome, Row, scaled
@@ -72,7 +71,7 @@ async def signed_in(server: Server, name: str) -> User:
     cookie = await cookie_of(server, name)
     sockets = []
     for serializer in ("json", "msgpack", "cbor")[:SOCKETS]:
-        peer = await join(server.port, serializer, cookie, realm="members")
+        peer = await join(server.door, serializer, cookie, realm="members")
         for topic in ("news", "staff.news"):
             answer = await peer.request(SUBSCRIBE, {}, topic)
             assert answer[0] == SUBSCRIBED, answer
@@ -87,7 +86,7 @@ async def by_ticket(server: Server, name: str) -> User:
 
 
 async def join_by_ticket(server: Server, name: str) -> Peer:
-    peer = await connect(server.port)
+    peer = await connect(server.door)
     answer = await peer.hello("ticket", authid=name, authmethods=["ticket"])
     assert answer[0] == CHALLENGE, answer
     peer.send(AUTHENTICATE, TICKET, {})
@@ -100,7 +99,7 @@ async def log_out(server: Server, user: User) -> None:
     name, _, value = user.cookie.partition(": ")
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
-        http.post(f"http://127.0.0.1:{server.port}/logout", headers={name: value}),
+        http.post(f"http://127.0.0.1:{server.door.port}/logout", headers={name: value}),
     ):
         pass
 

@@ -7,7 +7,8 @@ import time
 from contextlib import suppress
 from typing import Any, Final
 
-from tests.soak.peer import EVENT, PUBLISH, PUBLISHED, SUBSCRIBE, Peer, join
+from tests.soak.doors import join
+from tests.soak.peer import EVENT, PUBLISH, PUBLISHED, SUBSCRIBE, Peer
 from tests.soak.process import MIB, Server, serving
 from tests.soak.row import MARGIN, Outcome, Row, scaled
 
@@ -47,7 +48,7 @@ async def read_slowly(peer: Peer) -> None:
 
 
 async def subscriber(server: Server, serializer: str) -> Peer:
-    peer = await join(server.port, serializer)
+    peer = await join(server.door, serializer)
     await peer.request(SUBSCRIBE, {}, "news")
     return peer
 
@@ -71,7 +72,7 @@ async def run(effort: float) -> Outcome:
         slow = await subscriber(server, "msgpack")
         slow.pause()
         slowly = asyncio.create_task(read_slowly(slow))
-        publisher = await join(server.port)
+        publisher = await join(server.door)
         peers = [await subscriber(server, each) for each in ("json", "msgpack", "cbor")]
         healthy = [Healthy(peer) for peer in peers]
         padding = "x" * SIZE

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tests.soak.peer import CALL, ERROR, GOODBYE, Peer, join
+from tests.soak.doors import Door, join
+from tests.soak.peer import CALL, ERROR, GOODBYE, Peer
 from tests.soak.process import serving
 from tests.soak.row import MARGIN, Outcome, Row, scaled
 from tests.soak.rows.holding import some_at_once
@@ -41,12 +42,12 @@ class Farewell:
             self.canceled = message[4] == "wamp.error.canceled"
 
 
-async def joined(port: int, count: int, *, calls: int = 0) -> list[Farewell]:
+async def joined(door: Door, count: int, *, calls: int = 0) -> list[Farewell]:
     """Have so many clients join, some of which call what takes for ever."""
     clients: list[Farewell] = []
 
     async def one(number: int) -> None:
-        peer = await join(port, "json" if number % 2 else "cbor")
+        peer = await join(door, "json" if number % 2 else "cbor")
         clients.append(Farewell(peer, calls=number < calls))
 
     await some_at_once(one, range(count))
@@ -56,7 +57,7 @@ async def joined(port: int, count: int, *, calls: int = 0) -> list[Farewell]:
 async def with_calls_in_flight(outcome: Outcome) -> str:
     """Stop while calls are in flight; return what was seen."""
     async with serving() as server:
-        clients = await joined(server.port, SESSIONS, calls=CALLS)
+        clients = await joined(server.door, SESSIONS, calls=CALLS)
         await server.ask("sessions")
         seconds = await server.terminate()
         await asyncio.sleep(0.1)
@@ -82,7 +83,7 @@ async def with_calls_in_flight(outcome: Outcome) -> str:
 async def with_many(outcome: Outcome, count: int, deaf: int) -> float:
     """Stop with many clients, some of them deaf; return the seconds it took."""
     async with serving() as server:
-        clients = await joined(server.port, count)
+        clients = await joined(server.door, count)
         for each in clients[:deaf]:
             each.peer.deaf = True
         seconds = await server.terminate()

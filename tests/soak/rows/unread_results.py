@@ -6,7 +6,8 @@ import asyncio
 import time
 from typing import Final
 
-from tests.soak.peer import CALL, RESULT, Peer, join
+from tests.soak.doors import join
+from tests.soak.peer import CALL, RESULT, Peer
 from tests.soak.process import MIB, serving
 from tests.soak.row import MARGIN, Outcome, Row, scaled
 from tests.soak.rows.slow_readers import GAP, MEMORY, until_cut
@@ -41,13 +42,13 @@ async def run(effort: float) -> Outcome:
     count = scaled(RESULTS, effort, least=400)
     outcome = Outcome()
     async with serving() as server:
-        bystander = Bystander(await join(server.port))
+        bystander = Bystander(await join(server.door))
         calling = asyncio.create_task(bystander.run())
         callers = []
         async with server.memory() as memory:
             started = time.monotonic()
             for procedure in ("large", "large.later"):
-                caller = await join(server.port)
+                caller = await join(server.door)
                 caller.pause()
                 for _ in range(count):
                     caller.send(CALL, caller.next_id(), {}, procedure, [SIZE])
