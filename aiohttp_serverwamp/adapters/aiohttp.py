@@ -21,6 +21,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -92,17 +93,20 @@ class AiohttpConnection:
 
     `http_session` is the mapping put into `transport_info`; of `limits`, `heartbeat`,
     `close_timeout`, `max_pending_bytes`, `max_droppable_bytes` and `write_deadline` are
-    used. `label` names the connection in the log.
+    used. `label` names the connection in the log. `describe` returns the
+    `transport_info`, if that is not all that is known of the client.
     """
 
     __slots__ = (
         "__weakref__",
         "_close_timeout",
         "_closing",
+        "_describe",
         "_direct",
         "_ended",
         "_handover",
         "_heartbeat",
+        "_info",
         "_most_buffered",
         "_outbox",
         "_reading",
@@ -116,7 +120,6 @@ class AiohttpConnection:
         "_transport",
         "_ws",
         "codec",
-        "transport_info",
         "write",
     )
 
@@ -129,11 +132,10 @@ class AiohttpConnection:
         limits: Limits,
         http_session: Mapping[str, Any] | None = None,
         label: str | None = None,
+        describe: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
-        info = transport_info(request)
-        if http_session is not None:
-            info["http_session"] = dict(http_session)
-        self.transport_info: Mapping[str, Any] = info
+        self._info: Mapping[str, Any] | None = None
+        self._describe = describe or partial(transport_info, request, http_session)
         self.codec = codec_for(serializer, framed=not ws.compress)
         self._request = request
         self._ws = ws
@@ -171,6 +173,17 @@ class AiohttpConnection:
         if ws.compress or tls:
             send = self._send_compressed if ws.compress else self._send_over_tls
             self._task = asyncio.create_task(self._run_writer(send))
+
+    @property
+    def transport_info(self) -> Mapping[str, Any]:
+        """What is known of the client's transport; put together on first use."""
+        if self._info is None:
+            self._info = self._describe()
+        return self._info
+
+    @transport_info.setter
+    def transport_info(self, info: Mapping[str, Any]) -> None:
+        self._info = info
 
     @property
     def traffic(self) -> Outbox:
@@ -261,8 +274,9 @@ class AiohttpConnection:
         if self._room is not None:
             self._room.cancel()
         try:
-            async with asyncio.timeout(self._close_timeout):
-                await self._shake_hands(code, reason)
+            if not await self._has_gone():
+                async with asyncio.timeout(self._close_timeout):
+                    await self._shake_hands(code, reason)
         except TimeoutError:
             logger.debug("a client did not take its leave in time; dropped")
         finally:
@@ -287,7 +301,7 @@ class AiohttpConnection:
             # Without a detour: it is asked at every flush.
             buffered = self._transport.get_write_buffer_size
         outbox = Outbox(
-            label=label or f"client {self.transport_info['peer_address']}",
+            label=label or f"client {self._request.remote}",
             abort=self.abort,
             max_pending_bytes=limits.max_pending_bytes,
             max_droppable_bytes=limits.max_droppable_bytes,
@@ -404,6 +418,15 @@ class AiohttpConnection:
             self._write_control(CLOSE, close_payload(code, reason))
             self._said_close = True
 
+    async def _has_gone(self) -> bool:
+        """Tell whether there is nobody any more to take leave of."""
+        if not self._ended:
+            return False
+        if self._transport is not None and self._transport.is_closing():
+            # Where nothing waits to be sent, the next turn of the loop is its last.
+            await asyncio.sleep(0)
+        return self._request.transport is None
+
     async def _shake_hands(self, code: int, reason: str) -> None:
         await self._say_close(code, reason)
         self._shut_later()
@@ -453,6 +476,7 @@ class AiohttpConnection:
 
     def _release(self) -> None:
         self._ended = True
+        self._direct = None
         self._heartbeat.stop()
         self._outbox.close()
         if self._task is not None:

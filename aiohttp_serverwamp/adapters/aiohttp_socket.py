@@ -70,7 +70,9 @@ class UpgradedSocket(web.WebSocketResponse):
         return None
 
 
-def transport_info(request: web.Request) -> dict[str, Any]:
+def transport_info(
+    request: web.Request, http_session: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return what is known of a client's transport, under the names of serverwamp.
 
     ``http_cookies`` (dict), ``http_headers_raw`` (pairs of bytes), ``http_path``,
@@ -81,7 +83,7 @@ def transport_info(request: web.Request) -> dict[str, Any]:
     """
     transport = request.transport
     tls = None if transport is None else transport.get_extra_info("ssl_object")
-    return {
+    info = {
         "http_cookies": dict(request.cookies),
         "http_headers_raw": request.raw_headers,
         "http_path": request.path,
@@ -92,6 +94,9 @@ def transport_info(request: web.Request) -> dict[str, Any]:
         "peer_certificate": tls and tls.getpeercert(),
         "peer_certificate_raw": tls and tls.getpeercert(binary_form=True),
     }
+    if http_session is not None:
+        info["http_session"] = dict(http_session)
+    return info
 
 
 def is_unix(request: web.Request) -> bool:
@@ -147,10 +152,15 @@ def offer(
         compress=compress,
         kind=kind,
     )
-    ready = ws.can_prepare(request)
-    if ready.ok and ready.protocol is None:
+    if not _agrees(request, subprotocols):
         raise no_common_subprotocol(subprotocols)
     return ws
+
+
+def _agrees(request: web.Request, subprotocols: Sequence[str]) -> bool:
+    """Tell whether a client offers one of these, as aiohttp looks for it."""
+    offered = request.headers.get("Sec-WebSocket-Protocol", "")
+    return any(each.strip() in subprotocols for each in offered.split(","))
 
 
 async def accept(request: web.Request, ws: UpgradedSocket) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp_session
@@ -19,6 +20,7 @@ from aiohttp_serverwamp.adapters.aiohttp_socket import (
     http_error,
     is_unix,
     offer,
+    transport_info,
 )
 from aiohttp_serverwamp.adapters.upgrade import (
     Gatekeeper,
@@ -116,8 +118,7 @@ class AiohttpHandler:
                 )
                 side = await self._http_session(request, ws)
                 bound = side.bound
-                client = self._gate.client_info(asked)
-                connection = await self._connect(request, ws, side, client)
+                connection = await self._connect(request, ws, side)
             if connection is None:
                 return web.Response(status=499, reason="Client Closed Request")
             try:
@@ -137,7 +138,6 @@ class AiohttpHandler:
         request: web.Request,
         ws: UpgradedSocket,
         side: HTTPSide,
-        client: Mapping[str, Any],
     ) -> AiohttpConnection | None:
         """Upgrade a request, unless its client has gone meanwhile."""
         host = self._host
@@ -151,18 +151,24 @@ class AiohttpHandler:
             ws,
             serializer=host.serializers[ws.ws_protocol],
             limits=host.limits,
-            http_session=side.http_session,
+            describe=partial(self._describe, request, side),
         )
-        token = side.csrf_token
-        connection.transport_info = {
-            **connection.transport_info,
-            **client,
-            **({} if token is None else {CSRF_TOKEN: token}),
-            _REQUEST: request,
-        }
+        if request.secure or self._gate.trusts_unix:
+            # It can be seen only as long as the client is there.
+            _ = connection.transport_info
         if self._watch is not None and side.bound is not None:
             self._watch.connected(side.bound, connection)
         return connection
+
+    def _describe(self, request: web.Request, side: HTTPSide) -> dict[str, Any]:
+        info = {
+            **transport_info(request, side.http_session),
+            **self._gate.client_info(_as_asked(request)),
+            _REQUEST: request,
+        }
+        if side.csrf_token is not None:
+            info[CSRF_TOKEN] = side.csrf_token
+        return info
 
     async def _http_session(self, request: web.Request, ws: UpgradedSocket) -> HTTPSide:
         """Read the request's HTTP session, and bind the socket to it."""

@@ -247,6 +247,8 @@ class AsyncioTaskGroup:
 
     async def join(self, timeout: float | None) -> None:
         """Wait until all tasks have ended; cancel the rest after `timeout` seconds."""
+        if not self._tasks:
+            return
         try:
             async with asyncio.timeout(timeout):
                 while self._tasks:

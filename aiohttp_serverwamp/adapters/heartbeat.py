@@ -60,6 +60,8 @@ class Heartbeat:
         if self._timer is not None:
             self._timer.set(None)
             self._timer = None
+        # Whose they are refers to this heartbeat: without them it can be freed at once.
+        self._ping = self._give_up = _nothing
 
     def _arm(self, timer: Timer) -> None:
         self._due = self._now() + self._half
@@ -79,3 +81,7 @@ class Heartbeat:
             self._ping()
         if self._timer is not None:
             self._arm(self._timer)
+
+
+def _nothing() -> None:
+    """Do nothing: nobody is there any more."""

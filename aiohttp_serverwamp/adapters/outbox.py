@@ -192,7 +192,7 @@ class Outbox:
         buffered: Callable[[], int] = lambda: 0,
         flusher: Flusher | None = None,
         sink: Callable[[bytes], None] | None = None,
-        on_behind: Callable[[], None] = lambda: None,
+        on_behind: Callable[[], None] | None = None,
     ) -> None:
         self._label = label
         self._abort = abort
@@ -200,7 +200,7 @@ class Outbox:
         self._half = self._limit // 2
         self._behind = min(BEHIND, self._limit // 4)
         self._max_droppable = max_droppable_bytes or max_pending_bytes
-        self._on_behind = on_behind
+        self._on_behind = on_behind or _nothing
         self._buffered = buffered
         self._flusher = flusher
         self._sink = sink
@@ -331,6 +331,9 @@ class Outbox:
             self._leaving.clear()
         self._backlog = None
         self.bytes_taken = self.bytes_written
+        # Whose they are refers to this outbox: without them it can be freed at once.
+        self._sink = None
+        self._abort = self._on_behind = _nothing
         if self._flusher is not None:
             self._flusher.forget(self)
         self._wake_writer()
@@ -349,12 +352,12 @@ class Outbox:
         if self.closed:
             return
         self.cut = True
-        pending = self.pending_bytes
+        pending, abort = self.pending_bytes, self._abort
         self.close()
         logger.warning(
             "%s: connection cut, %s (%d bytes waiting)", self._label, reason, pending
         )
-        self._abort()
+        abort()
 
     def cut_for_silence(self, deadline: float | None = None) -> None:
         """Give up this client for having taken nothing until its deadline."""
@@ -366,6 +369,7 @@ class Outbox:
         flush((self,))
 
     def _give_up(self, error: Exception) -> None:
+        abort = self._abort
         try:
             self.cut_off(f"its transport failed: {error!r}")
         except Exception:
@@ -374,7 +378,7 @@ class Outbox:
             self.cut = True
             self.close()
             with suppress(Exception):
-                self._abort()
+                abort()
 
     async def run_writer(
         self,
@@ -420,8 +424,9 @@ class Outbox:
         except BaseException:
             self.close()
             raise
-        self._backlog = None
-        self._sink = sink
+        if not self.closed:
+            self._backlog = None
+            self._sink = sink
 
     def _anything_waits(self) -> bool:
         return bool(self._frames or self._backlog)
@@ -533,3 +538,7 @@ def flush(outboxes: Iterable[Outbox]) -> None:
 
 def _keep(outbox: Outbox) -> None:
     """Do nothing: whoever holds the frames back flushes them."""
+
+
+def _nothing() -> None:
+    """Do nothing: for what is not wanted, or not any more."""

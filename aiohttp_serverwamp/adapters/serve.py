@@ -35,9 +35,14 @@ async def serve(
     # Hot path.
     batched = isinstance(connection.codec.serializer, BatchedSerializer)
     async with support.task_group() as tasks:
+        gone = False
+        last_words = endings.NORMAL_CLOSURE, ""
 
         def close(code: int, reason: str) -> None:
-            tasks.start(connection.close, code, reason)
+            nonlocal last_words
+            if not gone:  # otherwise no task is needed for it
+                last_words = code, reason
+                tasks.start(connection.close, code, reason)
 
         def expire() -> None:
             # Not the timer's name here: the two would keep each other, and the session.
@@ -91,10 +96,13 @@ async def serve(
                     deliver(take)
                 while (data := await connection.receive()) is not None:
                     take(data)
+            gone = True
         finally:
             timer.set(None)
             let_go(session)
             try:
+                if gone:
+                    await connection.close(*last_words)
                 await tasks.join(host.limits.close_timeout or None)
             finally:
                 host.closed(session)

@@ -160,9 +160,16 @@ class Gatekeeper:
         self._origins = OriginPolicy(allowed_origins)
         self._proxies = TrustedProxies.of(trusted_proxies)
 
+    @property
+    def trusts_unix(self) -> bool:
+        """Whether it matters if a request has come by a Unix socket."""
+        return self._proxies.unix
+
     def check_origin(self, request: UpgradeRequest) -> None:
         """Raise `Refusal` for a page of a foreign site."""
         origins = request.header("Origin")
+        if not origins:
+            return  # no browser's
         own = self._own_site(request)
         if self._origins.admits(origins, own):
             return

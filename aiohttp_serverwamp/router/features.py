@@ -5,6 +5,7 @@ A feature stands here if and only if it is implemented; one that is not is left 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 __all__ = [
@@ -65,18 +66,31 @@ CLIENT_FEATURES: Final = (
 )
 
 
+_FEATURES_OF: Final[Mapping[str, Sequence[str]]] = {
+    role: [feature for of, feature in CLIENT_FEATURES if of == role]
+    for role, _ in CLIENT_FEATURES
+}
+_NOTHING: Final[frozenset[tuple[str, str]]] = frozenset()
+
+_BROKER: Final = dict.fromkeys(BROKER_FEATURES, True)
+_DEALER: Final = dict.fromkeys(DEALER_FEATURES, True)
+
+
 def welcome_roles() -> dict[str, Any]:
     """Return ``WELCOME.Details.roles``."""
     return {
-        "broker": {"features": dict.fromkeys(BROKER_FEATURES, True)},
-        "dealer": {"features": dict.fromkeys(DEALER_FEATURES, True)},
+        "broker": {"features": _BROKER.copy()},
+        "dealer": {"features": _DEALER.copy()},
     }
 
 
 def announced(roles: dict[str, Any]) -> frozenset[tuple[str, str]]:
     """Return the features of HELLO's roles that matter: nothing else is kept."""
-    return frozenset(
+    found = [
         (role, feature)
-        for role, feature in CLIENT_FEATURES
-        if (roles.get(role, {}).get("features") or {}).get(feature) is True
-    )
+        for role, given in roles.items()
+        if (features := given.get("features"))
+        for feature in _FEATURES_OF.get(role, ())
+        if features.get(feature) is True
+    ]
+    return frozenset(found) if found else _NOTHING

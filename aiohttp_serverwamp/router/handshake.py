@@ -59,7 +59,6 @@ class Handshake:
         "_marked",
         "_member",
         "_method",
-        "_questions",
         "_realm",
         "_session",
         "_transport",
@@ -76,7 +75,6 @@ class Handshake:
         }
         session.features = announced(hello.details["roles"])
         self.realm_uri = self._realm_uri(hello.realm)
-        self._questions = Questions(session, self.realm_uri, self._refused)
         self._realm: JoinableRealm = session.host.realm_of(self.realm_uri)
         self._transport: Iterator[Any] = iter(self._realm.transport_authenticators)
         self._authenticator: Authenticator | None = None
@@ -91,6 +89,11 @@ class Handshake:
         # that it has marked the session with.
         self._method = "custom"
         self._marked: tuple[Any] | None = None
+
+    @property
+    def _questions(self) -> Questions:
+        # Made anew each time: it knows the handshake, which must not know it.
+        return Questions(self._session, self.realm_uri, self._refused)
 
     @staticmethod
     def _realm_uri(uri: str | None) -> str | None:

@@ -89,6 +89,7 @@ class RouterSession(Peer):
         "_codec",
         "_handshake",
         "_held_events",
+        "_network",
         "_request_ids",
         "_sent",
         "_sent_before",
@@ -105,7 +106,6 @@ class RouterSession(Peer):
         "joined_at",
         "left",
         "lenient",
-        "network",
         "offered",
         "on_closing",
         "realm",
@@ -133,8 +133,7 @@ class RouterSession(Peer):
         self.tasks = tasks
         #: Called once with a close code and reason when the connection is to be closed.
         self.on_closing = on_closing
-        #: Where the client comes from, as far as it is known.
-        self.network = network_of(connection.transport_info.get("peer_address"))
+        self._network: str | None = None
         self.state = State.CLOSED if after is None else State.BETWEEN
         #: Whether the client has said GOODBYE, and may join again on its connection.
         self.left = False
@@ -182,6 +181,14 @@ class RouterSession(Peer):
 
     def __repr__(self) -> str:
         return f"<RouterSession {self.id} {self.state.value}>"
+
+    @property
+    def network(self) -> str:
+        """Where the client comes from, as far as it is known; see `network_of`."""
+        if self._network is None:
+            address = self.connection.transport_info.get("peer_address")
+            self._network = network_of(address)
+        return self._network
 
     @property
     def joined(self) -> bool:
