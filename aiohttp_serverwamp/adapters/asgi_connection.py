@@ -4,8 +4,7 @@ Frames, pings and close frames are the server's. Here is what ASGI leaves to the
 application: what waits to be sent to one client, by a task that alone may wait for it,
 and ends that come in time.
 
-A server's `send` may hang, or not be cancellable, while a client does not read. So
-nobody waits for the sending task without a limit.
+A server says nothing of the bytes that it holds back: a frame is what counts.
 """
 
 from __future__ import annotations
@@ -33,17 +32,13 @@ MESSAGE_TOO_BIG: Final = 1009
 class ASGIConnection(SendingTaskConnection):
     """One client's WebSocket, accepted already; implements `Connection`.
 
-    Of `limits`, `max_message_size` and `write_deadline` are used besides those that
-    `SendingTaskConnection` uses.
+    Of `limits`, `max_message_size` is used besides those that `SendingTaskConnection`
+    uses.
     """
 
     __slots__ = (
-        "_deadline",
         "_max_size",
         "_send_event",
-        "_sending_since",
-        "_timer",
-        "_timer_set",
         "_wait_for_event",
     )
 
@@ -61,11 +56,6 @@ class ASGIConnection(SendingTaskConnection):
         self._wait_for_event = receive
         self._send_event = send
         self._max_size = limits.max_message_size or sys.maxsize
-        # The server says nothing of the bytes it holds back: a frame is what counts.
-        self._deadline = limits.write_deadline or 0.0
-        self._sending_since: float | None = None
-        self._timer_set = False
-        self._timer = support.timer(tasks, self._check_progress)
         super().__init__(
             codec=codec_for(serializer, framed=False),
             limits=limits,
@@ -107,36 +97,12 @@ class ASGIConnection(SendingTaskConnection):
 
     async def _send(self, data: bytes) -> None:
         # Hot path: runs for every frame to every client.
-        if self._deadline:
-            self._sending_since = self._support.now()
-            if not self._timer_set:
-                self._timer_set = True
-                self._timer.set(self._sending_since + self._deadline)
         if self.codec.serializer.binary:
             await self._send_event({"type": "websocket.send", "bytes": data})
         else:
             await self._send_event({"type": "websocket.send", "text": data.decode()})
-        self._sending_since = None
 
     async def _send_farewell(self, code: int, reason: str) -> None:
         await self._send_event(
             {"type": "websocket.close", "code": code, "reason": reason}
         )
-
-    async def _write(self) -> None:
-        try:
-            await super()._write()
-        finally:
-            self._sending_since = None
-
-    def _check_progress(self) -> None:
-        """Cut a client that has not taken a frame in time."""
-        self._timer_set = False
-        since = self._sending_since
-        if since is None:
-            return
-        if self._support.now() - since >= self._deadline:
-            self._outbox.cut_for_silence(self._deadline)
-        else:
-            self._timer_set = True
-            self._timer.set(since + self._deadline)

@@ -67,8 +67,11 @@ class AsyncioStream:
 
     async def send(self, data: bytes | memoryview) -> None:
         """Send bytes, and wait until they are the system's."""
-        self._writer.write(data)
-        await self._writer.drain()
+        # Hot path: most often there is nothing to wait for.
+        transport = self._transport
+        transport.write(data)
+        if transport.get_write_buffer_size() or transport.is_closing():
+            await self._writer.drain()
 
     async def send_eof(self) -> None:
         """Say that nothing more comes; over TLS it closes."""

@@ -398,7 +398,9 @@ class Outbox:
             while await self._wait_for_frames(support):
                 leaving = self._leaving = self._next_frames()
                 for data in _sends(leaving, at_once):
-                    if not await support.wait_at_most(deadline, send, data):
+                    if deadline is None:
+                        await send(data)
+                    elif not await support.wait_at_most(deadline, send, data):
                         self.cut_for_silence()
                         return
                     self._sent(len(data))

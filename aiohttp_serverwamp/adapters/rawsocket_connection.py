@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
@@ -29,7 +29,7 @@ logger = logging.getLogger("aiohttp_serverwamp.adapters")
 
 PROTOCOL_ERROR: Final = 1002
 
-#: Frames from one read that are taken before everybody else has a turn.
+#: Messages that are taken before everybody else has a turn.
 FRAMES_A_TURN: Final = 50
 
 #: What `_read` returns besides messages: the client has sent its last, the connection
@@ -41,11 +41,11 @@ class RawSocketConnection(SendingTaskConnection):
     """One client's RawSocket, its opening handshake done; implements `Connection`.
 
     The codes that it is closed with are told nobody: RawSocket has none. With `pings`
-    it pings the client, and gives it up without an answer; of `limits`, `heartbeat` and
-    `write_deadline` are used besides those that `SendingTaskConnection` uses.
+    it pings the client, and gives it up without an answer; of `limits`, `heartbeat` is
+    used besides those that `SendingTaskConnection` uses.
     """
 
-    __slots__ = ("_frames", "_heartbeat", "_stream", "_taken")
+    __slots__ = ("_binary", "_frames", "_heartbeat", "_stream", "_take", "_taken")
 
     # A record of TLS. Also what has to be taken in a write deadline.
     _at_once = 2**14
@@ -64,15 +64,15 @@ class RawSocketConnection(SendingTaskConnection):
         self._stream = stream
         self._frames = FrameReader(agreement.max_incoming)
         self._frames.feed(agreement.rest)
-        # Frames taken since the stream was last waited for.
         self._taken = 0
+        self._take: Callable[[str | bytes], None] | None = None
+        self._binary = agreement.serializer.binary
         super().__init__(
             codec=codec_for(agreement.serializer, agreement.max_outgoing),
             limits=limits,
             support=support,
             tasks=tasks,
             transport_info=transport_info,
-            write_deadline=limits.write_deadline,
         )
         self._heartbeat = Heartbeat(
             limits.heartbeat if pings else None,
@@ -81,6 +81,10 @@ class RawSocketConnection(SendingTaskConnection):
             make_timer=lambda callback: support.timer(tasks, callback),
             now=support.now,
         )
+
+    def deliver(self, take: Callable[[str | bytes], None]) -> None:
+        """Give messages to `take` as they come, while `receive` is waited for."""
+        self._take = take
 
     async def close(self, code: int, reason: str) -> None:
         """Send what is queued, then close; at most `close_timeout` seconds.
@@ -114,7 +118,14 @@ class RawSocketConnection(SendingTaskConnection):
                 self._taken += 1
                 if not self._taken % FRAMES_A_TURN:
                     await self._support.sleep(0)
-                return payload
+                if self._take is None:
+                    return payload
+                self._take(self._message(payload))
+                if self._outbox.is_congested:
+                    await self.wait_for_room()
+                continue
+            if self._outbox.is_congested:  # with answers to pings, perhaps
+                await self.wait_for_room()
             try:
                 data = await self._stream.receive()
             except OSError:
@@ -150,11 +161,22 @@ class RawSocketConnection(SendingTaskConnection):
             self._ended = True
         elif read is _BROKEN:
             self._say_close(PROTOCOL_ERROR, "")
-        elif self.codec.serializer.binary:
-            return bytes(read)
         else:
-            return _text(read)
+            return self._message(read)
         return None
+
+    def _message(self, payload: bytes) -> str | bytes:
+        """Return a message as its serializer has it; bytes that are no text as bytes.
+
+        Of these the session will say that they are not what the serializer has.
+        """
+        # Hot path.
+        if self._binary:
+            return payload
+        try:
+            return payload.decode()
+        except UnicodeDecodeError:
+            return payload
 
     async def _send(self, data: bytes | memoryview) -> None:
         await self._stream.send(data)
@@ -167,11 +189,3 @@ class RawSocketConnection(SendingTaskConnection):
 
     def _unresponsive(self) -> None:
         self._outbox.cut_off("no answer to a ping")
-
-
-def _text(payload: bytes) -> str | bytes:
-    """Return a message as text; what is none is the session's to refuse."""
-    try:
-        return payload.decode()
-    except UnicodeDecodeError:
-        return payload

@@ -1,8 +1,11 @@
 """What connections have in common whose sending has to be awaited.
 
-A task of its own empties the outbox, and alone may wait for the client. The end comes
-in time, whatever the client does: what is queued is sent, the client is told that it is
-over, and is heard out until it has gone.
+A task of its own empties the outbox, and alone may wait for the client. What it waits
+for may hang while the client does not read, and cannot always be cancelled: so nobody
+waits for this task without a limit, and a timer finds out that nothing moves.
+
+The end comes in time, whatever the client does: what is queued is sent, the client is
+told that it is over, and is heard out until it has gone.
 """
 
 from __future__ import annotations
@@ -30,8 +33,8 @@ class SendingTaskConnection:
 
     `tasks` own what it needs to run. Whoever made it must call `close` at the end, also
     after `abort`, and leave `tasks` then. Of `limits`, `close_timeout`,
-    `max_pending_bytes` and `max_droppable_bytes` are used, and `write_deadline` where
-    given here: how long one send may take.
+    `max_pending_bytes`, `max_droppable_bytes` and `write_deadline` are used, the latter
+    for what is sent at once.
     """
 
     __slots__ = (
@@ -39,6 +42,7 @@ class SendingTaskConnection:
         "_close_timeout",
         "_closed",
         "_closing",
+        "_deadline",
         "_ended",
         "_farewell",
         "_gone",
@@ -46,7 +50,10 @@ class SendingTaskConnection:
         "_lost",
         "_outbox",
         "_reading",
+        "_sending_since",
         "_support",
+        "_timer",
+        "_timer_set",
         "_waiting",
         "_writer",
         "_written",
@@ -65,7 +72,6 @@ class SendingTaskConnection:
         support: AsyncSupport,
         tasks: TaskRunner,
         transport_info: Mapping[str, Any],
-        write_deadline: float | None = None,
     ) -> None:
         self.codec = codec
         self.transport_info = transport_info
@@ -76,8 +82,11 @@ class SendingTaskConnection:
             abort=self.abort,
             max_pending_bytes=limits.max_pending_bytes,
             max_droppable_bytes=limits.max_droppable_bytes,
-            write_deadline=write_deadline,
         )
+        self._deadline = limits.write_deadline or 0.0
+        self._sending_since: float | None = None
+        self._timer_set = False
+        self._timer = support.timer(tasks, self._check_progress)
         # Nothing more will be read; and nothing can be written either.
         self._ended = self._lost = False
         self._interruption = support.interruption()
@@ -163,7 +172,7 @@ class SendingTaskConnection:
     async def _write(self) -> None:
         try:
             await self._outbox.run_writer(
-                self._send, self._support, at_once=self._at_once
+                self._send_in_time, self._support, at_once=self._at_once
             )
             if self._farewell is not None and not self._lost:
                 await self._send_farewell(*self._farewell)
@@ -172,7 +181,30 @@ class SendingTaskConnection:
             logger.debug("writing to a client ended: %r", error)
             self.abort()
         finally:
+            self._sending_since = None
             self._written.set_result(None)
+
+    async def _send_in_time(self, data: Any) -> None:
+        # Hot path: runs for every frame to every client.
+        if self._deadline:
+            self._sending_since = self._support.now()
+            if not self._timer_set:
+                self._timer_set = True
+                self._timer.set(self._sending_since + self._deadline)
+        await self._send(data)
+        self._sending_since = None
+
+    def _check_progress(self) -> None:
+        """Cut a client that has not taken in time what was sent at once."""
+        self._timer_set = False
+        since = self._sending_since
+        if since is None:
+            return
+        if self._support.now() - since >= self._deadline:
+            self._outbox.cut_for_silence(self._deadline)
+        else:
+            self._timer_set = True
+            self._timer.set(since + self._deadline)
 
     # --- The end ------------------------------------------------------------------
 
