@@ -15,7 +15,7 @@ import pytest
 
 HERE = Path(__file__).parent
 #: Where tests run a server in their own process, which has to end with them.
-LEAK_CHECKED = ("integration", "interop", "docs")
+LEAK_CHECKED = ("integration", "interop", "docs", "transports", "async_support")
 
 PHASES: tuple[Literal["setup", "call"], ...] = ("setup", "call")
 
@@ -47,7 +47,7 @@ def allow_logged_errors() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Check tasks, sessions, descriptors and the log after each test with a server."""
+    """Check what is left, and the log, after each test with a server."""
     if request.path.relative_to(HERE).parts[0] not in LEAK_CHECKED:
         yield
         return

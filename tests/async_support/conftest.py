@@ -17,16 +17,21 @@ from aiohttp_serverwamp.adapters.anyio import AnyioAsyncSupport
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport
 from aiohttp_serverwamp.adapters.trio import TrioAsyncSupport
 from aiohttp_serverwamp.interfaces import AsyncSupport
+from tests.leaks import what_stays
 
 Body = Callable[[AsyncSupport], Awaitable[None]]
 Run = Callable[[Body], None]
 
 
-def _with_asyncio(body: Body) -> None:
-    async def main() -> None:
-        await body(AsyncioAsyncSupport())
+async def _to_the_last_task(body: Body, support: AsyncSupport) -> None:
+    """Run a body on asyncio, which cancels without a word what it leaves running."""
+    await body(support)
+    others = {asyncio.current_task()}
+    assert not await what_stays(lambda: asyncio.all_tasks() - others), "left behind"
 
-    asyncio.run(main())
+
+def _with_asyncio(body: Body) -> None:
+    asyncio.run(_to_the_last_task(body, AsyncioAsyncSupport()))
 
 
 def _with_trio(body: Body) -> None:
@@ -34,7 +39,7 @@ def _with_trio(body: Body) -> None:
 
 
 def _with_anyio_on_asyncio(body: Body) -> None:
-    anyio.run(body, AnyioAsyncSupport(), backend="asyncio")
+    anyio.run(_to_the_last_task, body, AnyioAsyncSupport(), backend="asyncio")
 
 
 def _with_anyio_on_trio(body: Body) -> None:
