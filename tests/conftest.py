@@ -45,8 +45,15 @@ def allow_logged_errors() -> None:
     """Expect errors in the log; a test that asks for caplog expects them too."""
 
 
+@pytest.fixture
+def lasting() -> None:
+    """Start what outlasts the test that is the first to need it; for overriding."""
+
+
 @pytest.fixture(autouse=True)
-def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+def nothing_is_left_behind(
+    request: pytest.FixtureRequest, lasting: None
+) -> Iterator[None]:
     """Check what is left, and the log, after each test with a server."""
     if request.path.relative_to(HERE).parts[0] not in LEAK_CHECKED:
         yield

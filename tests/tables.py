@@ -11,24 +11,32 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
+from aiohttp_serverwamp.router.deadlines import Deadlines
+
 CONTAINERS: Final = (dict, list, set, frozenset, deque, WeakSet, WeakKeyDictionary)
 PACKAGE: Final = "aiohttp_serverwamp"
 
+#: Classes of what may keep something of those who have gone, within bounds of its own:
+#: what others will be sent, what is counted, and what is remembered of rules.
+LASTING: Final = frozenset(
+    {"MemoryHistory", "Permissions", "PlainCalls", "Retention", "Tally"}
+)
 
-def sizes(root: object, leaving_out: frozenset[str] = frozenset()) -> dict[str, int]:
+
+def sizes(root: object) -> dict[str, int]:
     """Return the length of every container within reach, by its path from the root.
 
     Only attributes of objects of the package are followed, and what its containers
-    hold; attributes named in `leaving_out` are not.
+    hold, but for those of `LASTING` classes.
     """
     found: dict[str, int] = {}
     seen = {id(root)}
     waiting: deque[tuple[str, object]] = deque([("", root)])
     while waiting:
         path, value = waiting.popleft()
-        if isinstance(value, CONTAINERS):
+        if isinstance(value, (*CONTAINERS, Deadlines)):
             found[path] = len(value)
-        for name, inner in _within(value, leaving_out):
+        for name, inner in _within(value):
             if id(inner) not in seen and _matters(inner):
                 seen.add(id(inner))
                 waiting.append((f"{path}{name}", inner))
@@ -45,14 +53,14 @@ def grown(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]
 
 
 def _matters(value: object) -> bool:
-    if isinstance(value, type):
+    if isinstance(value, type) or type(value).__name__ in LASTING:
         return False
     return isinstance(value, (*CONTAINERS, tuple)) or type(value).__module__.startswith(
         PACKAGE
     )
 
 
-def _within(value: object, leaving_out: frozenset[str]) -> Iterator[tuple[str, Any]]:
+def _within(value: object) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict | WeakKeyDictionary):
         for key, inner in [*value.items()]:
             yield f"[{key!r}]", inner
@@ -60,11 +68,9 @@ def _within(value: object, leaving_out: frozenset[str]) -> Iterator[tuple[str, A
     elif isinstance(value, (*CONTAINERS, tuple)):
         for number, inner in enumerate([*value]):
             yield f"[{number}]", inner
-    else:
+    elif not isinstance(value, Deadlines):  # cancelled ones stay in its heap
         for name in _attributes(value):
-            if name not in leaving_out:
-                inner = getattr(value, name, None)
-                yield f".{name}", inner
+            yield f".{name}", getattr(value, name, None)
 
 
 def _attributes(value: object) -> Iterator[str]:

@@ -28,15 +28,6 @@ from tests.tables import grown, sizes
 #: One input, and what it is about.
 Step = tuple[Any, ...]
 
-#: What may be kept of those who have gone: what others will be sent, what is the
-#: realm's own, and how many they were.
-KEPT: Final = frozenset(
-    {
-        *("retention", "_histories", "_store", "permissions", "plain_calls"),
-        *("tally", "_tally"),
-    }
-)
-
 #: Errors that are logged without a traceback, for what hosted code or payloads are.
 FORESEEN: Final = (
     "cannot be sent",
@@ -120,7 +111,7 @@ class Round:
         return {
             f"{uri}{path}": length
             for uri, realm in self.world.realms.items()
-            for path, length in sizes(realm, KEPT).items()
+            for path, length in sizes(realm).items()
         }
 
     # --- Steps --------------------------------------------------------------------

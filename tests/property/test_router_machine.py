@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from aiohttp_serverwamp import OPEN, Decision, Identity, Realm
 from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.meta.api import PROCEDURES
+from aiohttp_serverwamp.router.peer import Peer
 from aiohttp_serverwamp.router.pending_call import PendingCall
 from tests.conformance.harness import Client, Gate, World
 from tests.conformance.test_renewal import renew
@@ -96,17 +97,27 @@ class Actor:
 class Sessions(RuleBasedStateMachine):
     """Clients that come, do what they like, and go."""
 
+    #: The procedures that the realm hosts.
+    hosted: tuple[str, ...] = ()
+    #: The topics with a history, which there are without subscribers.
+    kept_topics: tuple[str, ...] = ()
+
     def __init__(self) -> None:
         super().__init__()
-        self.realm = Realm("realm1", permissions=OPEN)
-        for name in PRIVILEGED:
-            self.realm.permit(name, register=True, subscribe=True, roles=["anonymous"])
+        self.realm = self.make_realm()
         self.world = World(self.realm)
         self.actors: list[Actor] = []
         self.gone: list[Actor] = []
         self.gate = Gate()
         self.errors = LoggedErrors()
         logging.getLogger().addHandler(self.errors)
+
+    def make_realm(self) -> Realm:
+        """Return the realm of one run."""
+        realm = Realm("realm1", permissions=OPEN)
+        for name in PRIVILEGED:
+            realm.permit(name, register=True, subscribe=True, roles=["anonymous"])
+        return realm
 
     def teardown(self) -> None:
         try:
@@ -352,6 +363,8 @@ class Sessions(RuleBasedStateMachine):
     def take_event(self, actor: Actor, message: list[Any]) -> None:
         subscription, (publisher, number) = message[1], message[4]
         assert subscription in actor.subscriptions, "before SUBSCRIBED, or too late"
+        if message[3].get("retained"):
+            return
         assert actor.events[subscription, publisher] < number, "out of order, or twice"
         actor.events[subscription, publisher] = number
 
@@ -382,10 +395,14 @@ class Sessions(RuleBasedStateMachine):
     def calls_in_flight_are_known_to_both_ends(self) -> None:
         calls: set[PendingCall] = set()
         invocations: set[PendingCall] = set()
-        for actor in self.actors:
-            calls.update(actor.client.session.dealing.calls.values())
-            invocations.update(actor.client.session.dealing.invocations.values())
+        for peer in self.peers():
+            calls.update(peer.dealing.calls.values())
+            invocations.update(peer.dealing.invocations.values())
         assert calls == invocations
+
+    def peers(self) -> list[Peer]:
+        """Return all who may call and be called."""
+        return [actor.client.session for actor in self.actors]
 
     @invariant()
     def a_call_without_an_answer_is_in_flight(self) -> None:
@@ -401,9 +418,9 @@ class Sessions(RuleBasedStateMachine):
         router = self.realm.router
         self.the_departed_hear_nothing()
         assert router.sessions == {}
-        assert len(router.broker.subscriptions) == 0
+        assert len(router.broker.subscriptions) == len(self.kept_topics)
         offered = [each.uri for each in router.dealer.registrations]
-        assert offered == [*PROCEDURES]
+        assert offered == [*PROCEDURES, *self.hosted]
         assert router.decisions._sessions == {}
         assert not router._run_queue
         assert not router.running

@@ -80,6 +80,18 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(tmp_path_factory.mktemp("transports"), running)
 
 
+@pytest.fixture
+def lasting(request: pytest.FixtureRequest, servers: Servers) -> None:
+    """Start the server of a test before it is looked at what is open."""
+    chosen = getattr(request.node, "callspec", None)
+    if chosen is not None and "served" in chosen.params:
+        servers.get(chosen.params["served"])
+    elif chosen is not None and "place" in request.fixturenames:
+        transport = chosen.params["cell"].transport
+        if transport != "memory":
+            servers.get(transport)
+
+
 @pytest.fixture(params=WEB_SERVERS)
 def served(request: pytest.FixtureRequest, servers: Servers) -> Served:
     """Serve for all tests."""
