@@ -52,11 +52,12 @@ async def joined(
 
 
 async def send_bytes(client: WAMPClient, data: bytes, codec: str) -> None:
-    """Send what may be no message."""
-    if serializer_for(f"wamp.2.{codec}").binary:
-        await client.ws.send_bytes(data)
-    else:
+    """Send what may be no message; as text, if that is what the codec has."""
+    is_text = not serializer_for(f"wamp.2.{codec}").binary
+    if is_text and isinstance(client.ws, aiohttp.ClientWebSocketResponse):
         await client.ws.send_str(data.decode())
+    else:
+        await client.ws.send_bytes(data)
 
 
 class WebSockets:
