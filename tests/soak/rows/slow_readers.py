@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any, Final
 
-from tests.soak.doors import join
+from tests.soak.doors import Door, join
 from tests.soak.peer import EVENT, PUBLISH, PUBLISHED, SUBSCRIBE, Peer
 from tests.soak.process import MIB, Server, serving
 from tests.soak.row import MARGIN, Outcome, Row, scaled
@@ -47,9 +47,11 @@ async def read_slowly(peer: Peer) -> None:
             socket.recv(READ_A_SECOND)
 
 
-async def subscriber(server: Server, serializer: str) -> Peer:
-    peer = await join(server.door, serializer)
+async def subscriber(door: Door, serializer: str, *, reads: bool = True) -> Peer:
+    peer = await join(door, serializer)
     await peer.request(SUBSCRIBE, {}, "news")
+    if not reads:
+        peer.pause()
     return peer
 
 
@@ -67,14 +69,20 @@ async def run(effort: float) -> Outcome:
     count = scaled(PUBLICATIONS, effort, least=400)
     outcome = Outcome()
     async with serving() as server:
-        stalled = await subscriber(server, "json")
-        stalled.pause()
-        slow = await subscriber(server, "msgpack")
-        slow.pause()
-        slowly = asyncio.create_task(read_slowly(slow))
+        doors = (server.door, server.raw_door)
+        stalled = [await subscriber(each, "json", reads=False) for each in doors]
+        slow = [await subscriber(each, "msgpack", reads=False) for each in doors]
+        slowly = [asyncio.create_task(read_slowly(each)) for each in slow]
         publisher = await join(server.door)
-        peers = [await subscriber(server, each) for each in ("json", "msgpack", "cbor")]
+        peers = [
+            await subscriber(door, each)
+            for door, each in zip(
+                (*doors, server.door), ("json", "msgpack", "cbor"), strict=True
+            )
+        ]
         healthy = [Healthy(peer) for peer in peers]
+        left = len(peers) + 1
+        unhealthy = [*stalled, *slow]
         padding = "x" * SIZE
         async with server.memory() as memory:
             for number in range(count):
@@ -82,29 +90,30 @@ async def run(effort: float) -> Outcome:
                     PUBLISH, {"acknowledge": True}, "news", [number, padding]
                 )
                 assert answer[0] == PUBLISHED, answer
-            cut = await until_cut(server, 2, patience=20.0)
+            cut = await until_cut(server, len(unhealthy), patience=20.0)
             await asyncio.sleep(0.5)  # for the last event
         complete = sum(each.numbers == [*range(count)] for each in healthy)
         gap = max(each.gap for each in healthy)
-        outcome.require(cut == 2, f"{cut} of 2 were cut")
+        outcome.require(cut == len(unhealthy), f"{cut} of {len(unhealthy)} were cut")
         members = await server.ask("sessions")
-        outcome.require(members == 4, f"{members} are left, which should be 4")
+        outcome.require(members == left, f"{members} are left, which should be {left}")
         outcome.require(complete == 3, f"{complete} of 3 healthy ones got everything")
         outcome.require(gap <= GAP * MARGIN, f"a gap of {gap:.1f} s")
         outcome.require(
             memory.grown <= MEMORY, f"RSS has grown by {memory.grown:.0f} MiB"
         )
         server.require_clean_log(outcome)
-        slowly.cancel()
-        for peer in (stalled, slow, publisher, *peers):
+        for task in slowly:
+            task.cancel()
+        for peer in (*unhealthy, publisher, *peers):
             peer.reset()
     outcome.done = (
-        f"{count:,} events of 64 KiB, {count * SIZE // MIB} MiB; one stalled, one of "
-        "2 KiB/s, three healthy"
+        f"{count:,} events of 64 KiB, {count * SIZE // MIB} MiB; two stalled, two of "
+        "2 KiB/s, three healthy; WebSocket and RawSocket"
     )
     outcome.seen = (
-        f"RSS {memory.grown:+.0f} MiB; {cut} of 2 cut; {complete} of 3 got all in "
-        f"order, longest gap {gap:.2f} s"
+        f"RSS {memory.grown:+.0f} MiB; {cut} of {len(unhealthy)} cut; {complete} of 3 got "
+        f"all in order, longest gap {gap:.2f} s"
     )
     return outcome
 

@@ -13,6 +13,7 @@ from tests.soak.row import MARGIN, Outcome, Row, scaled
 from tests.soak.rows.slow_readers import GAP, MEMORY, until_cut
 
 SIZE: Final = 64 * 2**10
+CALLERS: Final = 3
 RESULTS: Final = 200 * MIB // SIZE
 #: `Limits.write_deadline`, and how often within it somebody looks.
 DEADLINE: Final = 10.0 * (1 + 1 / 4)
@@ -47,17 +48,23 @@ async def run(effort: float) -> Outcome:
         callers = []
         async with server.memory() as memory:
             started = time.monotonic()
-            for procedure in ("large", "large.later"):
-                caller = await join(server.door)
+            for door, procedure in (
+                (server.door, "large"),
+                (server.door, "large.later"),
+                (server.raw_door, "large"),
+            ):
+                caller = await join(door)
                 caller.pause()
                 for _ in range(count):
                     caller.send(CALL, caller.next_id(), {}, procedure, [SIZE])
                 callers.append(caller)
-            cut = await until_cut(server, 2, patience=DEADLINE + MARGIN)
+            cut = await until_cut(server, CALLERS, patience=DEADLINE + MARGIN)
             seconds = time.monotonic() - started
             await asyncio.sleep(0.5)
         calling.cancel()
-        outcome.require(cut == 2, f"{cut} of 2 were cut within {seconds:.1f} s")
+        outcome.require(
+            cut == CALLERS, f"{cut} of {CALLERS} were cut within {seconds:.1f} s"
+        )
         outcome.require(
             bystander.longest <= GAP * MARGIN,
             f"another client's call took {bystander.longest:.1f} s",
@@ -69,12 +76,12 @@ async def run(effort: float) -> Outcome:
         for caller in callers:
             caller.reset()
     outcome.done = (
-        f"2 callers, {count:,} results of 64 KiB each, {count * SIZE // MIB} MiB, of a "
-        "def and of an async def"
+        f"{CALLERS} callers, {count:,} results of 64 KiB each, {count * SIZE // MIB} "
+        "MiB; def and async def, WebSocket and RawSocket"
     )
     outcome.seen = (
-        f"RSS {memory.grown:+.0f} MiB; {cut} of 2 cut, after {seconds:.1f} s; another "
-        f"client's {bystander.calls:,} calls took {bystander.longest:.2f} s at most"
+        f"RSS {memory.grown:+.0f} MiB; {cut} of {CALLERS} cut, after {seconds:.1f} s; "
+        f"another client's {bystander.calls:,} calls took {bystander.longest:.2f} s at most"
     )
     return outcome
 

@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from benchmarks.wire import frame
-from tests.soak.doors import Door, join
+from tests.soak.doors import join
 from tests.soak.peer import (
     ABORT,
     CALL,
@@ -30,6 +29,8 @@ CYCLES: Final = 100_000
 #: Cycles before the first look: what is made once is not what is looked for.
 WARM_UP: Final = 2_000
 AT_ONCE: Final = 48
+#: One in so many comes by RawSocket; no divisor of the number of ways.
+RAWSOCKET: Final = 7
 #: MiB that the allocator may keep: 40 bytes a cycle would be 4 MiB.
 MEMORY: Final = 4.0
 
@@ -64,7 +65,7 @@ async def with_abort(peer: Peer) -> None:
 
 
 async def within_a_frame(peer: Peer) -> None:
-    peer.write(frame(b"[48,1,{}," + b" " * 500)[:100])
+    peer.begin_message(500)
     await asyncio.sleep(0.001)
     peer.reset()
 
@@ -101,8 +102,9 @@ WAYS: Final[tuple[Callable[[Peer], Awaitable[None]], ...]] = (
 SERIALIZERS: Final = ("json", "msgpack", "cbor")
 
 
-async def cycle(door: Door, number: int) -> None:
+async def cycle(server: Server, number: int) -> None:
     """Be a client, and vanish."""
+    door = server.raw_door if number % RAWSOCKET == 0 else server.door
     vanish = WAYS[number % len(WAYS)]
     serializer = SERIALIZERS[number // len(WAYS) % len(SERIALIZERS)]
     peer = await join(door, serializer)
@@ -113,13 +115,13 @@ async def cycle(door: Door, number: int) -> None:
     await peer.end()
 
 
-async def cycles(door: Door, count: int) -> None:
+async def cycles(server: Server, count: int) -> None:
     """Be so many clients, some at once."""
     numbers = iter(range(count))
 
     async def one_after_the_other() -> None:
         for number in numbers:
-            await cycle(door, number)
+            await cycle(server, number)
 
     async with asyncio.TaskGroup() as group:
         for _ in itertools.repeat(None, min(AT_ONCE, count)):
@@ -154,10 +156,10 @@ async def run(effort: float) -> Outcome:
     count = scaled(CYCLES, effort, least=100)
     outcome = Outcome()
     async with serving() as server:
-        await cycles(server.door, min(WARM_UP, count))
+        await cycles(server, min(WARM_UP, count))
         before = await at_rest(server)
         resident = server.resident
-        await cycles(server.door, count)
+        await cycles(server, count)
         await calm_down(server)
         left = await server.settled(before, patience=30.0)
         grown = server.resident - resident
@@ -165,7 +167,10 @@ async def run(effort: float) -> Outcome:
         outcome.require(not left, "; ".join(left[:10]))
         outcome.require(grown <= MEMORY, f"RSS has grown by {grown:.1f} MiB")
         server.require_clean_log(outcome)
-    outcome.done = f"{count:,} cycles, {len(WAYS)} ways, {AT_ONCE} at once"
+    outcome.done = (
+        f"{count:,} cycles, {len(WAYS)} ways, {AT_ONCE} at once; one in {RAWSOCKET} by "
+        "RawSocket"
+    )
     outcome.seen = (
         f"{len(left)} of {containers} counts differ (tasks, descriptors, objects, "
         f"contents of containers); RSS {grown:+.1f} MiB"
