@@ -2,8 +2,8 @@
 
 Nothing is named here: every living object of the package's classes is found, and the
 size of every container that it has. What a session leaves behind shows up under the
-name of the attribute that keeps it. (`tests.tables` walks from one object, and is quick;
-this finds also what nothing leads to any more.)
+name of the attribute that keeps it. `tests.tables` walks from one object, and is quick;
+this finds also what nothing leads to any more.
 """
 
 from __future__ import annotations

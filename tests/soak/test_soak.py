@@ -36,6 +36,7 @@ BAD = Row("bad", "what goes wrong", "that it does not", fails)
 BROKEN = Row("broken", "what breaks off", "that it ends", breaks_off)
 
 
+@pytest.mark.timeout(300)  # its pauses are for clients that are being let go
 def test_a_row_runs_against_a_server_of_its_own() -> None:
     command = [sys.executable, "-m", "tests.soak", "--effort", "0.001"]
     done = subprocess.run(

@@ -112,8 +112,8 @@ async def run(effort: float) -> Outcome:
         "2 KiB/s, three healthy; WebSocket and RawSocket"
     )
     outcome.seen = (
-        f"RSS {memory.grown:+.0f} MiB; {cut} of {len(unhealthy)} cut; {complete} of 3 got "
-        f"all in order, longest gap {gap:.2f} s"
+        f"RSS {memory.grown:+.0f} MiB; {cut} of {len(unhealthy)} cut; {complete} of 3 "
+        f"got all in order, longest gap {gap:.2f} s"
     )
     return outcome
 

@@ -81,7 +81,8 @@ async def run(effort: float) -> Outcome:
     )
     outcome.seen = (
         f"RSS {memory.grown:+.0f} MiB; {cut} of {CALLERS} cut, after {seconds:.1f} s; "
-        f"another client's {bystander.calls:,} calls took {bystander.longest:.2f} s at most"
+        f"another client's {bystander.calls:,} calls took {bystander.longest:.2f} s at "
+        "most"
     )
     return outcome
 
