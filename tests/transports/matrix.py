@@ -14,7 +14,14 @@ from typing import Any, Final, TypeVar
 import pytest
 
 #: Those that come by WebSocket, each in a process of its own, see `serve`.
-WEB_SERVERS: Final = ("aiohttp", "uvicorn", "hypercorn", "hypercorn-trio", "granian")
+WEB_SERVERS: Final = (
+    "aiohttp",
+    "aiohttp-public",
+    "uvicorn",
+    "hypercorn",
+    "hypercorn-trio",
+    "granian",
+)
 RAW_SERVERS: Final = ("rawsocket", "rawsocket-trio")
 #: In the order of the table.
 TRANSPORTS: Final = (*WEB_SERVERS, *RAW_SERVERS, "memory")

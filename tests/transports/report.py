@@ -32,6 +32,7 @@ BEGIN: Final = ".. {} made by ``make transports``; do not edit.\n\n"
 END: Final = "\n.. To here.\n"
 
 HEADINGS: Final = {
+    "aiohttp-public": "public",
     "hypercorn": "Hypercorn",
     "hypercorn-trio": "on trio",
     "granian": "Granian",

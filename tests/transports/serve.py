@@ -16,17 +16,18 @@ from functools import partial
 
 import trio
 
+from aiohttp_serverwamp.adapters.aiohttp_readers import Reader
 from aiohttp_serverwamp.adapters.trio import TrioAsyncSupport
 from tests.transports import site
 
 
-def on_aiohttp(listener: socket.socket) -> None:
+def on_aiohttp(listener: socket.socket, *, reader: Reader = "auto") -> None:
     from aiohttp import web
 
     import aiohttp_serverwamp as serverwamp
 
     app = web.Application()
-    serverwamp.setup_wamp(app, site.make())
+    serverwamp.setup_wamp(app, site.make(), reader=reader)
     web.run_app(app, sock=listener, print=None)
 
 
@@ -99,6 +100,7 @@ async def sigterm() -> None:
 
 SERVERS: Mapping[str, Callable[[socket.socket], None]] = {
     "aiohttp": on_aiohttp,
+    "aiohttp-public": partial(on_aiohttp, reader="public"),
     "uvicorn": on_uvicorn,
     "hypercorn": on_hypercorn,
     "hypercorn-trio": on_hypercorn_with_trio,
