@@ -307,7 +307,11 @@ class Observer(Protocol):
         return
 
     def event_dropped(self, realm: str, subscription: str) -> None:
-        """Take note of an event that one subscriber's serializer cannot carry."""
+        """Take note of an event that one subscriber does not get.
+
+        It is too slow for it, or its serializer cannot carry it. `subscription` is the
+        URI that it has subscribed to: its own choice, and nothing for a label.
+        """
         return
 
 

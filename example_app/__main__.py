@@ -33,6 +33,8 @@ def main() -> None:
             secret_file=options.secret_file,
             demo_tasks=not options.empty,
             https=options.https,
+            metrics=options.metrics,
+            drain_timeout=options.drain_timeout,
         )
     except UnusableKey as error:
         raise SystemExit(
@@ -103,6 +105,18 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--empty", action="store_true", help="start a new board without demo tasks"
+    )
+    parser.add_argument(
+        "--metrics",
+        action="store_true",
+        default=os.environ.get("BOARD_METRICS") == "1",
+        help="serve /metrics, needs aiohttp-serverwamp[prometheus] (BOARD_METRICS=1)",
+    )
+    parser.add_argument(
+        "--drain-timeout",
+        type=float,
+        default=os.environ.get("BOARD_DRAIN_TIMEOUT", "0"),
+        help="seconds in which the pages leave when it stops (BOARD_DRAIN_TIMEOUT)",
     )
     return parser.parse_args()
 

@@ -13,7 +13,13 @@ from aiohttp_session import setup as setup_session
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
 from cryptography.fernet import Fernet
 
-from aiohttp_serverwamp import Application, session_authenticator, setup_wamp
+from aiohttp_serverwamp import (
+    Application,
+    PrometheusObserver,
+    metrics_handler,
+    session_authenticator,
+    setup_wamp,
+)
 from example_app import accounts, http_api, pages
 from example_app.demo import open_demo_store
 from example_app.failed_sign_ins import FailedSignIns
@@ -48,12 +54,16 @@ def make_app(
     secret_file: Path = SECRET_FILE,
     demo_tasks: bool = True,
     https: bool = False,
+    metrics: bool = False,
+    drain_timeout: float = 0,
 ) -> web.Application:
     """Make the application; the files are created where they are missing.
 
     With `demo_tasks` a new database starts with something to look at. With `https` a
     proxy on this machine serves the site by HTTPS: its word on who asks is taken, and
-    browsers send the cookie by HTTPS only. Raises `UnusableKey` for the secret file.
+    browsers send the cookie by HTTPS only. With `metrics` there is a page for
+    Prometheus, which a proxy has to keep from strangers. The pages leave one after the
+    other in the last `drain_timeout` seconds. Raises `UnusableKey` for the secret file.
     """
     app = web.Application(
         middlewares=[refuse_foreign_posts], client_max_size=LARGEST_BODY
@@ -82,8 +92,14 @@ def make_app(
     proxies = ("127.0.0.1", "::1") if https else ()
     app[PROXIES] = frozenset(proxies)
     wamp = setup_wamp(
-        app, Application(allow_default_realm=False), trusted_proxies=proxies
+        app,
+        Application(allow_default_realm=False),
+        trusted_proxies=proxies,
+        health_path="/healthz",
+        drain_timeout=drain_timeout,
     )
+    if metrics:
+        add_metrics(app, wamp)
     members, board = members_realm(store, sleep=asyncio.sleep)
     members.add_transport_authenticator(
         session_authenticator(
@@ -94,6 +110,15 @@ def make_app(
     wamp.add_realm(guests_realm(store, members))
     app[http_api.BOARD] = board
     return app
+
+
+def add_metrics(app: web.Application, wamp: Application) -> None:
+    """Serve what Prometheus reads; needs the extra ``prometheus``."""
+    from prometheus_client import CollectorRegistry
+
+    registry = CollectorRegistry()
+    wamp.add_observer(PrometheusObserver(registry))
+    app.router.add_get("/metrics", metrics_handler(registry))
 
 
 async def open_store(app: web.Application, *, demo_tasks: bool) -> AsyncIterator[None]:

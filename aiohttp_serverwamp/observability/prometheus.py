@@ -51,7 +51,7 @@ _COUNTERS: Final = {
     "sessions_joined": "Sessions that have joined",
     "events_published": "Events that were published",
     "events_delivered": "Events, one for each receiver",
-    "events_dropped": "Events that a receiver's serializer could not carry",
+    "events_dropped": "Events that a receiver was too slow for, or cannot be sent",
     "clients_cut": "Clients that did not keep up",
     "messages_received": "Messages received",
     "messages_sent": "Messages sent",

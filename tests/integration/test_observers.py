@@ -282,6 +282,20 @@ async def test_failed_sign_ins_and_refusals_are_told_and_counted() -> None:
     assert (stats.failed_sign_ins, stats.protocol_violations) == (1, 1)
 
 
+async def test_requests_of_which_there_are_too_many_are_counted() -> None:
+    realm = Realm("r", rate_limit="2/h")
+    async with site(routes(), realm=realm) as server, server.client() as client:
+        for _ in range(2):
+            await client.call("add", 1, 2)
+        with pytest.raises(ApplicationError, match="rate_limited"):
+            await client.call("add", 1, 2)
+
+        stats = server.wamp.stats()
+
+    assert stats.rate_limited == 1
+    assert (stats.calls["ok"], stats.calls["refused"]) == (2, 1)
+
+
 async def test_a_made_up_reason_is_counted_as_other() -> None:
     realm = Realm("r")
 
