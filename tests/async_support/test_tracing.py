@@ -223,6 +223,7 @@ def test_clients_that_are_not_trusted_are_linked_to(run: Run) -> None:
     run(body)
 
 
+@pytest.mark.usefixtures("allow_logged_errors")
 def test_errors_are_recorded(run: Run) -> None:
     async def body(support: AsyncSupport) -> None:
         traced = Traced(support)
