@@ -342,6 +342,8 @@ class AsyncioTimer:
         self._closed = True
         self._when = None
         self._disarm()
+        # Whose it is refers to this timer: without it, it can be freed at once.
+        self._callback = _nothing
 
     def _disarm(self) -> None:
         # An armed handle would keep the callback, and all it refers to, alive.
@@ -359,6 +361,10 @@ class AsyncioTimer:
             return
         self._when = None
         call_logged(self._callback)
+
+
+def _nothing() -> None:
+    """Do nothing: the time is over."""
 
 
 class AsyncioWaiter:

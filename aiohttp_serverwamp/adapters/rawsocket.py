@@ -137,13 +137,16 @@ class RawSocketServer:
                     logger.error("no client can be accepted: %s", error)
                     await support.sleep(_PAUSE)
                     continue
-                client = _Client(self, listener.rawsocket, connected)
-                self._clients.add(client)
-                client.task = tasks.start(client.serve)
+                self._begin(_Client(self, listener.rawsocket, connected), tasks)
+                del connected  # or the last one would be kept for the next
                 # Who comes in crowds does not keep everybody else waiting.
                 await support.sleep(0)
         finally:
             listener.close()
+
+    def _begin(self, client: _Client, tasks: TaskRunner) -> None:
+        self._clients.add(client)
+        client.task = tasks.start(client.serve)
 
     def forget(self, client: _Client) -> None:
         """Take note that a client has gone."""

@@ -93,6 +93,8 @@ class RawSocketConnection(SendingTaskConnection):
         closed while it is still sending, it would lose what it has not read.
         """
         await super().close(code, reason)
+        # It refers to this connection: without it, it can be freed at once.
+        self._take = None
         await self._stream.released()
 
     def abort(self) -> None:

@@ -348,6 +348,25 @@ def test_a_client_that_takes_nothing_for_too_long_is_cut(
     assert "connection cut, no byte was taken for 0.1 s" in caplog.text
 
 
+def test_who_pings_without_reading_is_not_read_from(run: Run) -> None:
+    async def body(support: AsyncSupport) -> None:
+        limits = Limits(max_pending_bytes=2**17, write_deadline=None)
+        application = calculator(support, limits=limits)
+        async with served(application) as where, connected(support, where) as client:
+            await client.join()
+            ping = b"\x01\x00\x40\x00" + bytes(2**14)
+
+            async def ping_for_ever() -> None:
+                while True:
+                    await client.write(ping)
+
+            # It has to wait, and is not cut: what waits for it is within the limit.
+            assert not await support.wait_at_most(0.3, ping_for_ever)
+            assert len(application.sessions()) == 1
+
+    run(body)
+
+
 def test_silent_clients_are_pinged_if_that_is_wanted(run: Run) -> None:
     async def body(support: AsyncSupport) -> None:
         application = calculator(support, limits=Limits(heartbeat=0.1))

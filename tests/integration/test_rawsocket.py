@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,15 @@ from aiohttp_session import SimpleCookieStorage
 from aiohttp_session import setup as setup_session
 
 import aiohttp_serverwamp as serverwamp
+from aiohttp_serverwamp.adapters.rawsocket_connection import RawSocketConnection
 from aiohttp_serverwamp.testing import connect, serving
 from tests.certificates import Authority, client_context, server_context
-from tests.rawsocket_client import free_listener, port_of, rawsocket_to
+from tests.rawsocket_client import (
+    free_listener,
+    port_of,
+    rawsocket_to,
+    serving_rawsocket,
+)
 from tests.sites import until
 
 
@@ -200,6 +208,24 @@ async def test_tls_and_unix_sockets_are_served_besides(tmp_path: Path) -> None:
             assert (await client.ask(48, 1, {}, "info"))[:2] == [50, 1]
         assert path.stat().st_mode & 0o777 == 0o660
     assert not path.exists()
+
+
+async def test_who_has_gone_is_freed_at_once() -> None:
+    """Without the garbage collector, or clients could make the server hoard them."""
+    async with serving_rawsocket(serverwamp.Application()) as port:
+        async with rawsocket_to(port) as device:
+            await device.join("lobby")
+            gc.collect()
+            gc.disable()
+            (connection,) = (
+                each for each in gc.get_objects() if type(each) is RawSocketConnection
+            )
+            gone = weakref.ref(connection)
+            del connection
+        try:
+            await until(lambda: gone() is None)
+        finally:
+            gc.enable()
 
 
 # Files of Unix sockets.

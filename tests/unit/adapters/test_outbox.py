@@ -671,6 +671,45 @@ async def test_closing_drops_what_the_writer_has_not_sent_of_its_batch() -> None
     assert outbox.pending_bytes == 0
 
 
+async def sends_of(*frames: bytes, at_once: int) -> list[bytes | memoryview]:
+    sent: list[bytes | memoryview] = []
+
+    async def send(data: bytes | memoryview) -> None:
+        sent.append(data)
+
+    outbox = writer_outbox([], max_pending_bytes=1000)
+    for frame in frames:
+        outbox.put(frame)
+    outbox.finish()
+    await outbox.run_writer(send, AsyncioAsyncSupport(), at_once=at_once)
+    assert outbox.bytes_written == sum(map(len, frames))
+    return sent
+
+
+async def test_frames_are_sent_one_by_one_unless_they_may_be_joined() -> None:
+    frames = (b"a" * 4, b"b" * 4)
+
+    assert await sends_of(*frames, at_once=0) == [*frames]
+    assert await sends_of(*frames, at_once=8) == [b"aaaabbbb"]
+
+
+async def test_frames_are_joined_as_far_as_they_fit() -> None:
+    frames = (b"a" * 4, b"b" * 4, b"c" * 4, b"d" * 9, b"e")
+
+    sent = await sends_of(*frames, at_once=9)
+
+    assert sent == [b"aaaabbbb", b"cccc", b"d" * 9, b"e"]
+
+
+async def test_a_large_frame_is_sent_in_parts_that_are_not_copied() -> None:
+    large = bytes(range(20))
+
+    sent = await sends_of(b"a", large, b"z", at_once=8)
+
+    assert sent == [b"a", large[:8], large[8:16], large[16:], b"z"]
+    assert [getattr(each, "obj", None) is large for each in sent[1:4]] == [True] * 3
+
+
 # Events that may be dropped.
 
 
