@@ -37,6 +37,7 @@ class AnyioAsyncSupport(NurserySupport):
     """
 
     name = "anyio"
+    eager = False
 
     def __init__(self) -> None:
         try:

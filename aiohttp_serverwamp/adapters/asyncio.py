@@ -39,6 +39,7 @@ class AsyncioAsyncSupport:
     """The asyncio side of `AsyncSupport`, on any of its event loops."""
 
     name = "asyncio"
+    eager = sys.version_info >= (3, 12)
     cancelled: type[BaseException] | tuple[type[BaseException], ...] = (
         asyncio.CancelledError
     )

@@ -32,6 +32,7 @@ class TrioAsyncSupport(NurserySupport):
     """
 
     name = "trio"
+    eager = False
 
     def __init__(self) -> None:
         try:

@@ -67,7 +67,15 @@ def answer_to_close(code: int) -> int:
     return code if legal else PROTOCOL_ERROR
 
 
+#: The heads of short text frames, by size.
+_SHORT_TEXT = [_SHORT(_FIN | TEXT, size) for size in range(126)]
+
+
 def _text_frame(payload: bytes) -> bytes:
+    # Hot path: once for each answer.
+    size = len(payload)
+    if size < 126:
+        return _SHORT_TEXT[size] + payload
     return websocket_frame(payload, TEXT)
 
 

@@ -123,7 +123,7 @@ class Invocation(Advising):
         self.message = message
         # Made now where chunks are to come: a handler may ask in another thread.
         self._chunks: Chunks | None = None
-        if pending.progressive:
+        if pending.more is not None:
             self._chunks = self._chunks_from_here()
             pending.cut_short = self._chunks.end
         self._interrupt: messages.Interrupt | None = None

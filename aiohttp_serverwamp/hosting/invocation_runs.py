@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Mapping
-from inspect import isawaitable, iscoroutine
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp_serverwamp import uris
@@ -21,12 +21,13 @@ from aiohttp_serverwamp.errors import (
 from aiohttp_serverwamp.hosting.invocation import Invocation, RPCErrorResult, RPCResult
 from aiohttp_serverwamp.hosting.plain_calls import (
     PLAIN,
-    SIMPLE,
     PlainAnswer,
     PlainInvocation,
+    PlainTask,
 )
 from aiohttp_serverwamp.hosting.plain_data import plain_args, plain_kwargs
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure, result_arguments
+from aiohttp_serverwamp.hosting.runs import SIMPLE, PlainRun, Run
 from aiohttp_serverwamp.messages import Error, Interrupt, Yield
 from aiohttp_serverwamp.messages import Invocation as InvocationMessage
 from aiohttp_serverwamp.observability.observers import guarded
@@ -36,7 +37,6 @@ from aiohttp_serverwamp.uris import shown
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.local_session import LocalSession
-    from aiohttp_serverwamp.interfaces import TaskHandle
     from aiohttp_serverwamp.router.pending_call import PendingCall
     from aiohttp_serverwamp.router.plain_calls import PlainCall
     from aiohttp_serverwamp.router.registrations import Registration
@@ -48,34 +48,6 @@ logger = logging.getLogger("aiohttp_serverwamp.hosting")
 _NO_KWARGS: Final[Mapping[str, Any]] = {}
 
 
-class _Run:
-    """A handler that runs as a task, or is about to."""
-
-    __slots__ = ("awaitable", "id", "invocation", "pending", "started", "task")
-
-    def __init__(
-        self,
-        invocation: Invocation,
-        pending: PendingCall,
-        awaitable: Awaitable[Any] | None,
-    ) -> None:
-        #: Of the invocation; that of the pending call may become another callee's.
-        self.id = pending.invocation
-        self.invocation = invocation
-        self.pending = pending
-        #: What a plain function has returned to be awaited.
-        self.awaitable = awaitable
-        self.started = False
-        self.task: TaskHandle | None = None
-
-    def cancel(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-        if not self.started and iscoroutine(self.awaitable):
-            # It never will be, and would say so in a warning.
-            self.awaitable.close()
-
-
 class HostedProcedures:
     """The procedures that a realm's `LocalSession` has registered, and their runs."""
 
@@ -85,7 +57,7 @@ class HostedProcedures:
         self._local = local
         self._procedures: dict[int, HostedProcedure] = {}
         #: Handlers that run as tasks, by invocation id.
-        self.running: dict[int, _Run] = {}
+        self.running: dict[int, Run] = {}
 
     def add(self, registration: int, procedure: HostedProcedure) -> None:
         """Let `procedure` answer the invocations of a registration."""
@@ -101,7 +73,7 @@ class HostedProcedures:
         if pending is None:
             return  # cancelled before hosted code saw it
         if pending.more is not None and (run := self.running.get(message.request)):
-            run.invocation.take_chunk(message)
+            run.invoked().take_chunk(message)
             return
         if pending.around is not None and not within:
             with guarded(pending.around):
@@ -162,6 +134,9 @@ class HostedProcedures:
             return PlainAnswer(self._local, procedure, registration)
         if registration.callees[0].disclose_caller:
             return None  # which its invocations say, and no others
+        eager = self._local.runtime.support.eager
+        if eager and procedure.awaited and not procedure.needs_invocation:
+            return PlainTask(self._local, procedure, registration)
         return PlainInvocation(self._local, procedure, registration)
 
     # --- Cancelling ---------------------------------------------------------------
@@ -171,17 +146,19 @@ class HostedProcedures:
         run = self.running.get(message.request)
         if run is None:
             return
-        run.invocation.note_interrupt(message)
+        invocation = run.invoked()
+        invocation.note_interrupt(message)
+        assert run.pending is not None, "known by its id"
         caller = run.pending.caller
         left = isinstance(caller, RouterSession) and not caller.joined
         if left and not self._local.runtime.cancel_on_disconnect:
-            run.invocation.end_chunks()
+            invocation.end_chunks()
             return
         run.cancel()
         if not run.started:
             # A task that is cancelled before its first step never gets to answer.
             self._ended(run)
-            self._send_error(run.invocation, Canceled("the call was cancelled"))
+            self._send_error(invocation, Canceled("the call was cancelled"))
 
     # --- Running handlers as tasks ------------------------------------------------
 
@@ -192,48 +169,72 @@ class HostedProcedures:
         pending: PendingCall,
         awaitable: Awaitable[Any] | None = None,
     ) -> None:
-        run = _Run(invocation, pending, awaitable)
+        run = Run(invocation.message, invocation, awaitable)
+        run.take_up(invocation, pending)
+        runtime = self._local.runtime
         owner = pending.tasks
-        if owner is None or not self._local.runtime.cancel_on_disconnect:
-            owner = self._local.runtime.tasks
+        if owner is None or not runtime.cancel_on_disconnect:
+            owner = runtime.tasks
         elif run.id not in self._local.dealing.invocations:
             # A plain function has sent its own caller away.
             run.cancel()
             return
-        self.running[run.id] = run
-        pending.caller.dealing.running += 1
+        self._note(run, pending)
         run.task = owner.start(self._run, procedure, run)
 
-    def _ended(self, run: _Run) -> None:
+    def start_plainly(
+        self, procedure: HostedProcedure, run: PlainRun, caller: RouterSession
+    ) -> None:
+        """Start the handler of a plain call, with an invocation only if it waits."""
+        # Hot path.
+        runtime = self._local.runtime
+        owner = caller.tasks if runtime.cancel_on_disconnect else runtime.tasks
+        assert owner is not None, "a wire peer has its connection's tasks"
+        run.task = owner.start(self._run, procedure, run)
+        if run.over:
+            return  # an eager task that has not waited
+        run.invoked()
+        assert run.pending is not None, "it has been invoked"
+        self._note(run, run.pending)
+        if not caller.joined and runtime.cancel_on_disconnect:
+            run.cancel()  # the handler has sent its own caller away, and waits
+
+    def _note(self, run: Run, pending: PendingCall) -> None:
+        self.running[run.id] = run
+        pending.caller.dealing.running += 1
+
+    def _ended(self, run: Run) -> None:
+        run.over = True
         if self.running.pop(run.id, None) is run:
-            run.invocation.end_chunks()
+            assert run.pending is not None, "known by its id"
+            run.invoked().end_chunks()
             run.pending.caller.dealing.running -= 1
 
-    async def _run(self, procedure: HostedProcedure, run: _Run) -> None:
+    async def _run(self, procedure: HostedProcedure, run: Run) -> None:
         # Hot path.
-        invocation = run.invocation
-        if self.running.get(run.id) is not run:
+        if run.over:
             return  # cancelled, and answered, before its first step
         run.started = True
         try:
             if run.awaitable is not None:
                 result = await run.awaitable
             elif procedure.awaited:
-                message = invocation.message
+                message = run.message
                 args, kwargs = procedure.binding.bind(
-                    invocation, message.args or (), message.kwargs or _NO_KWARGS
+                    run.context, message.args or (), message.kwargs or _NO_KWARGS
                 )
                 result = await procedure.function(*args, **kwargs)
             else:
                 support = self._local.runtime.support
-                result = await procedure.run(support, invocation, self.send_progress)
+                result = await procedure.run(support, run.invoked(), self.send_progress)
         except self._local.runtime.support.cancelled:
-            self._send_error(invocation, Canceled("the call was cancelled"))
+            self._send_error(run.invoked(), Canceled("the call was cancelled"))
             raise
         except Exception as error:
-            self._failed(invocation, error)
+            self._failed(run.invoked(), error)
         else:
-            self._answer(procedure, invocation, result)
+            if not run.answer(result):
+                self._answer(procedure, run.invoked(), result)
         finally:
             self._ended(run)
 

@@ -17,41 +17,24 @@ from aiohttp_serverwamp.hosting.plain_data import (
     plain_kwargs,
 )
 from aiohttp_serverwamp.hosting.procedures import HostedProcedure, result_arguments
+from aiohttp_serverwamp.hosting.runs import SIMPLE, Context, PlainRun
 from aiohttp_serverwamp.messages import Invocation as InvocationMessage
 from aiohttp_serverwamp.messages import Result
 from aiohttp_serverwamp.router.pending_call import PendingCall
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.hosting.local_session import LocalSession
-    from aiohttp_serverwamp.hosting.session import Session
     from aiohttp_serverwamp.messages import Call
     from aiohttp_serverwamp.router.registrations import Registration
     from aiohttp_serverwamp.router.session import RouterSession
 
-__all__ = ["PLAIN", "SIMPLE", "PlainAnswer", "PlainInvocation"]
+__all__ = ["PLAIN", "PlainAnswer", "PlainInvocation", "PlainTask"]
 
 #: What a plain function's result cannot be awaited for; asked first because it is
 #: cheap.
 PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple})
-#: Results that `Peer.answer_call` takes.
-SIMPLE: Final = frozenset({type(None), bool, int, str})
 _SPECIAL: Final = (RPCResult, RPCErrorResult)
 _NO_KWARGS: Final[Mapping[str, Any]] = {}
-
-
-class _Context:
-    """What handlers that take nothing else of an `Invocation` may know of it."""
-
-    __slots__ = ("_caller",)
-
-    def __init__(self, caller: RouterSession) -> None:
-        self._caller = caller
-
-    @property
-    def session(self) -> Session:
-        """The calling session."""
-        session: Session = self._caller.public()
-        return session
 
 
 class PlainInvocation:
@@ -84,12 +67,21 @@ class PlainInvocation:
         # Hot path.
         registration = self._registration
         pending = PendingCall(caller, call, registration, self._local)
-        pending.details = {}
+        pending.details = details = dict[str, Any]()
         pending.start()
         message = InvocationMessage(
-            pending.invocation, registration.id, {}, call.args, call.kwargs
+            pending.invocation, registration.id, details, call.args, call.kwargs
         )
         return Invocation(self._local, pending, message), pending
+
+    def _made_up(
+        self, caller: RouterSession, call: Call
+    ) -> tuple[Invocation, PendingCall]:
+        """Make up for what the call was spared."""
+        invocation, pending = self._invoke(caller, call)
+        if not caller.joined:
+            pending.finish()  # the handler has sent its own caller away
+        return invocation, pending
 
 
 class PlainAnswer(PlainInvocation):
@@ -105,7 +97,7 @@ class PlainAnswer(PlainInvocation):
         # Hot path.
         procedure = self._procedure
         binding = procedure.binding
-        context = _Context(caller) if binding.getters else None
+        context = Context(caller) if binding.getters else None
         try:
             args, kwargs = binding.bind(
                 context, call.args or (), call.kwargs or _NO_KWARGS
@@ -137,11 +129,15 @@ class PlainAnswer(PlainInvocation):
         caller.send(Result(request, {}, args, plain_kwargs(named)))
         caller.dealing.succeeded += 1
 
-    def _made_up(
-        self, caller: RouterSession, call: Call
-    ) -> tuple[Invocation, PendingCall]:
-        """Make up for what the call was spared."""
-        invocation, pending = self._invoke(caller, call)
-        if not caller.joined:
-            pending.finish()  # the handler has sent its own caller away
-        return invocation, pending
+
+class PlainTask(PlainInvocation):
+    """Takes up the plain calls of a coroutine function that needs no invocations."""
+
+    __slots__ = ()
+
+    def __call__(self, caller: RouterSession, call: Call) -> None:
+        """Run the handler as a task."""
+        # Hot path.
+        context = Context(caller) if self._procedure.binding.getters else None
+        run = PlainRun(call, caller, context, self._made_up)
+        self._local.procedures.start_plainly(self._procedure, run, caller)

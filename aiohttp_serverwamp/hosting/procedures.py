@@ -39,6 +39,7 @@ class HostedProcedure:
         "function",
         "inline",
         "kind",
+        "needs_invocation",
         "plain",
         "spread_results",
     )
@@ -49,8 +50,10 @@ class HostedProcedure:
         self.kind = handler_kind(route.handler, thread=route.thread)
         #: Whether it runs at once, without a task of its own.
         self.inline = self.kind is HandlerKind.PLAIN and not binding.needs_task
-        #: Whether it does so with nothing but the call's arguments and session.
-        self.plain = self.inline and not needs_invocation(binding)
+        #: Whether it takes more of a call than its arguments and session.
+        self.needs_invocation = needs_invocation(binding)
+        #: Whether it does not, and runs at once.
+        self.plain = self.inline and not self.needs_invocation
         #: Whether it is a coroutine function that has just to be awaited.
         self.awaited = self.kind is HandlerKind.COROUTINE and not binding.needs_task
         self.spread_results = route.spread_results

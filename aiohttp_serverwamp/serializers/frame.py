@@ -52,8 +52,9 @@ class SerializerCodec:
         Serializers that have a quicker way for those have a method of this name.
         """
         # Hot path.
+        framing = self.framing
         data = self._encode_simple(message)
-        return data if self.framing is None else self.framing(data)
+        return data if framing is None else framing(data)
 
     def answering(self, batch: str | bytes) -> SerializerCodec:
         """Return the codec for a client that has sent a batch (REQ-TRN-009)."""

@@ -167,8 +167,9 @@ class Support:
     name = "none"
     cancelled: type[BaseException] | tuple[type[BaseException], ...] = Cancelled
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, eager: bool) -> None:
         self._world = world
+        self.eager = eager
 
     def is_running(self) -> bool:
         return True
@@ -433,7 +434,7 @@ class World:
         self._codecs: dict[str, SerializerCodec] = {}
         self._tasks: list[Tasks] = []
         self.runtime = Runtime(
-            support=Support(self),
+            support=Support(self, eager=eager),
             tasks=self.new_tasks(),
             thread=get_ident(),
             from_thread=lambda operation: None,

@@ -72,16 +72,25 @@ def of_session(value: Any, session: Session) -> Any:
     return value
 
 
+async def coroutine_of_session(value: Any, session: Session) -> Any:
+    assert session.id
+    return value
+
+
 async def generator(value: Any) -> Any:
     yield RPCResult([value])
 
 
-HANDLERS = [echo, coroutine, of_session, of_invocation, of_chunks, generator]
+HANDLERS = [
+    *(echo, of_session, of_invocation, of_chunks),
+    *(coroutine, coroutine_of_session, generator),
+]
 
 
+@pytest.mark.parametrize("eager", [False, True])
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_calls_of_hosted_code_are_plain(handler: Any) -> None:
-    client = World(hosting(handler)).join()
+def test_calls_of_hosted_code_are_plain(handler: Any, *, eager: bool) -> None:
+    client = World(hosting(handler), eager=eager).join()
 
     assert is_plain(client)
     assert client.request([48, 1, {}, PROCEDURE, [7]]) == [50, 1, {}, [7]]
@@ -480,3 +489,125 @@ def test_a_call_that_comes_while_hosted_code_runs_waits_for_it() -> None:
     assert answer == [50, 1, {}, [7]]
     assert log == [7, 0]
     assert others[0].received() == [[50, 1, {}, [0]]]
+
+
+# --- Tasks that start at once -----------------------------------------------------
+
+
+#: A coroutine function is not awaited twice, and ends with its task.
+OF_COROUTINES = [
+    case for case in OUTCOMES if case[0] not in (return_awaitable, raise_cancelled)
+]
+
+
+def as_coroutine(handler: Any) -> Any:
+    async def run(value: Any) -> Any:
+        return handler(value)
+
+    return run
+
+
+@pytest.mark.usefixtures("caplog")
+@pytest.mark.parametrize(
+    ("handler", "expected"), OF_COROUTINES, ids=[str(case[1]) for case in OF_COROUTINES]
+)
+def test_a_handler_that_does_not_wait_is_answered_like_any_other(
+    handler: Any, expected: list[Any]
+) -> None:
+    client = World(hosting(as_coroutine(handler)), eager=True).join()
+
+    client.send([48, 1, {}, PROCEDURE, [7]])
+
+    assert len(client.wire.written) == 2
+    assert client.received() == [expected]
+    assert client.session.dealing.calls == {}
+    assert client.session.dealing.running == 0
+
+
+def world_of_waiters(
+    log: list[str], *, cancel: bool = True
+) -> tuple[World, Client, Gate]:
+    gate = Gate()
+
+    async def wait(value: Any) -> Any:
+        try:
+            await gate
+        except Cancelled:
+            log.append("cancelled")
+            raise
+        log.append("done")
+        return value
+
+    world = World(hosting(wait), eager=True, cancel_on_disconnect=cancel)
+    client = world.join()
+    client.send([48, 1, {}, PROCEDURE, [7]])
+    return world, client, gate
+
+
+def test_a_handler_that_waits_is_in_flight_until_it_has_answered() -> None:
+    log = list[str]()
+    _, client, gate = world_of_waiters(log)
+    assert (1 in client.session.dealing.calls, client.session.dealing.running) == (
+        True,
+        1,
+    )
+
+    gate.open()
+
+    assert client.received() == [[50, 1, {}, [7]]]
+    assert client.session.dealing.calls == {}
+    assert client.session.dealing.running == 0
+
+
+def test_a_handler_that_waits_can_be_cancelled() -> None:
+    log = list[str]()
+    _, client, _ = world_of_waiters(log)
+
+    client.send([49, 1, {"mode": "kill"}])
+
+    [answer] = client.received()
+    assert is_error(answer, 48, 1, "wamp.error.canceled")
+    assert log == ["cancelled"]
+    assert client.session.dealing.running == 0
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+def test_a_handler_that_waits_ends_with_its_caller_if_it_is_to(*, cancel: bool) -> None:
+    log = list[str]()
+    world, client, gate = world_of_waiters(log, cancel=cancel)
+
+    client.lose()
+    world.settle()
+    gate.open()
+    world.settle()
+
+    assert log == (["cancelled"] if cancel else ["done"])
+    assert client.session.dealing.running == 0
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+def test_a_handler_that_sends_its_caller_away_and_waits_ends_likewise(
+    *, cancel: bool
+) -> None:
+    log, gate = list[str](), Gate()
+
+    async def leave(value: Any) -> Any:
+        client.lose()
+        try:
+            await gate
+        except Cancelled:
+            log.append("cancelled")
+            raise
+        log.append("done")
+
+    world = World(hosting(leave), eager=True, cancel_on_disconnect=cancel)
+    client = world.join()
+    client.received()
+    client.send([48, 1, {}, PROCEDURE, [7]])
+    world.settle()
+    gate.open()
+
+    assert client.received() == []
+    assert log == (["cancelled"] if cancel else ["done"])
+    assert client.session.dealing.calls == {}
+    assert client.session.dealing.running == 0
