@@ -27,6 +27,7 @@ from aiohttp_serverwamp.auth.wampcra import CRAAuthRequirement as CRAAuthRequire
 from aiohttp_serverwamp.errors import ConfigurationError, SessionRejected
 from aiohttp_serverwamp.hosting.options import (
     SlowConsumerHook,
+    check_flags,
     checked_hook,
     checked_limits,
     checked_request_handlers,
@@ -113,6 +114,13 @@ class Application(RealmMethods, EntryPoints, ConnectedClients):
             checked_limits(limits),
             checked_support(async_support),
             [*observers, *access_log_observers(access_log)],
+        )
+        check_flags(
+            allow_default_realm=allow_default_realm,
+            debug=debug,
+            strict_request_ids=strict_request_ids,
+            cancel_on_disconnect=cancel_on_disconnect,
+            synchronize_requests=synchronize_requests,
         )
         self.serializers = checked_serializers(serializers, self.limits)
         self.failed_sign_ins = FailedSignIns(self.limits, self.support.now)

@@ -34,6 +34,7 @@ from aiohttp_serverwamp.adapters.rawsocket_endpoint import (
 )
 from aiohttp_serverwamp.application import Application
 from aiohttp_serverwamp.errors import ConfigurationError
+from aiohttp_serverwamp.hosting.options import check_flags
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.adapters.aiohttp_readers import Reader
@@ -136,6 +137,7 @@ def setup_wamp(
             "setup_wamp() comes too late, the app is frozen: call it before the app is "
             "started, and for a sub-application before add_subapp()"
         )
+    check_flags(compress=compress)
     application = _application(application, limits)
     application.require_asyncio("aiohttp")
     watch = _watch(application, session_binding)

@@ -16,7 +16,11 @@ from aiohttp_serverwamp.hosting.histories import Histories
 from aiohttp_serverwamp.hosting.installation import Installation
 from aiohttp_serverwamp.hosting.lifespans import Life, LifeHandler, check_life_handler
 from aiohttp_serverwamp.hosting.local_session import LocalSession
-from aiohttp_serverwamp.hosting.options import SlowConsumerHook, checked_hook
+from aiohttp_serverwamp.hosting.options import (
+    SlowConsumerHook,
+    check_flags,
+    checked_hook,
+)
 from aiohttp_serverwamp.hosting.publication import Publication, PublishOptions
 from aiohttp_serverwamp.hosting.route import (
     EventRoute,
@@ -109,6 +113,11 @@ class Realm(RealmMethods):
         self.authentication_handler: TransportAuthenticator | None = None
         self.authenticators: dict[str, Authenticator] = {}
         self._disclosure = _disclosure(disclosure, open_=permissions is not None)
+        check_flags(
+            strict_uris=strict_uris,
+            strict_features=strict_features,
+            camel_snake_conversion=camel_snake_conversion,
+        )
         self._strict_uris = strict_uris
         self._strict_features = strict_features
         self._camel_snake = camel_snake_conversion

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SlowConsumerHook",
+    "check_flags",
     "checked_hook",
     "checked_limits",
     "checked_request_handlers",
@@ -44,6 +45,13 @@ def checked_limits(limits: Limits | None) -> Limits:
     if not isinstance(limits, Limits):
         raise ConfigurationError(f"limits={limits!r}: give Limits(...)")
     return limits
+
+
+def check_flags(**flags: object) -> None:
+    """Refuse what is neither True nor False: "false" from a file would be true."""
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise ConfigurationError(f"{name}={flag!r}: give True or False")
 
 
 def checked_hook(name: str, hook: SlowConsumerHook | None) -> SlowConsumerHook | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import ssl
@@ -17,7 +18,12 @@ from aiohttp import web
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import SlowConsumer, SlowConsumerReport
 from aiohttp_serverwamp.serializers import serializer_for
-from aiohttp_serverwamp.testing import PATIENCE, Subscription, WAMPClient
+from aiohttp_serverwamp.testing import (
+    PATIENCE,
+    PendingCall,
+    Subscription,
+    WAMPClient,
+)
 from tests.certificates import Authority, client_context
 from tests.sites import until
 
@@ -40,6 +46,8 @@ class Site:
     """A server, and what its hook was told."""
 
     def __init__(self, **limits: Any) -> None:
+        #: How often ``long`` was.
+        self.called = 0
         self.reports: list[tuple[int, SlowConsumerReport]] = []
         self.wamp = serverwamp.Application(limits=serverwamp.Limits(**limits))
         self.realm = serverwamp.Realm(
@@ -51,10 +59,15 @@ class Site:
         topics.declare("alarm", slow_consumer=SlowConsumer.DROP_NEWEST)
         api = serverwamp.RPCRouteSet()
         api.route("double")(lambda number: 2 * number)
+        api.route("long")(self.long)
         self.realm.add_routes([*topics, *api])
         self.wamp.add_realm(self.realm)
         self.http: aiohttp.ClientSession
         self.compress = 0
+
+    def long(self, number: int) -> tuple[int, str]:
+        self.called += 1
+        return number, EVENTS[number % 10] * 5
 
     def note(self, session: serverwamp.Session, report: SlowConsumerReport) -> None:
         self.reports.append((session.id, report))
@@ -289,3 +302,95 @@ async def test_what_the_hook_raises_is_logged_and_goes_no_further(
         assert "the hook is broken" in caplog.text
         assert session_of(served, slow).is_open
         transport_of(slow).abort()
+
+
+# Clients that ask without reading the answers.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_client_that_asks_without_reading_is_not_read_from(
+    kind: str, authority: Authority
+) -> None:
+    async with (
+        site(kind, authority, max_pending_bytes=2_000_000) as served,
+        served.client() as slow,
+    ):
+        transport_of(slow).pause_reading()
+        calls: list[PendingCall] = []
+        before = -1
+        # Until nothing more is answered.
+        while len(calls) < 50 or before < served.called:
+            assert len(calls) < MOST, "it was read from all the time"
+            before = served.called
+            calls += [await slow.begin_call("long", [n]) for n in range(20)]
+            await asyncio.sleep(0.2)
+
+        assert served.called < len(calls)
+        # Nor is it cut: it was stopped before it could be owed too much.
+        assert served.wamp.stats().pending_bytes < 2_000_000
+        transport_of(slow).resume_reading()
+        for number, call in enumerate(calls):
+            assert (await call.result()).args[0] == number % 20
+        assert served.reports == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_pongs_of_a_client_that_is_not_read_from_do_not_save_it(
+    kind: str, authority: Authority
+) -> None:
+    async with (
+        site(kind, authority, max_pending_bytes=400_000, heartbeat=0.5) as served,
+        served.client() as slow,
+    ):
+        transport_of(slow).pause_reading()
+        async with asyncio.timeout(PATIENCE):
+            while served.realm.sessions():
+                with contextlib.suppress(serverwamp.ConnectionClosed):
+                    await slow.begin_call("long", [1])
+                    await slow.ws.pong()
+                await asyncio.sleep(0.01)
+        assert [report.policy for _, report in served.reports] == ["disconnect"]
+        transport_of(slow).abort()
+
+
+async def test_events_that_are_dropped_do_not_keep_a_client_from_being_read(
+    authority: Authority,
+) -> None:
+    limits = {"max_pending_bytes": 400_000, "max_droppable_bytes": 4_000_000}
+    async with site("plain", authority, **limits) as served, served.client() as slow:
+        await slow.subscribe("log")
+        transport_of(slow).pause_reading()
+        await publish_too_much(served, "log")
+        assert served.wamp.stats().pending_bytes > 4_000_000
+        await slow.begin_call("long", [1])
+        await until(lambda: served.called == 1)
+        transport_of(slow).abort()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_cancel_gets_through_where_calls_do_not(
+    kind: str, authority: Authority
+) -> None:
+    async with (
+        site(kind, authority, max_pending_calls=2) as served,
+        served.client() as client,
+    ):
+        started = asyncio.Event()
+
+        async def hang() -> None:
+            started.set()
+            await asyncio.Event().wait()
+
+        api = serverwamp.RPCRouteSet()
+        api.route("hang")(hang)
+        served.realm.add_routes(api)
+        hanging = [await client.begin_call("hang") for _ in range(2)]
+        refused = [await client.begin_call("hang") for _ in range(3)]
+        for call in refused:
+            with pytest.raises(serverwamp.errors.Unavailable):
+                await call.result()
+        await hanging[1].cancel()
+        with pytest.raises(serverwamp.errors.Canceled):
+            await hanging[1].result()
+        assert await client.call("double", 2) == 4
+        await hanging[0].cancel()
