@@ -35,7 +35,7 @@ class Limits:
     #: Seconds a client has to answer a CHALLENGE (REQ-SES-011).
     auth_timeout: float | None = 10.0
     #: Seconds between WebSocket pings; half as long again without a pong ends the
-    #: connection.
+    #: connection. TCP asks RawSocket clients as often; see `RawSocket`.
     heartbeat: float | None = 20.0
     #: Seconds a leaving client, and the clean-up code of handlers, are waited for
     #: (REQ-SES-039): half of it for the answer to GOODBYE, all of it for clean-up code.
@@ -43,7 +43,8 @@ class Limits:
     close_timeout: float = 2.0
     #: Seconds that `Application.shutdown` may take in all.
     shutdown_timeout: float = 5.0
-    #: Bytes of one incoming message; a larger one ends the connection with 1009.
+    #: Bytes of one incoming message; a larger one ends the connection with 1009. For
+    #: RawSockets it is rounded down to a power of two, and is 16 MiB at most.
     max_message_size: int | None = 2**20
     #: Nesting of one incoming message; the codecs' own bound (1,024) applies where this
     #: is None.
@@ -79,7 +80,8 @@ class Limits:
     max_uri_length: int | None = 1_024
     #: Components of a URI.
     max_uri_components: int | None = 32
-    #: Connections served at once; further upgrades are answered with 503.
+    #: Connections served at once; further upgrades are answered with 503, further
+    #: RawSockets with error 4.
     max_sessions: int | None = None
     #: Connections that have not joined yet; further upgrades are answered with 503.
     max_unauthenticated: int | None = 1_000

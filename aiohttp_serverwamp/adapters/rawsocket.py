@@ -25,6 +25,7 @@ from aiohttp_serverwamp.adapters.rawsocket_protocol import (
     HandshakeRefused,
     OpeningHandshake,
 )
+from aiohttp_serverwamp.adapters.sending_task import LEAST_CLOSE_TIMEOUT
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import (
@@ -165,6 +166,8 @@ class _Client:
         self._host = server.host
         self._rawsocket = rawsocket
         self._socket = connected
+        self._info = _transport_info(connected, server.host.limits.heartbeat)
+        self._address = self._info["peer_address"]
         self._stream: ByteStream | None = None
         self._connection: RawSocketConnection | None = None
 
@@ -201,17 +204,15 @@ class _Client:
             return None
         connection = None
         try:
-            info = _transport_info(self._socket, host.limits.heartbeat)
             agreement = await self._agree(full=False)
             if agreement is not None and self._stream is not None:
-                info = {**info, **_tls_info(self._stream)}
                 connection = RawSocketConnection(
                     self._stream,
                     agreement,
                     limits=host.limits,
                     support=host.support,
                     tasks=tasks,
-                    transport_info=info,
+                    transport_info={**self._info, **_tls_info(self._stream)},
                     pings=self._rawsocket.pings,
                 )
                 connection.write(agreement.reply)
@@ -253,14 +254,14 @@ class _Client:
                 limits.hello_timeout or None, shake_hands
             )
         except HandshakeRefused as refusal:
-            logger.info("a RawSocket client is refused: %s", refusal)
+            logger.info("client %s: RawSocket refused: %s", self._address, refusal)
             if refusal.reply:
-                timeout = limits.close_timeout or None
+                timeout = max(limits.close_timeout, LEAST_CLOSE_TIMEOUT)
                 await self._host.support.wait_at_most(
                     timeout, self._refuse, refusal.reply
                 )
         except OSError as error:  # among others, of TLS
-            logger.debug("a RawSocket client has gone: %r", error)
+            logger.debug("client %s: RawSocket not opened: %r", self._address, error)
         return agreement
 
     async def _refuse(self, reply: bytes) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import AsyncSupport, Codec, TaskRunner, Waiter
     from aiohttp_serverwamp.limits import Limits, SlowConsumer
 
-__all__ = ["SendingTaskConnection"]
+__all__ = ["LEAST_CLOSE_TIMEOUT", "SendingTaskConnection"]
 
 logger = logging.getLogger("aiohttp_serverwamp.adapters")
 

@@ -91,10 +91,13 @@ class Ticket:
         self._warned = True
         logger.warning(
             "session %s: tickets come from %s without TLS, for anybody on the way to "
-            "read (if a proxy has taken it off, name it in "
-            "setup_wamp(trusted_proxies=[...]))",
+            "read (%s)",
             session.id,
             shown(str(info["peer_address"])),
+            "serve RawSocket at 'tls://host:port'"
+            if "tls" in info
+            else "if a proxy has taken it off, name it in "
+            "setup_wamp(trusted_proxies=[...])",
         )
 
 

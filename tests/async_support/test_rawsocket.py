@@ -268,6 +268,27 @@ def test_a_full_server_says_so_and_goes_on(run: Run) -> None:
     run(body)
 
 
+@pytest.mark.parametrize("close_timeout", [0, 0.1])
+def test_who_is_refused_and_goes_on_sending_is_dropped(
+    run: Run, close_timeout: float
+) -> None:
+    async def body(support: AsyncSupport) -> None:
+        limits = Limits(close_timeout=close_timeout)
+        application = calculator(support, limits=limits)
+        async with served(application) as where, connected(support, where) as client:
+            assert await client.shake_hands(b"\x7f\xff\x00\x00") == b"\x7f\x10\x00\x00"
+
+            async def go_on() -> None:
+                while True:
+                    await client.write(b"deaf")
+                    await support.sleep(0.01)
+
+            with pytest.raises(ConnectionError):
+                await go_on()
+
+    run(body)
+
+
 def test_a_client_that_only_stops_sending_hears_the_rest(run: Run) -> None:
     async def body(support: AsyncSupport) -> None:
         application = calculator(support)

@@ -312,4 +312,4 @@ async def test_tickets_without_tls_from_elsewhere_are_warned_of(
         assert challenge[0] == 4
         assert (await device.ask(5, "open sesame", {}))[0] == 2
 
-    assert "without TLS, for anybody on the way to read" in caplog.text
+    assert "for anybody on the way to read (serve RawSocket at 'tls://" in caplog.text
