@@ -8,6 +8,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Iterable,
     Mapping,
     Sequence,
@@ -418,14 +419,15 @@ class Application(RealmMethods, EntryPoints, ConnectedClients):
 
     # --- Serving ------------------------------------------------------------------
 
-    async def serve(self, connection: Connection) -> None:
-        """Serve one client's connection until it has closed."""
+    def serve(self, connection: Connection) -> Coroutine[Any, Any, None]:
+        """Serve one client's connection until it has closed; to be awaited."""
         if self._runtime is None:
             raise ConfigurationError(
                 "the Application is not running: attach it with setup_wamp(app, "
                 "application), or serve inside 'async with application.run()'"
             )
-        await serve(connection, self, self.support)
+        # Not awaited here: each coroutine on the way takes memory of each connection.
+        return serve(connection, self, self.support)
 
     def end(self, connection: Connection) -> None:
         """End what there is on a connection, because its server stops."""

@@ -21,7 +21,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -91,10 +90,10 @@ class AiohttpConnection:
     call `close` at the end, also after `abort`: it takes back everything the connection
     holds.
 
-    `http_session` is the mapping put into `transport_info`; of `limits`, `heartbeat`,
-    `close_timeout`, `max_pending_bytes`, `max_droppable_bytes` and `write_deadline` are
-    used. `label` names the connection in the log. `describe` returns the
-    `transport_info`, if that is not all that is known of the client.
+    `describe` returns the `transport_info` of `request` and `http_session`, when that
+    is first asked for. Of `limits`, `heartbeat`, `close_timeout`, `max_pending_bytes`,
+    `max_droppable_bytes` and `write_deadline` are used. `label` names the connection in
+    the log.
     """
 
     __slots__ = (
@@ -106,6 +105,7 @@ class AiohttpConnection:
         "_ended",
         "_handover",
         "_heartbeat",
+        "_http_session",
         "_info",
         "_most_buffered",
         "_outbox",
@@ -130,12 +130,13 @@ class AiohttpConnection:
         *,
         serializer: Serializer,
         limits: Limits,
-        http_session: Mapping[str, Any] | None = None,
+        http_session: Any = None,
         label: str | None = None,
-        describe: Callable[[], Mapping[str, Any]] | None = None,
+        describe: Callable[[web.Request, Any], Mapping[str, Any]] = transport_info,
     ) -> None:
         self._info: Mapping[str, Any] | None = None
-        self._describe = describe or partial(transport_info, request, http_session)
+        self._describe = describe
+        self._http_session = http_session
         self.codec = codec_for(serializer, framed=not ws.compress)
         self._request = request
         self._ws = ws
@@ -178,7 +179,7 @@ class AiohttpConnection:
     def transport_info(self) -> Mapping[str, Any]:
         """What is known of the client's transport; put together on first use."""
         if self._info is None:
-            self._info = self._describe()
+            self._info = self._describe(self._request, self._http_session)
         return self._info
 
     @transport_info.setter
@@ -201,12 +202,18 @@ class AiohttpConnection:
             return None  # `close` hears the client out
         self._reading = True
         try:
-            outbox = self._outbox
-            source = self._direct or self._ws
+            ws, outbox, direct = self._ws, self._outbox, self._direct
             while not self._ended:
                 if outbox.is_congested:
                     await self.wait_for_room()
-                message = await source.receive()
+                if direct is None:
+                    message = await ws.receive()
+                else:
+                    direct.begin()
+                    try:
+                        message = await ws.receive()
+                    finally:
+                        direct.pause()
                 self._heartbeat.heard = True
                 kind = message.type
                 if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:

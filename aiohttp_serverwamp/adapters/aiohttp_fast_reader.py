@@ -83,9 +83,6 @@ class Parser(WebSocketReader):
 class FastSocket(UpgradedSocket):
     """A WebSocket whose messages can be handled where they are parsed."""
 
-    inbox: Inbox
-    parser: Parser
-
     def _post_start(
         self, request: web.BaseRequest, protocol: str | None, writer: WebSocketWriter
     ) -> None:
@@ -93,16 +90,17 @@ class FastSocket(UpgradedSocket):
         self._ws_protocol = protocol
         self._writer = writer
         assert self._loop is not None, "it has just been set"
-        self._reader = self.inbox = Inbox(
-            request.protocol, DEFAULT_CHUNK_SIZE, loop=self._loop
-        )
-        self._parser = self.parser = Parser(
-            self.inbox,
+        inbox = Inbox(request.protocol, DEFAULT_CHUNK_SIZE, loop=self._loop)
+        parser = Parser(
+            inbox,
             self._max_msg_size,
             compress=bool(self._compress),
             decode_text=self._decode_text,
         )
-        request.protocol.set_parser(self.parser)
+        # Under aiohttp's names, and no others: with more attributes the dict of every
+        # socket would be larger by half.
+        self._reader, self._parser = inbox, parser
+        request.protocol.set_parser(parser)
         request.protocol.keep_alive(False)
 
     def read_directly(
@@ -112,7 +110,10 @@ class FastSocket(UpgradedSocket):
         heartbeat: Heartbeat,
     ) -> DirectReading:
         """Return what gives messages to `take` where they are parsed."""
-        return DirectReading(self, take, outbox, heartbeat)
+        inbox, parser = self._reader, self._parser
+        assert isinstance(inbox, Inbox), "made by _post_start"
+        assert isinstance(parser, Parser), "made by _post_start"
+        return DirectReading(inbox, parser, take, outbox, heartbeat)
 
 
 class DirectReading:
@@ -128,15 +129,16 @@ class DirectReading:
         "_heartbeat",
         "_loop",
         "_outbox",
+        "_parser",
         "_take",
         "_task",
-        "_ws",
         "inbox",
     )
 
     def __init__(
         self,
-        ws: FastSocket,
+        inbox: Inbox,
+        parser: Parser,
         take: Callable[[str | bytes], None],
         outbox: Outbox,
         heartbeat: Heartbeat,
@@ -144,8 +146,8 @@ class DirectReading:
         task = asyncio.current_task()
         assert task is not None, "made by the task that receives"
         #: Where the messages are that are not read directly.
-        self.inbox = ws.inbox
-        self._ws = ws
+        self.inbox = inbox
+        self._parser = parser
         self._take: Callable[[str | bytes], None] | None = take
         self._outbox = outbox
         self._heartbeat = heartbeat
@@ -154,26 +156,25 @@ class DirectReading:
         self._context = copy_context()
         # What `take` has raised, for the task to raise it.
         self._failure: BaseException | None = None
-        ws.parser.direct = self
+        parser.direct = self
 
-    async def receive(self) -> WSMessage:
-        """Wait for what has to be done by the task itself, and return it."""
+    def begin(self) -> None:
+        """Read directly from now on, until a message has to be queued."""
         if self._take is not None:
             self.inbox.listen(self._hear)
-        try:
-            message: WSMessage = await self._ws.receive()
-        finally:
-            self.inbox.listen(None)
+
+    def pause(self) -> None:
+        """Queue what comes; raise what `take` has raised, if it has."""
+        self.inbox.listen(None)
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
-        return message
 
     def stop(self) -> None:
         """Leave everything to the task from now on."""
         self._take = None
         self.inbox.listen(None)
-        self._ws.parser.direct = None
+        self._parser.direct = None
 
     def read(self, parser: Parser, data: bytes) -> tuple[bool, bytes]:
         """Have `parser` take what was read, and what is answered leave at once."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp_session
@@ -100,6 +99,8 @@ class AiohttpHandler:
         self._gate = Gatekeeper("setup_wamp", allowed_origins, trusted_proxies)
         self._compress = compress
         self._socket_class = socket_class(reader)
+        # One bound method for all connections.
+        self._describe = self._transport_info
         self._misses_sessions = False
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
@@ -107,8 +108,7 @@ class AiohttpHandler:
         bound = None
         try:
             with place(self._host):
-                asked = _as_asked(request)
-                self._gate.check_origin(asked)
+                self._gate.check_origin(_as_asked(request))
                 ws = offer(
                     request,
                     subprotocols=tuple(self._host.serializers),
@@ -151,7 +151,8 @@ class AiohttpHandler:
             ws,
             serializer=host.serializers[ws.ws_protocol],
             limits=host.limits,
-            describe=partial(self._describe, request, side),
+            http_session=side,
+            describe=self._describe,
         )
         if request.secure or self._gate.trusts_unix:
             # It can be seen only as long as the client is there.
@@ -160,7 +161,7 @@ class AiohttpHandler:
             self._watch.connected(side.bound, connection)
         return connection
 
-    def _describe(self, request: web.Request, side: HTTPSide) -> dict[str, Any]:
+    def _transport_info(self, request: web.Request, side: HTTPSide) -> dict[str, Any]:
         info = {
             **transport_info(request, side.http_session),
             **self._gate.client_info(_as_asked(request)),

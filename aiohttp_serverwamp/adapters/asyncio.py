@@ -175,7 +175,7 @@ class AsyncioTaskGroup:
         #: By the number of tasks that had been started before.
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._started = 0
-        self._timers: list[AsyncioTimer] = []
+        self._timers: tuple[AsyncioTimer, ...] = ()
         self._idle: asyncio.Future[None] | None = None
         self._closing = False
         self._loop = asyncio.get_running_loop()
@@ -192,7 +192,7 @@ class AsyncioTaskGroup:
         self._closing = True
         for timer in self._timers:
             timer.close()
-        self._timers.clear()
+        self._timers = ()
         self._cancel_all()
         cancelled: asyncio.CancelledError | None = None
         while self._tasks:
@@ -208,7 +208,7 @@ class AsyncioTaskGroup:
 
     def adopt(self, timer: AsyncioTimer) -> None:
         """Disarm `timer` when this group is left."""
-        self._timers.append(timer)
+        self._timers = (*self._timers, timer)
 
     def start(
         self, func: Callable[..., Coroutine[Any, Any, None]], *args: Any

@@ -112,8 +112,10 @@ class LocalSession(Peer):
         self.limits = limits
         self.deadlines.on_earlier = self._first_deadline
 
-    def _first_deadline(self, when: float) -> None:
+    def _first_deadline(self, when: float | None) -> None:
         """Set the timer for the timeouts of calls, which few realms ever need."""
+        if when is None:
+            return
         timer = self.runtime.support.timer(self.runtime.tasks, self._expire)
         self.deadlines.on_earlier = timer.set
         timer.set(when)

@@ -38,8 +38,8 @@ class Deadlines:
         self._heap: list[Deadline] = []
         self._cancelled = 0
         #: Called with the earliest time when a deadline comes before all others, and
-        #: when some have expired.
-        self.on_earlier: Callable[[float], None] | None = None
+        #: when some have expired; with None when there are none any more.
+        self.on_earlier: Callable[[float | None], None] | None = None
 
     def add(self, when: float, callback: Callable[[], None]) -> Deadline:
         """Call `callback` once `when` has come; the result can be given to `cancel`."""
@@ -83,6 +83,8 @@ class Deadlines:
             deadline.callback = None
         self._heap.clear()
         self._cancelled = 0
+        if self.on_earlier is not None:
+            self.on_earlier(None)
 
     def __len__(self) -> int:
         return len(self._heap) - self._cancelled

@@ -88,9 +88,9 @@ def announced(roles: dict[str, Any]) -> frozenset[tuple[str, str]]:
     """Return the features of HELLO's roles that matter: nothing else is kept."""
     found = [
         (role, feature)
-        for role, given in roles.items()
-        if (features := given.get("features"))
-        for feature in _FEATURES_OF.get(role, ())
-        if features.get(feature) is True
+        for role, features in _FEATURES_OF.items()
+        if (given := roles.get(role, {}).get("features"))
+        for feature in features
+        if given.get(feature) is True
     ]
     return frozenset(found) if found else _NOTHING

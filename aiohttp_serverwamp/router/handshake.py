@@ -113,12 +113,14 @@ class Handshake:
         if len(session.authid) > _MAX_AUTHID:
             raise SessionRejected(uris.AUTHENTICATION_DENIED, "the authid is too long")
         session.offered = tuple(self._details.get("authmethods") or ())
-        self._restart_deadline()
         life = self._realm.life(session, joining=True)
         if life is None:
             self._identify()
         else:
             session.accompany(life, None, self._accompanied)
+        if session.state is State.ESTABLISHING and self._deadline is None:
+            # Whoever is let in at once, or refused, needs none.
+            self._restart_deadline()
 
     def _accompanied(self, error: Exception | None) -> None:
         if error is not None:

@@ -95,7 +95,8 @@ class RequestQueue:
         self._max_bytes = (limits.max_pending_bytes or float("inf")) / _DECODED
         self._deferral: _Deferral | None = None
         #: Requests with their sizes on the wire.
-        self._waiting: deque[tuple[Message, int]] = deque()
+        # Made when there is one: an empty one takes more than all the rest.
+        self._waiting: deque[tuple[Message, int]] | None = None
         self._bytes = 0
         self._refusing = False
         self._working_off = False
@@ -118,13 +119,16 @@ class RequestQueue:
 
         The first one always finds room.
         """
-        count = len(self._waiting)
+        waiting = self._waiting
+        if waiting is None:
+            waiting = self._waiting = deque()
+        count = len(waiting)
         if count >= self._limit or (count and self._bytes + size > self._max_bytes):
             self._log_refusing()
             error = Unavailable("too many requests wait for a decision")
             self.turn_away(message, error)
             return
-        self._waiting.append((message, size))
+        waiting.append((message, size))
         self._bytes += size
         self.limit_time(message)
 
@@ -150,7 +154,7 @@ class RequestQueue:
         deferral, self._deferral = self._deferral, None
         if deferral is not None:
             deferral.drop()
-        self._waiting.clear()
+        self._waiting = None
         self._bytes = 0
         self._timed.clear()
 
@@ -233,6 +237,8 @@ class RequestQueue:
                 message, size = self._waiting.popleft()
                 self._bytes -= size
                 session.router.run(self._perform, message)
+            if not self._waiting:
+                self._waiting = None
         except (ProtocolViolation, SessionRejected) as failure:
             endings.fail(session, failure)
         finally:
@@ -285,7 +291,7 @@ class RequestQueue:
             self._deferral = None
             last = deferral.request
         kept: deque[tuple[Message, int]] = deque()
-        for message, size in self._waiting:
+        for message, size in self._waiting or ():
             if _is_call(message, request):
                 last = message
                 self._bytes -= size

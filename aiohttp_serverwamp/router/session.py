@@ -172,7 +172,7 @@ class RouterSession(Peer):
         #: Whether the client is behind, and events have been dropped for it.
         self.dropping = False
         self.companions = Companions()
-        self._request_ids = RequestIds()
+        self._request_ids = RequestIds() if host.strict_request_ids else None
         hello_timeout = host.limits.hello_timeout
         if hello_timeout:
             self.deadlines.add(
@@ -257,7 +257,7 @@ class RouterSession(Peer):
             handler(self, message)
             return
         if kind in REQUESTS:
-            if self.host.strict_request_ids:
+            if self._request_ids is not None:
                 self._request_ids.check(message)
             if self.router.rate_limits is not None:
                 try:

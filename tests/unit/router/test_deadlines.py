@@ -62,14 +62,15 @@ def test_a_deadline_added_by_another_runs_if_it_is_due() -> None:
     assert ran == ["second"]
 
 
-def test_only_a_deadline_before_all_others_is_announced() -> None:
-    deadlines, heard = Deadlines(), list[float]()
+def test_a_deadline_before_all_others_is_announced_and_so_is_the_end_of_all() -> None:
+    deadlines, heard = Deadlines(), list[float | None]()
     deadlines.on_earlier = heard.append
 
     for when in (5, 7, 3, 4, 1):
         deadlines.add(when, lambda: None)
+    deadlines.clear()
 
-    assert heard == [5, 3, 1]
+    assert heard == [5, 3, 1, None]
 
 
 def test_clear_forgets_everything() -> None:
