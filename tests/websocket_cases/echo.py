@@ -1,8 +1,8 @@
 """Servers that send back what they get, for the cases of the Autobahn TestSuite.
 
 ``ours`` reads and writes as `setup_wamp` has it done: the same WebSocket, the same
-connection; only what is said on it is an echo. ``aiohttp`` is what aiohttp does by
-itself. Each has a form with compression.
+connection; only what is said on it is an echo. It has a form for each reader.
+``aiohttp`` is what aiohttp does by itself. Both have a form with compression.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import WSMsgType, web
 
 from aiohttp_serverwamp import Limits
 from aiohttp_serverwamp.adapters.aiohttp import AiohttpConnection
+from aiohttp_serverwamp.adapters.aiohttp_readers import Reader, socket_class
 from aiohttp_serverwamp.adapters.aiohttp_socket import accept, websocket
 from aiohttp_serverwamp.adapters.websocket import BINARY, TEXT, websocket_frame
 from aiohttp_serverwamp.interfaces import Serializer
@@ -46,14 +48,22 @@ TEXTS: Final[Serializer] = Unread(binary=False)
 BYTES: Final[Serializer] = Unread(binary=True)
 
 
-async def echo_by_us(request: web.Request, *, compress: bool) -> web.StreamResponse:
+async def echo_by_us(
+    request: web.Request, *, compress: bool, reader: Reader = "fast"
+) -> web.StreamResponse:
     """Serve one client as `AiohttpHandler` does, but for the subprotocol."""
-    ws = websocket(max_message_size=LIMITS.max_message_size, compress=compress)
+    ws = websocket(
+        max_message_size=LIMITS.max_message_size,
+        compress=compress,
+        kind=socket_class(reader),
+    )
     if await accept(request, ws):
         connection = AiohttpConnection(request, ws, serializer=TEXTS, limits=LIMITS)
+        send_back = partial(_send_back, connection, compressed=bool(ws.compress))
+        connection.deliver(send_back)
         try:
             while (data := await connection.receive()) is not None:
-                _send_back(connection, data, compressed=bool(ws.compress))
+                send_back(data)
         finally:
             await connection.close(1000, "")
     return ws
@@ -86,19 +96,12 @@ async def echo_by_aiohttp(
     return ws
 
 
-def _handler(echo: Callable[..., Awaitable[Any]], *, compress: bool) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        response: web.StreamResponse = await echo(request, compress=compress)
-        return response
-
-    return handle
-
-
 SERVERS: Final[Mapping[str, Handler]] = {
-    "ours": _handler(echo_by_us, compress=False),
-    "aiohttp": _handler(echo_by_aiohttp, compress=False),
-    "ours, compress": _handler(echo_by_us, compress=True),
-    "aiohttp, compress": _handler(echo_by_aiohttp, compress=True),
+    "aiohttp": partial(echo_by_aiohttp, compress=False),
+    "ours": partial(echo_by_us, compress=False),
+    "ours, public reader": partial(echo_by_us, compress=False, reader="public"),
+    "aiohttp, compress": partial(echo_by_aiohttp, compress=True),
+    "ours, compress": partial(echo_by_us, compress=True),
 }
 
 

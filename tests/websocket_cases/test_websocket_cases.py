@@ -5,12 +5,15 @@ Each is a conversation in frames, of which many break RFC 6455.
 
 from __future__ import annotations
 
+import pytest
+
 from tests.websocket_cases.cases import COMPRESSED, LARGE, run
 
 
-async def test_our_frames_pass_every_case() -> None:
+@pytest.mark.parametrize("server", ["ours", "ours, public reader"])
+async def test_our_frames_pass_every_case(server: str) -> None:
     """Fragments, pings between them, broken UTF-8, reserved bits and codes; more."""
-    outcome = await run("ours", exclude=(*LARGE, *COMPRESSED))
+    outcome = await run(server, exclude=(*LARGE, *COMPRESSED))
 
     assert outcome.failed == {}
     assert outcome.cases == 247
