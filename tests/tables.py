@@ -17,9 +17,13 @@ CONTAINERS: Final = (dict, list, set, frozenset, deque, WeakSet, WeakKeyDictiona
 PACKAGE: Final = "aiohttp_serverwamp"
 
 #: Classes of what may keep something of those who have gone, within bounds of its own:
-#: what others will be sent, what is counted, and what is remembered of rules.
+#: what others will be sent, what is counted, and what is remembered of rules and of
+#: failures.
 LASTING: Final = frozenset(
-    {"MemoryHistory", "Permissions", "PlainCalls", "Retention", "Tally"}
+    {
+        *("FailedSignIns", "MemoryHistory", "Permissions", "PlainCalls"),
+        *("Retention", "Tally"),
+    }
 )
 
 

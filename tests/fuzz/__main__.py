@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 import time
 
 from tests.fuzz.campaign import Result, run
 from tests.fuzz.encoders import SERIALIZERS
+from tests.fuzz.sockets import besiege
 
 
 def main() -> int:
@@ -21,6 +23,11 @@ def main() -> int:
         choices=SERIALIZERS,
         help="once for each; all of them side by side if none is given",
     )
+    parser.add_argument(
+        "--over-sockets",
+        action="store_true",
+        help="put them to a server, in frames, of which some are damaged, too",
+    )
     given = parser.parse_args()
     last = time.monotonic()
 
@@ -30,7 +37,11 @@ def main() -> int:
             last = time.monotonic()
             sys.stderr.write(f"{result.inputs} inputs, {result.rate:.0f} a second\n")
 
-    result = run(given.seed, given.inputs, given.serializer or SERIALIZERS, tell=tell)
+    if given.over_sockets:
+        result = asyncio.run(besiege(given.seed, given.inputs))
+    else:
+        serializers = given.serializer or SERIALIZERS
+        result = run(given.seed, given.inputs, serializers, tell=tell)
     sys.stdout.write(f"{result}\n")
     return 1 if result.failure else 0
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import copy
 import random
 import re
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,13 +52,13 @@ def _messages_of_traces() -> list[list[Any]]:
 TRACED: Final = _messages_of_traces()
 
 
-class Attacker:
+class Attacker(ABC):
     """One client, and what it knows."""
 
-    def __init__(self, client: Client, rng: random.Random) -> None:
-        self.client = client
+    def __init__(self, serializer: str, rng: random.Random) -> None:
+        self.serializer = serializer
         self.rng = rng
-        self.values = Values(rng, client.serializer)
+        self.values = Values(rng, serializer)
         self.door = rng.choice(DOORS)
         self.scram = SCRAMClient(
             "ann", SECRET, nonce="bm9uY2U=", like_autobahn=self.door == "scram"
@@ -77,17 +78,23 @@ class Attacker:
         self.sessions: list[int] = [1]
 
     @property
+    @abstractmethod
     def state(self) -> State:
-        return self.client.session.state
+        """Where its session stands."""
+
+    @property
+    @abstractmethod
+    def written(self) -> Sequence[bytes]:
+        """What it was sent, message by message, from the beginning."""
 
     # --- Listening ----------------------------------------------------------------
 
     def listen(self) -> list[list[Any]]:
         """Return what came since the last time; it has the shape of WAMP."""
-        written = self.client.wire.written
+        written = self.written
         messages = []
         while self.heard < len(written):
-            message = decoded(written[self.heard], self.client.serializer)
+            message = decoded(written[self.heard], self.serializer)
             self.heard += 1
             assert what_is_wrong(message) is None, f"the router wrote {message}"
             assert message[0] in FROM_ROUTER, f"the router wrote {message}"
@@ -262,6 +269,22 @@ class Attacker:
 
     def _goodbye(self, code: int) -> list[Any]:
         return [6, {}, self.rng.choice(LEAVING)]
+
+
+class ClientAttacker(Attacker):
+    """One whose client is in the same process, without a socket."""
+
+    def __init__(self, client: Client, rng: random.Random) -> None:
+        super().__init__(client.serializer, rng)
+        self.client = client
+
+    @property
+    def state(self) -> State:
+        return self.client.session.state
+
+    @property
+    def written(self) -> Sequence[bytes]:
+        return self.client.wire.written
 
 
 #: How often a joined client sends what.

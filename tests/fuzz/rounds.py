@@ -20,7 +20,7 @@ from aiohttp_serverwamp.errors import EncodingError
 from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.router.states import State
 from tests.conformance.harness import ENDINGS, Client
-from tests.fuzz.attackers import Attacker
+from tests.fuzz.attackers import ClientAttacker
 from tests.fuzz.encoders import ENCODERS, SERIALIZERS, frame_of
 from tests.fuzz.grounds import Expected, Grounds
 from tests.fuzz.verdicts import agrees, expected
@@ -105,7 +105,7 @@ class Round:
         self.log = log
         #: How often which outcome was seen.
         self.outcomes: Counter[str] = Counter()
-        self.attackers: dict[int, Attacker] = {}
+        self.attackers: dict[int, ClientAttacker] = {}
         self.departed: list[Client] = []
         self._before = self._sizes()
 
@@ -133,7 +133,7 @@ class Round:
     def connect(self, who: int, serializer: str) -> str:
         client = self.world.connect(serializer, name=who, peer_address="192.0.2.1")
         rng = random.Random(f"{self.seed}/{who}")
-        self.attackers[who] = Attacker(client, rng)
+        self.attackers[who] = ClientAttacker(client, rng)
         return "connected"
 
     def say(self, who: int, frame: str | bytes, message: Any) -> str:
@@ -159,7 +159,7 @@ class Round:
         if attacker is None:
             return "nobody"
         message = attacker.authenticate(right)
-        serializer = attacker.client.serializer
+        serializer = attacker.serializer
         data = ENCODERS[serializer.partition(".")[0]](message)
         return self.say(who, frame_of([data], serializer), message)
 
@@ -180,7 +180,9 @@ class Round:
 
     # --- What must hold -----------------------------------------------------------
 
-    def _outcome(self, attacker: Attacker, before: State, came: list[list[Any]]) -> str:
+    def _outcome(
+        self, attacker: ClientAttacker, before: State, came: list[list[Any]]
+    ) -> str:
         client = attacker.client
         aborts = [message for message in came if message[0] == 3]
         if aborts:
@@ -204,7 +206,7 @@ class Round:
             return "challenged"
         return "goes on" if came else "nothing"
 
-    def _check(self, who: int, attacker: Attacker) -> None:
+    def _check(self, who: int, attacker: ClientAttacker) -> None:
         client = attacker.client
         ended = attacker.state is State.ENDED
         assert ended == (client.closed is not None), (
