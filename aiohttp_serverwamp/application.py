@@ -111,11 +111,7 @@ class Application(RealmMethods, EntryPoints, ConnectedClients):
         access_log: Literal["sessions", "calls"] | None = "sessions",
         on_slow_consumer: SlowConsumerHook | None = None,
     ) -> None:
-        super().__init__(
-            checked_limits(limits),
-            checked_support(async_support),
-            [*observers, *access_log_observers(access_log)],
-        )
+        super().__init__(checked_limits(limits), checked_support(async_support))
         check_flags(
             allow_default_realm=allow_default_realm,
             debug=debug,
@@ -143,6 +139,9 @@ class Application(RealmMethods, EntryPoints, ConnectedClients):
         self._started_in: object | None = None
         self._logged_names: set[str] = set()
         self._logged_deserted = False
+        # Now that they can ask for statistics.
+        for observer in (*observers, *access_log_observers(access_log)):
+            self.add_observer(observer)
 
     def __repr__(self) -> str:
         return f"<Application realms={[*self._realms]}>"

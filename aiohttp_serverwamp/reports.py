@@ -26,7 +26,7 @@ def valid_traceparent(value: object) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class SessionReport:
     """A session that has joined, left or been refused, as observers see it.
 

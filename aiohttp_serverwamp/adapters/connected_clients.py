@@ -15,7 +15,7 @@ from aiohttp_serverwamp.router.tally import Tally
 from aiohttp_serverwamp.stats import Stats, total
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from aiohttp_serverwamp.interfaces import (
         AsyncSupport,
@@ -38,12 +38,10 @@ DRAIN_TICK: Final = 0.05
 class ConnectedClients:
     """The part of an Application that knows its connections."""
 
-    def __init__(
-        self, limits: Limits, support: AsyncSupport, observers: Iterable[Observer]
-    ) -> None:
+    def __init__(self, limits: Limits, support: AsyncSupport) -> None:
         self.limits = limits
         self.support = support
-        self.observers = Observers(observers, self.stats)
+        self.observers = Observers(self.stats)
         #: Counts those who have not reached a realm.
         self.tally = Tally(self.observers)
         #: The session of each connection, joined or not, until its tasks have ended.

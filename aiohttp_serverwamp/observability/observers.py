@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
@@ -57,11 +57,7 @@ class Observers:
     event_published: _Methods
     event_dropped: _Methods
 
-    def __init__(
-        self,
-        observers: Iterable[Observer] = (),
-        stats: Callable[[], Stats] = lambda: NOTHING,
-    ) -> None:
+    def __init__(self, stats: Callable[[], Stats] = lambda: NOTHING) -> None:
         self._stats = stats
         self._added: list[Observer] = []
         self._failed: set[Callable[..., object]] = set()
@@ -69,8 +65,6 @@ class Observers:
         self.calls = False
         for name in _METHODS:
             setattr(self, name, ())
-        for observer in observers:
-            self.add(observer)
 
     def add(self, observer: Observer) -> None:
         """Tell one more; raise `ConfigurationError` for what is none."""

@@ -93,8 +93,17 @@ async def test_procedures_of_clients_share_the_label_of_their_permission() -> No
     assert registry.get_sample_value("wamp_call_seconds_count", labels) == 1
 
 
+def test_a_registry_may_ask_for_metrics_as_soon_as_it_has_them() -> None:
+    # as prometheus_client's own does, to know their names
+    registry = CollectorRegistry(auto_describe=True)
+
+    serverwamp.Application(observers=[PrometheusObserver(registry)])
+
+    assert registry.get_sample_value("wamp_connections") == 0
+
+
 def test_applications_have_registries_of_their_own() -> None:
-    registry = CollectorRegistry()
+    registry = CollectorRegistry(auto_describe=True)
     serverwamp.Application(observers=[PrometheusObserver(registry)])
 
     with pytest.raises(ConfigurationError, match="registry of its own"):
