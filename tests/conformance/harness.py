@@ -8,6 +8,7 @@ router is expected to answer.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import (
     Callable,
     Coroutine,
@@ -384,6 +385,19 @@ def encoded(message: Any, serializer: str) -> str | bytes:
     return len(data).to_bytes(4) + data if batched else data
 
 
+def _from_json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except RecursionError:
+        # What is written may be nested deeper than Python likes: 1,024 levels.
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(limit + 2_000)
+        try:
+            return json.loads(data)
+        finally:
+            sys.setrecursionlimit(limit)
+
+
 def decoded(data: bytes, serializer: str) -> Any:
     """Decode what the server wrote without the package's own serializers."""
     name, _, batched = serializer.partition(".")
@@ -391,7 +405,7 @@ def decoded(data: bytes, serializer: str) -> Any:
         if batched:
             assert data.endswith((b"\x1e", b"\x18")), data
             data = data[:-1]
-        return json.loads(data)
+        return _from_json(data)
     if batched:
         assert data[:4] == (len(data) - 4).to_bytes(4), data
         data = data[4:]

@@ -16,6 +16,7 @@ from aiohttp_serverwamp.router.broker import Broker
 from aiohttp_serverwamp.router.decisions import DecisionCache
 from aiohttp_serverwamp.router.session import RouterSession
 from aiohttp_serverwamp.router.states import State
+from tests.conformance.harness import World
 from tests.fuzz import campaign
 from tests.fuzz.campaign import run
 from tests.fuzz.encoders import SERIALIZERS
@@ -114,3 +115,15 @@ def test_a_failure_is_told_with_the_few_steps_that_it_takes(
     assert found is not None
     assert int(found[1]) <= 3
     assert "failure_of('1/" in result.failure
+
+
+def test_what_is_nested_as_deeply_as_the_codecs_admit_can_be_read() -> None:
+    """Python's own JSON gives up before, which is no fault of the router."""
+    depth = 1_000
+    calls = World().join()
+    calls.register("deep")
+
+    calls.send([48, 1, {}, "deep"])
+    calls.send_raw("[70,1,{}," + "[" * depth + "]" * depth + "]")
+
+    assert [message[0] for message in calls.received()] == [68, 50]

@@ -9,7 +9,10 @@ from importlib.util import find_spec
 
 from tests.soak.row import Outcome
 
-__all__ = ["is_missing", "run_program"]
+__all__ = ["is_missing", "last_words", "run_program"]
+
+#: What is shown of a program that has failed.
+LINES, WIDTH = 30, 300
 
 
 def is_missing(package: str, outcome: Outcome) -> bool:
@@ -35,3 +38,8 @@ async def run_program(
     os.sched_setaffinity(process.pid, cores)
     output, _ = await process.communicate()
     return process.returncode or 0, output.decode().strip()
+
+
+def last_words(output: str) -> str:
+    """Return the end of an output, its lines cut to a width that can be read."""
+    return "\n".join(line[:WIDTH] for line in output.splitlines()[-LINES:])

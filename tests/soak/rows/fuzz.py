@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import Final
 
-from tests.soak.programs import is_missing, run_program
+from tests.soak.programs import is_missing, last_words, run_program
 from tests.soak.row import Outcome, Row, scaled
 
 INPUTS: Final = 1_000_000
@@ -29,8 +29,8 @@ async def run(effort: float) -> Outcome:
             for core in cores
         )
     )
-    failed = [output for code, output in results if code]
-    outcome.require(not failed, "; ".join(failed))
+    failed = [last_words(output) for code, output in results if code]
+    outcome.require(not failed, "\n".join(failed))
     outcome.done = f"{inputs * len(cores):,} inputs, seeds {SEED} to {SEED + cores[-1]}"
     outcome.seen = f"{len(failed)} of {len(results)} runs have failed"
     return outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tests.soak.programs import is_missing, run_program
+from tests.soak.programs import is_missing, last_words, run_program
 from tests.soak.row import Outcome, Row
 
 #: Those that take their time: megabytes, and compression.
@@ -22,7 +22,7 @@ async def run(effort: float) -> Outcome:
     arguments = [word for each in left_out for word in ("--exclude", each)]
     code, output = await run_program("tests.websocket_cases", *arguments)
     results = RESULT.findall(output)
-    outcome.require(code == 0 and bool(results), output[-2000:])
+    outcome.require(code == 0 and bool(results), last_words(output))
     cases = sum(int(cases) for _, _, cases in results)
     outcome.done = f"{cases:,} cases, put to {len(results)} servers"
     if left_out:
