@@ -484,7 +484,17 @@ class Yield(Message):
 class _Layout:
     """How one class lies on the wire: its mandatory fields, its dict, its tail."""
 
-    __slots__ = ("checks", "cls", "dict_at", "head", "keys", "lengths", "tail", "wire")
+    __slots__ = (
+        "checks",
+        "cls",
+        "dict_at",
+        "head",
+        "keys",
+        "lengths",
+        "payload",
+        "tail",
+        "wire",
+    )
 
     def __init__(
         self,
@@ -498,7 +508,9 @@ class _Layout:
         self.cls = cls
         self.checks = tuple(fields.values())
         self.wire = tuple(fields)
-        self.head: Callable[[Message], tuple[Any, ...]] = attrgetter(*fields)
+        #: Gives the mandatory fields of a message, and whether a payload follows.
+        self.head = _head(*fields)
+        self.payload = payload
         self.keys = keys
         # Where the dict with the known keys stands among the mandatory fields.
         self.dict_at = self.checks.index(_dict) if keys else -1
@@ -511,6 +523,11 @@ class _Layout:
         )
         shortest = 1 + len(fields)
         self.lengths = range(shortest, shortest + len(self.tail) + 1)
+
+
+def _head(*fields: str) -> Callable[[Message], tuple[Any, ...]]:
+    get = attrgetter(*fields)
+    return get if len(fields) > 1 else lambda message: (get(message),)
 
 
 _LAYOUTS: Final[dict[int, _Layout]] = {
@@ -597,8 +614,11 @@ def parse(raw: Any) -> Message:
     # Hot path.
     if type(raw) is not list or not raw:
         raise ProtocolViolation("a message is a non-empty list")
-    if len(raw) == 5 and (call := _usual_call(raw)) is not None:
+    size = len(raw)
+    if size == 5 and (call := _usual_call(raw)) is not None:
         return call
+    if size == 4 and (answer := _usual_yield(raw)) is not None:
+        return answer
     return _by_the_table(raw)
 
 
@@ -657,6 +677,23 @@ def _usual_call(raw: list[Any]) -> Call | None:
     return None
 
 
+def _usual_yield(raw: list[Any]) -> Yield | None:
+    """Make the YIELD that most are, in the same way."""
+    # Hot path.
+    code, request, options, args = raw
+    if (
+        code == Yield.CODE
+        and type(code) is int
+        and type(request) is int
+        and 0 < request <= MAX_ID
+        and type(options) is dict
+        and not options
+        and type(args) is list
+    ):
+        return Yield(request, options, args)
+    return None
+
+
 def check_options(cls: type[Message], options: dict[str, Any]) -> None:
     """Check the known keys of a message's options, as `parse` does, and change them so.
 
@@ -697,9 +734,8 @@ def marshal(message: Any) -> list[Any]:
     """
     # Hot path.
     layout = _LAYOUTS[message.CODE]
-    head = layout.head(message)
-    wire = [message.CODE, *head] if len(layout.wire) > 1 else [message.CODE, head]
-    if "args" in layout.tail:
+    wire = [message.CODE, *layout.head(message)]
+    if layout.payload:
         if message.kwargs:
             wire += (message.args or [], message.kwargs)
         elif message.args:

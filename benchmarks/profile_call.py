@@ -4,7 +4,8 @@ No socket, no aiohttp: one process feeds a session the text of CALLs and takes t
 of RESULTs, frame header included. The floor is what the bare handler of the benchmark
 does between its frames: it decodes, adds, and encodes. Figures are the least of several
 runs, so that a busy machine matters little. ``--functions`` lists every Python function
-on the way of one call instead, with what it costs under the profiler.
+on the way of one call instead, with what it costs under the profiler, and ``--steps``
+what a call of a ``def`` handler consists of.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import cProfile
 import json
 import pstats
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from timeit import Timer
 from typing import Any
 
 import ujson
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.adapters.websocket import codec_for
+from aiohttp_serverwamp.messages import parse
 from aiohttp_serverwamp.router.session import RouterSession
 from benchmarks.rows.calls import LARGE
 from benchmarks.servers import ADD, ADD_ASYNC, ECHO, REALM
@@ -88,8 +92,9 @@ def _texts(procedure: str, args: list[Any], number: int) -> list[str]:
     return [ujson.dumps([48, n, {}, procedure, args]) for n in range(1, number + 1)]
 
 
-async def _run(kind: str, number: int, runs: int, profile: Any = None) -> float:
-    """Return the seconds of `number` calls, the least of several runs."""
+@asynccontextmanager
+async def _sessions() -> AsyncIterator[tuple[RouterSession, RouterSession]]:
+    """Run the procedures, with two clients that have joined."""
     realm = serverwamp.Realm(REALM)
     realm.permit("bench.remote", call=True, register=True)
     realm.add_routes(api)
@@ -99,8 +104,13 @@ async def _run(kind: str, number: int, runs: int, profile: Any = None) -> float:
         application.run(),
         application.support.task_group() as tasks,
     ):
-        session = await _join(application, tasks)
-        callee = await _join(application, tasks)
+        yield await _join(application, tasks), await _join(application, tasks)
+        application._open.clear()  # nothing here closes as a connection does
+
+
+async def _run(kind: str, number: int, runs: int, profile: Any = None) -> float:
+    """Return the seconds of `number` calls, the least of several runs."""
+    async with _sessions() as (session, callee):
         _answer_as(callee)
         load = _load(session, _texts(*KINDS[kind], number))
         least = float("inf")
@@ -116,7 +126,6 @@ async def _run(kind: str, number: int, runs: int, profile: Any = None) -> float:
             written = session.connection.written  # type: ignore[attr-defined]  # ours
             assert len(written) == number, f"{len(written)} answers to {number} calls"
             assert b"[50," in written[-1][:16], written[-1]
-        application._open.clear()  # nothing here closes as a connection does
     return least
 
 
@@ -172,6 +181,40 @@ def _print_functions(kind: str, number: int) -> None:
             print(f"{calls / number:6.1f} {own / number * 1e6:7.2f}  {name}{where}")
 
 
+def _steps(session: RouterSession) -> Mapping[str, Callable[[], object]]:
+    """Return what a call of a def handler consists of, in the order it is done."""
+    text = f'[48,7,{{}},"{ADD}",[2,3]]'
+    serializer, codec = session._serializer, session._codec
+    raw = serializer.decode(text)
+    call: Any = parse(raw)
+    plain_calls = session.router.plain_calls
+    answer: Any = plain_calls.find(session, call)
+    procedure = answer._procedure
+    wire = [50, 7, {}, [5]]
+    return {
+        "decode the text": lambda: serializer.decode(text),
+        "parse and check the message": lambda: parse(raw),
+        "find its procedure, permitted": lambda: plain_calls.find(session, call),
+        "bind the arguments": lambda: procedure.binding.bind(None, call.args, {}),
+        "run the handler": lambda: procedure.function(2, 3),
+        "encode the result, with its frame": lambda: codec.encode_simple(wire),
+    }
+
+
+async def _print_steps(number: int, runs: int) -> None:
+    total = await _run("def", number, runs) / number * 1e6
+    least: dict[str, float] = {}
+    async with _sessions() as (session, _):
+        for name, step in {"": lambda: None, **_steps(session)}.items():
+            seconds = min(Timer(step, timer=time.process_time).repeat(runs, number))
+            least[name] = seconds / number * 1e6
+    own = least.pop("")  # of calling and counting
+    for name, cost in least.items():
+        print(f"{name:36} {cost - own:5.2f} µs")
+        total -= cost - own
+    print(f"{'between these':36} {total:5.2f} µs")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profile_call")
@@ -179,7 +222,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--calls", type=int, default=5_000, help="of a run")
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--functions", action="store_true")
+    parser.add_argument("--steps", action="store_true", help="of a def handler")
     options = parser.parse_args(arguments)
+    if options.steps:
+        asyncio.run(_print_steps(options.calls, options.runs))
+        return
     for kind in options.kinds:
         number = options.calls if len(KINDS[kind][1]) > 1 else options.calls // 100
         if options.functions:

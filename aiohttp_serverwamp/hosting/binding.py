@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Final
 
 from aiohttp_serverwamp.errors import InvalidArgument
 from aiohttp_serverwamp.hosting.binding_plan import MISSING, BindingPlan, Injectables
@@ -31,6 +31,10 @@ __all__ = [
 ]
 
 
+#: Combinations of types to remember of one handler.
+_REMEMBERED: Final = 64
+
+
 class Binding:
     """One handler's parameters, ready to be given values.
 
@@ -40,11 +44,12 @@ class Binding:
     __slots__ = (
         "_by_keyword",
         "_camel_snake",
-        "_exact",
         "_factories",
+        "_fitting",
         "_injected",
         "_injected_keywords",
         "_keyword_values",
+        "_plain_size",
         "_positional",
         "_required",
         "_required_keywords",
@@ -94,13 +99,14 @@ class Binding:
         self.getters = frozenset(
             getter for _, getter in [*plan.injected, *plan.injected_keywords]
         )
-        # The types of values that every parameter takes as they are, in order (None:
-        # all), for handlers that take positional arguments of the call alone.
-        self._exact: tuple[frozenset[type] | None, ...] | None = None
+        # How many arguments a handler has that takes positional arguments of the call
+        # alone, -1 for others; and of which types they have been taken as they are.
+        self._plain_size = -1
+        self._fitting: set[tuple[type, ...]] = set()
         if len(positional) == len(plan.values) and not (
             plan.keyword_values or self.getters or self._required_keywords
         ):
-            self._exact = tuple(each.exact for each in positional)
+            self._plain_size = len(positional)
 
     def bind(
         self, context: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -113,12 +119,9 @@ class Binding:
         `RuntimeError` if the binding needs a task.
         """
         # Hot path: most calls have the very types, and nothing but their arguments.
-        exact_types = self._exact
-        if exact_types is not None and len(args) == len(exact_types) and not kwargs:
-            for exact, value in zip(exact_types, args, strict=False):
-                if exact is not None and type(value) not in exact:
-                    break
-            else:
+        if not kwargs and len(args) == self._plain_size:
+            kinds = (*map(type, args),)
+            if kinds in self._fitting or self._fits(kinds):
                 return args, {}
         if self.needs_task:
             raise RuntimeError("a default arg has a factory: use bind_async()")
@@ -144,6 +147,15 @@ class Binding:
             else:
                 keywords[target] = value
         return values, keywords
+
+    def _fits(self, kinds: tuple[type, ...]) -> bool:
+        """Tell whether arguments of these types are taken as they are."""
+        for kind, (_, exact, _) in zip(kinds, self._positional, strict=True):
+            if exact is not None and kind not in exact:
+                return False
+        if len(self._fitting) < _REMEMBERED:
+            self._fitting.add(kinds)
+        return True
 
     def _bind(
         self, context: Any, args: Sequence[Any], kwargs: Mapping[str, Any]

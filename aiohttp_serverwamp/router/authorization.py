@@ -68,6 +68,9 @@ class Preset(Enum):
 
 OPEN: Final = Preset.OPEN
 
+#: Verdicts to remember. Clients make up URIs, and they are long.
+_REMEMBERED: Final = 1_000
+
 #: The role of guests.
 ANONYMOUS: Final = "anonymous"
 
@@ -84,7 +87,7 @@ class Permissions:
     are, None for any.
     """
 
-    __slots__ = ("_default", "_roles", "_rules", "changes")
+    __slots__ = ("_decided", "_default", "_roles", "_rules", "changes")
 
     def __init__(
         self,
@@ -95,6 +98,8 @@ class Permissions:
         self._default = default
         self._roles = role_names(roles)
         self._rules: UriIndex[_Statements] = UriIndex()
+        # What was decided last, until the rules change.
+        self._decided: dict[tuple[str, Action, str], Verdict] = {}
         #: How often the rules have changed; who remembers verdicts asks again then.
         self.changes = 0
 
@@ -165,6 +170,15 @@ class Permissions:
         # Hot path: every CALL and PUBLISH of a client.
         if match is not Match.EXACT:
             return self._decide_pattern(authrole, action, uri, match)
+        key = (authrole, action, uri)
+        verdict = self._decided.get(key)
+        if verdict is None:
+            if len(self._decided) >= _REMEMBERED:
+                self._decided.clear()
+            verdict = self._decided[key] = self._decide(authrole, action, uri)
+        return verdict
+
+    def _decide(self, authrole: str, action: Action, uri: str) -> Verdict:
         exact = self._rules.get(uri, Match.EXACT)
         if exact is not None and (rules := exact.get(action)) is not None:
             return _verdict(rules, action, authrole)
@@ -221,6 +235,7 @@ class Permissions:
                     f"Realm(roles={sorted(self._roles or ())}) does not have"
                 )
         self.changes += 1
+        self._decided.clear()
         statements = self._rules.get(rule.uri, rule.match)
         if statements is None:
             statements = {}

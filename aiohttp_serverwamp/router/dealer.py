@@ -225,7 +225,8 @@ class Dealer:
             pending.offer = Offer(
                 call, callee.peer, disclose=disclose, began=self._now()
             )
-        pending.disclosed = disclose or callee.disclose_caller
+        if disclose or callee.disclose_caller:
+            pending.disclosed = True
         pending.details = self._details(pending, call, callee)
         pending.start()
         try:

@@ -246,15 +246,9 @@ class RouterSession(Peer):
     def _dispatch(self, message: Message, size: int) -> None:
         # Hot path.
         kind = type(message)
-        handler = HANDLERS[self.state].get(kind)
-        if handler is None:
-            if self.state is State.BETWEEN:
-                return  # it was meant for the session before
-            raise ProtocolViolation(
-                f"{kind.__name__.upper()} received while {self.state.value}"
-            )
-        if self.state is not State.ESTABLISHED:
-            handler(self, message)
+        state = self.state
+        if state is not State.ESTABLISHED or kind not in HANDLERS[state]:
+            self._handle_unjoined(message)
             return
         if kind in REQUESTS:
             if self._request_ids is not None:
@@ -275,6 +269,16 @@ class RouterSession(Peer):
                 router.later(plain_call, self, message)  # and nothing runs: now
                 return
         router.run(self.perform, message)
+
+    def _handle_unjoined(self, message: Message) -> None:
+        """Handle what comes before or after the client is joined, or is not legal."""
+        handler = HANDLERS[self.state].get(type(message))
+        if handler is not None:
+            handler(self, message)
+        elif self.state is not State.BETWEEN:  # it was meant for the session before
+            raise ProtocolViolation(
+                f"{type(message).__name__.upper()} received while {self.state.value}"
+            )
 
     def perform(self, message: Message) -> None:
         """Do what a joined client's message asks for, as a router operation."""

@@ -28,6 +28,14 @@ calls = st.tuples(
 ).map(list)
 
 
+yields = st.tuples(
+    st.sampled_from([70, 70.0, 48, True]),
+    ids | values,
+    options | values,
+    lists | values,
+).map(list)
+
+
 def outcome(parse: Any, raw: list[Any]) -> Any:
     """Return the message, or what is wrong; types count, so that 1 is not 1.0."""
     try:
@@ -36,7 +44,9 @@ def outcome(parse: Any, raw: list[Any]) -> Any:
         return str(error)
 
 
-@given(calls | calls.map(lambda call: call[:4]) | st.lists(elements, min_size=1))
+@given(
+    calls | calls.map(lambda call: call[:4]) | yields | st.lists(elements, min_size=1)
+)
 @example([48, 1, {}, "com.p", []])
 @example([48, MAX_ID, {}, "com.p", [1]])
 @example([48, 0, {}, "com.p", [1]])
@@ -46,7 +56,13 @@ def outcome(parse: Any, raw: list[Any]) -> Any:
 @example([48, 1, {}, "com.p", None])
 @example([48, 1, [], "com.p", [1]])
 @example([48.0, 1, {}, "com.p", [1]])
-def test_a_call_is_parsed_as_the_table_says(raw: list[Any]) -> None:
+@example([70, 1, {}, []])
+@example([70, 0, {}, [1]])
+@example([70, MAX_ID + 1, {}, [1]])
+@example([70, 1, {"progress": None}, [1]])
+@example([70, 1, {}, None])
+@example([70.0, 1, {}, [1]])
+def test_a_call_or_its_answer_is_parsed_as_the_table_says(raw: list[Any]) -> None:
     again = deepcopy(raw)
 
     assert outcome(messages.parse, raw) == outcome(messages._by_the_table, again)

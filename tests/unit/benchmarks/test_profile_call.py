@@ -21,3 +21,11 @@ def test_the_functions_on_the_way_of_a_call_are_listed(
     main(["--kinds", "def", "--calls", "100", "--functions"])
 
     assert "receive session.py" in capsys.readouterr().out
+
+
+def test_the_steps_of_a_call_add_up_to_it(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--calls", "100", "--runs", "1", "--steps"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert all(line.endswith(" µs") for line in lines)
