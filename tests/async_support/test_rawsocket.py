@@ -489,6 +489,27 @@ def test_over_tls_a_client_may_show_a_certificate(run: Run, tmp_path: Path) -> N
     run(body)
 
 
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02\x00", OPENING])
+def test_the_handshake_of_tls_has_to_come_in_time_as_well(
+    run: Run, tmp_path: Path, sent: bytes
+) -> None:
+    context = server_context(Authority(tmp_path))
+
+    async def body(support: AsyncSupport) -> None:
+        application = calculator(support, limits=Limits(hello_timeout=0.1))
+        async with (
+            served(application, ssl=context) as where,
+            connected(support, where) as client,
+        ):
+            if sent:
+                await client.write(sent)
+            while await client.read(1):  # an alert, perhaps
+                pass
+            assert application.admits_connection()
+
+    run(body)
+
+
 def test_an_authenticator_sees_who_runs_the_client_of_a_unix_socket(
     run: Run, tmp_path: Path
 ) -> None:
