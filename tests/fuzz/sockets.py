@@ -1,4 +1,4 @@
-"""The same over sockets: upgrades, frames of WebSockets, and clients that vanish.
+"""The same over sockets: WebSockets and RawSockets, with clients that vanish.
 
 `attack` puts seeded inputs to a server that somebody else has started; `besiege` starts
 one, attacks it and looks what is left, and is what others call. Each connection comes
@@ -13,6 +13,7 @@ import base64
 import random
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -26,6 +27,7 @@ from aiohttp_serverwamp import (
     Identity,
     Invocation,
     Limits,
+    RawSocket,
     Realm,
     RPCResult,
     RPCRouteSet,
@@ -55,8 +57,11 @@ TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 # --- A site -----------------------------------------------------------------------
 
 
-def site() -> tuple[web.Application, Application]:
-    """Make a site with something of everything, and its WAMP application."""
+def site(listener: socket.socket) -> tuple[web.Application, Application]:
+    """Make a site with something of everything, and its WAMP application.
+
+    RawSocket is served on the listener.
+    """
     application = Application(
         allow_default_realm=False,
         limits=Limits(hello_timeout=2.0, auth_timeout=2.0, close_timeout=1.0),
@@ -73,7 +78,7 @@ def site() -> tuple[web.Application, Application]:
         realm.keep_history("topic.kept", limit=10)
         application.add_realm(realm)
     app = web.Application()
-    setup_wamp(app, application)
+    setup_wamp(app, application, rawsocket=RawSocket(listener))
     return app, application
 
 
@@ -187,13 +192,15 @@ def framed(payload: bytes, opcode: int, *, first: int = 0x80) -> bytes:
     return header(opcode, len(payload), first=first) + bytes(4) + payload
 
 
-class Visit:
-    """One connection, from the upgrade to whichever end."""
+class Visit(ABC):
+    """One connection, from its opening to whichever end."""
 
-    def __init__(self, seed: str, host: str, port: int) -> None:
-        self.rng = random.Random(seed)
+    serializers: Sequence[str]
+
+    def __init__(self, rng: random.Random, host: str, port: int) -> None:
+        self.rng = rng
         self.host, self.port = host, port
-        self.attacker = SocketAttacker(self.rng.choice(SERIALIZERS), self.rng)
+        self.attacker = SocketAttacker(rng.choice(self.serializers), rng)
         self.inputs = 0
         self.other = b"[48,1]"
         self._reader: asyncio.StreamReader
@@ -215,9 +222,9 @@ class Visit:
 
     async def _visit(self, most: int) -> str:
         self.inputs += 1
-        status = await self._upgrade()
-        if status != 101:
-            return f"status {status}"
+        refused = await self._open()
+        if refused:
+            return refused
         listening = asyncio.create_task(self._listen())
         try:
             for _ in range(min(most, 1 + int(self.rng.expovariate(1 / 12)))):
@@ -229,7 +236,7 @@ class Visit:
                     await self._writer.drain()
                     await asyncio.sleep(0.001)
             if self.rng.random() < 0.5 and not listening.done():
-                self._writer.write(framed(struct.pack("!H", 1000), CLOSE))
+                self._take_leave()
                 await asyncio.wait([listening], timeout=3.0)
         finally:
             listening.cancel()
@@ -241,7 +248,54 @@ class Visit:
         assert closed != 1011, "an internal error"
         return "left" if closed is None else f"closed with {closed}"
 
-    async def _upgrade(self) -> int:
+    @abstractmethod
+    async def _open(self) -> str:
+        """Have the server take the connection; return why it does not."""
+
+    @abstractmethod
+    def _framed(self, payload: bytes, *, text: bool) -> bytes:
+        """Return a message in a frame, or something that is near one."""
+
+    @abstractmethod
+    def _take_leave(self) -> None:
+        """Begin to close in good order."""
+
+    @abstractmethod
+    async def _listen(self) -> None:
+        """Read until the server closes."""
+
+    def _input(self) -> bytes:
+        """Return the bytes of one input."""
+        attacker, rng = self.attacker, self.rng
+        if attacker.state is State.AUTHENTICATING and rng.random() < 0.7:
+            answer = attacker.authenticate(right=rng.random() < 0.7)
+            encode = ENCODERS[attacker.serializer.partition(".")[0]]
+            data = frame_of([encode(answer)], attacker.serializer)
+        else:
+            data, _, self.other = invented(rng, attacker, self.other)
+        payload = data.encode("utf-8", "replace") if isinstance(data, str) else data
+        return self._framed(payload, text=isinstance(data, str))
+
+    def _leave(self) -> None:
+        """Go by closing, or without a word."""
+        if self.rng.random() < 0.4:
+            used = self._writer.get_extra_info("socket")
+            if used is not None:
+                with suppress(OSError):
+                    # Closing is a reset then.
+                    linger = struct.pack("ii", 1, 0)
+                    used.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self._writer.transport.abort()
+        else:
+            self._writer.close()
+
+
+class WebSocketVisit(Visit):
+    """One that begins with an upgrade."""
+
+    serializers = SERIALIZERS
+
+    async def _open(self) -> str:
         name = f"wamp.2.{self.attacker.serializer}"
         chance = self.rng.random()
         fields = {
@@ -264,19 +318,14 @@ class Visit:
         head = "\r\n".join(["GET /ws HTTP/1.1", *lines, "", ""])
         self._writer.write(head.encode())
         answer = await self._reader.readuntil(b"\r\n\r\n")
-        return int(answer.split()[1])
+        status = int(answer.split()[1])
+        return "" if status == 101 else f"status {status}"
 
-    def _input(self) -> bytes:
-        """Return the bytes of one input: a message in a frame, or what is near it."""
-        attacker, rng = self.attacker, self.rng
-        if attacker.state is State.AUTHENTICATING and rng.random() < 0.7:
-            answer = attacker.authenticate(right=rng.random() < 0.7)
-            encode = ENCODERS[attacker.serializer.partition(".")[0]]
-            data = frame_of([encode(answer)], attacker.serializer)
-        else:
-            data, _, self.other = invented(rng, attacker, self.other)
-        payload = data.encode("utf-8", "replace") if isinstance(data, str) else data
-        opcode = TEXT if isinstance(data, str) else BINARY
+    def _take_leave(self) -> None:
+        self._writer.write(framed(struct.pack("!H", 1000), CLOSE))
+
+    def _framed(self, payload: bytes, *, text: bool) -> bytes:
+        rng, opcode = self.rng, TEXT if text else BINARY
         chance = rng.random()
         if chance > 0.1:
             return framed(payload, opcode)
@@ -310,7 +359,6 @@ class Visit:
         )
 
     async def _listen(self) -> None:
-        """Read frames until the server closes."""
         while True:
             first, length = await self._reader.readexactly(2)
             if length == 126:
@@ -325,25 +373,72 @@ class Visit:
                 (self.attacker.closed,) = struct.unpack("!H", payload[:2])
                 return
 
-    def _leave(self) -> None:
-        """Go by closing, or without a word."""
-        if self.rng.random() < 0.4:
-            used = self._writer.get_extra_info("socket")
-            if used is not None:
-                with suppress(OSError):
-                    # Closing is a reset then.
-                    linger = struct.pack("ii", 1, 0)
-                    used.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            self._writer.transport.abort()
-        else:
-            self._writer.close()
+
+class RawSocketVisit(Visit):
+    """One without HTTP."""
+
+    serializers = ("json", "msgpack", "cbor")
+
+    async def _open(self) -> str:
+        rng = self.rng
+        number = 1 + self.serializers.index(self.attacker.serializer)
+        chance = rng.random()
+        hello = bytes((0x7F, 0xF0 | number, 0, 0))
+        if chance < 0.06:
+            hello = rng.choice((b"GET ", rng.randbytes(4), hello[:2], b"\x7f\x01\0\0"))
+        self._writer.write(hello)
+        if len(hello) < 4:
+            self._writer.write_eof()
+        answer = await self._reader.readexactly(4)
+        return "" if answer[1] & 0x0F else f"error {answer[1] >> 4}"
+
+    def _take_leave(self) -> None:
+        self._writer.write_eof()
+
+    def _framed(self, payload: bytes, *, text: bool) -> bytes:
+        rng = self.rng
+        whole = len(payload).to_bytes(4) + payload
+        chance = rng.random()
+        if chance > 0.1:
+            return whole
+        if chance > 0.06:
+            return bytes((rng.choice((1, 2)), 0, 0, 3)) + b"png" + whole
+        return rng.choice(
+            (
+                bytes((rng.randrange(3, 256),)) + whole[1:],
+                b"\x08\0\0\0" + payload,
+                b"\0\xff\xff\xff" + payload,
+                whole[: rng.randint(0, len(whole))],
+                whole[1:],
+                rng.randbytes(20),
+            )
+        )
+
+    async def _listen(self) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                prefix = await self._reader.readexactly(4)
+                payload = await self._reader.readexactly(int.from_bytes(prefix[1:]))
+                if prefix[0] == 0:
+                    self.attacker.hear(payload)
+        self.attacker.closed = 0
 
 
 # --- All of them --------------------------------------------------------------------
 
 
-async def attack(host: str, port: int, *, seed: int = 1, inputs: int = 2_000) -> Result:
-    """Put so many inputs to a server; what fails is in the result."""
+async def attack(
+    host: str,
+    port: int,
+    *,
+    rawsocket: int | None = None,
+    seed: int = 1,
+    inputs: int = 2_000,
+) -> Result:
+    """Put so many inputs to a server; what fails is in the result.
+
+    `rawsocket` is the port of a RawSocket, to which every third connection goes.
+    """
     result = Result(seed, ["over sockets"])
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -352,7 +447,12 @@ async def attack(host: str, port: int, *, seed: int = 1, inputs: int = 2_000) ->
         while result.inputs < inputs and not result.failure:
             name = f"{seed}/{result.rounds}"
             result.rounds += 1
-            visit = Visit(name, host, port)
+            rng = random.Random(name)
+            visit: Visit
+            if rawsocket is not None and rng.random() < 1 / 3:
+                visit = RawSocketVisit(rng, host, rawsocket)
+            else:
+                visit = WebSocketVisit(rng, host, port)
             try:
                 outcome = await visit.make(inputs - result.inputs)
             except Exception as error:
@@ -370,14 +470,21 @@ async def attack(host: str, port: int, *, seed: int = 1, inputs: int = 2_000) ->
 
 async def besiege(seed: int = 1, inputs: int = 2_000) -> Result:
     """Serve a site, attack it, and find it empty and healthy after that."""
-    app, application = site()
+    listener = socket.create_server(("127.0.0.1", 0))
+    app, application = site(listener)
     with watched() as log:
         async with serving(app) as http:
             before = sizes(application)
             url = http._build_url("/")
             assert url.host
             assert url.port
-            result = await attack(url.host, url.port, seed=seed, inputs=inputs)
+            result = await attack(
+                url.host,
+                url.port,
+                rawsocket=listener.getsockname()[1],
+                seed=seed,
+                inputs=inputs,
+            )
             left = await _left(application, before)
             async with connect(http, realm="realm1") as client:
                 echo = await client.call("fuzz.echo", "ping")
