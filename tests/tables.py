@@ -16,13 +16,16 @@ from aiohttp_serverwamp.router.deadlines import Deadlines
 CONTAINERS: Final = (dict, list, set, frozenset, deque, WeakSet, WeakKeyDictionary)
 PACKAGE: Final = "aiohttp_serverwamp"
 
-#: Classes of what may keep something of those who have gone, within bounds of its own:
-#: what others will be sent, what is counted, and what is remembered of rules and of
-#: failures.
+#: Classes of what may keep something of those who have gone, within bounds of its own.
 LASTING: Final = frozenset(
     {
-        *("FailedSignIns", "MemoryHistory", "Permissions", "PlainCalls"),
-        *("Retention", "Tally"),
+        "Binding",  # the types of arguments that have fitted
+        "FailedSignIns",  # for their window
+        "MemoryHistory",
+        "Permissions",
+        "PlainCalls",
+        "Retention",
+        "Tally",
     }
 )
 

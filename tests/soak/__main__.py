@@ -18,6 +18,7 @@ from tests.soak.rows import (
     bombs,
     deadlines,
     fuzz,
+    fuzz_over_sockets,
     holding,
     malformed,
     one_payload,
@@ -35,6 +36,7 @@ from tests.soak.table import heading, line_of, table
 ROWS: Final[tuple[Row, ...]] = (
     malformed.ROW,
     fuzz.ROW,
+    fuzz_over_sockets.ROW,
     slow_readers.ROW,
     unread_results.ROW,
     vanishing.ROW,
