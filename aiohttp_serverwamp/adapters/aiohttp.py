@@ -26,7 +26,7 @@ from weakref import WeakValueDictionary
 
 from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
-from aiohttp_serverwamp.adapters.aiohttp_socket import transport_info
+from aiohttp_serverwamp.adapters.aiohttp_socket import keep_unsent, transport_info
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport, AsyncioTimer
 from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
 from aiohttp_serverwamp.adapters.outbox import BEHIND, Flusher, Outbox
@@ -104,6 +104,7 @@ class AiohttpConnection:
         "_direct",
         "_ended",
         "_handover",
+        "_has_offers",
         "_heartbeat",
         "_http_session",
         "_info",
@@ -160,6 +161,8 @@ class AiohttpConnection:
         self._outbox = self._make_outbox(limits, label, _flusher(), tls=tls)
         #: Queue bytes made by `codec`; they leave at the end of this loop turn.
         self.write: Callable[[bytes], None] = self._outbox.put
+        # Whether there were events that may be dropped.
+        self._has_offers = False
         self._heartbeat = Heartbeat(
             limits.heartbeat,
             self._ping,
@@ -261,6 +264,9 @@ class AiohttpConnection:
         self, data: bytes, policy: SlowConsumer, key: Hashable
     ) -> Sequence[Hashable] | None:
         """Queue an event that may be dropped while the client is behind."""
+        if not self._has_offers:
+            self._has_offers = True
+            keep_unsent(self._transport, BEHIND)
         return self._outbox.offer(data, policy, key)
 
     async def close(self, code: int, reason: str) -> None:
@@ -417,9 +423,10 @@ class AiohttpConnection:
     async def _say_close(self, code: int, reason: str) -> None:
         """Send what is queued and the one close frame."""
         self._outbox.finish()
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=self._close_timeout)
-            if not self._task.done():
+        task = self._task
+        if task is not None:
+            await asyncio.wait([task], timeout=self._close_timeout)
+            if not task.done():
                 return
         if not self._said_close:
             self._write_control(CLOSE, close_payload(code, reason))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import WSCloseCode, web
@@ -15,6 +16,8 @@ from aiohttp_serverwamp.adapters.upgrade import (
 )
 
 if TYPE_CHECKING:
+    import asyncio
+
     from aiohttp_serverwamp.adapters.aiohttp_fast_reader import DirectReading
     from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
     from aiohttp_serverwamp.adapters.outbox import Outbox
@@ -24,6 +27,7 @@ __all__ = [
     "accept",
     "http_error",
     "is_unix",
+    "keep_unsent",
     "offer",
     "transport_info",
     "websocket",
@@ -35,6 +39,9 @@ _ERRORS: Final[Mapping[int, type[web.HTTPException]]] = {
     426: web.HTTPUpgradeRequired,
     503: web.HTTPServiceUnavailable,
 }
+
+#: Linux and macOS have it.
+_NOTSENT_LOWAT: Final = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 #: Not everywhere are there Unix sockets.
 _AF_UNIX: Final = getattr(socket, "AF_UNIX", None)
@@ -128,6 +135,18 @@ def websocket(
         # aiohttp refuses what is as large as its limit.
         max_msg_size=max_message_size + 1 if max_message_size else 0,
     )
+
+
+def keep_unsent(transport: asyncio.Transport | None, size: int) -> None:
+    """Have the kernel take about so many bytes beyond what it can send now.
+
+    Else it takes megabytes, which grow old there, and a slow client's taking of them is
+    not seen before a third has gone. Where it cannot be told so it goes on as ever.
+    """
+    used = None if transport is None else transport.get_extra_info("socket")
+    if used is not None and used.family != _AF_UNIX and _NOTSENT_LOWAT is not None:
+        with suppress(OSError):
+            used.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, size)
 
 
 def offer(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -63,6 +64,7 @@ class Site:
         self.realm.add_routes([*topics, *api])
         self.wamp.add_realm(self.realm)
         self.http: aiohttp.ClientSession
+        self.port = 0
         self.compress = 0
 
     def long(self, number: int) -> tuple[int, str]:
@@ -101,7 +103,7 @@ async def site(kind: str, authority: Authority, **limits: Any) -> AsyncIterator[
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-        port = runner.addresses[0][1]
+        port = made.port = runner.addresses[0][1]
         url = f"http{'s' if tls else ''}://127.0.0.1:{port}"
         connector = aiohttp.TCPConnector(ssl=trust or True)
         async with aiohttp.ClientSession(url, connector=connector) as made.http:
@@ -114,6 +116,13 @@ def transport_of(client: WAMPClient) -> Any:
     connection = client.ws._conn
     assert connection is not None
     return connection.transport
+
+
+def abort(client: WAMPClient) -> None:
+    """Have its own clean-up not wait for what will never be read."""
+    connection = client.ws._conn
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
 
 
 async def publish_a_turn(site: Site, count: int, *topics: str) -> int:
@@ -231,7 +240,47 @@ async def test_a_stalled_client_whose_events_are_dropped_is_cut_at_the_deadline(
         assert last.policy is SlowConsumer.DISCONNECT
         assert last.topic is None
         assert last.dropped == served.realm.stats().events_dropped > 0
-        transport_of(slow).abort()
+        abort(slow)
+
+
+async def test_a_client_that_reads_slowly_is_kept(authority: Authority) -> None:
+    """What it takes is seen before a third of the kernel's megabytes has gone."""
+    loop = asyncio.get_running_loop()
+    async with site("plain", authority, write_deadline=1.0) as served:
+        reading = socket.socket()
+        with contextlib.closing(reading):
+            reading.setblocking(False)
+            reading.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+            await loop.sock_connect(reading, ("127.0.0.1", served.port))
+            for said in (UPGRADE, *map(masked, SUBSCRIBING)):
+                await loop.sock_sendall(reading, said)
+                await loop.sock_recv(reading, 1000)
+            await publish_too_much(served, "state.a", "state.b")
+            published = 0
+            # Several deadlines long.
+            for _ in range(30):
+                published = await publish_a_turn(served, published, "state.a")
+                await loop.sock_recv(reading, 20_000)
+                await asyncio.sleep(0.1)
+            [session] = served.realm.sessions()
+            assert session.dropped_events > 0
+
+
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+    b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"Sec-WebSocket-Protocol: wamp.2.json\r\n\r\n"
+)
+SUBSCRIBING = (
+    b'[1,"r",{"roles":{"subscriber":{}}}]',
+    b'[32,1,{"match":"prefix"},"state."]',
+)
+
+
+def masked(payload: bytes) -> bytes:
+    """Return a client's frame, masked with zeros."""
+    return bytes([0x81, 0x80 | len(payload), 0, 0, 0, 0]) + payload
 
 
 async def test_the_reader_of_other_topics_is_cut_as_ever_and_reported(
@@ -250,7 +299,7 @@ async def test_the_reader_of_other_topics_is_cut_as_ever_and_reported(
         assert [report for _, report in served.reports] == [
             SlowConsumerReport(SlowConsumer.DISCONNECT, None, 0)
         ]
-        transport_of(slow).abort()
+        abort(slow)
 
 
 async def test_the_oldest_events_are_kept_where_new_ones_are_dropped(
@@ -301,7 +350,7 @@ async def test_what_the_hook_raises_is_logged_and_goes_no_further(
         await publish_too_much(served, "log")
         assert "the hook is broken" in caplog.text
         assert session_of(served, slow).is_open
-        transport_of(slow).abort()
+        abort(slow)
 
 
 # Clients that ask without reading the answers.
@@ -350,7 +399,7 @@ async def test_the_pongs_of_a_client_that_is_not_read_from_do_not_save_it(
                     await slow.ws.pong()
                 await asyncio.sleep(0.01)
         assert [report.policy for _, report in served.reports] == ["disconnect"]
-        transport_of(slow).abort()
+        abort(slow)
 
 
 async def test_events_that_are_dropped_do_not_keep_a_client_from_being_read(
@@ -364,7 +413,7 @@ async def test_events_that_are_dropped_do_not_keep_a_client_from_being_read(
         assert served.wamp.stats().pending_bytes > 4_000_000
         await slow.begin_call("long", [1])
         await until(lambda: served.called == 1)
-        transport_of(slow).abort()
+        abort(slow)
 
 
 @pytest.mark.parametrize("kind", KINDS)
