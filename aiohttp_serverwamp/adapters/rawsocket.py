@@ -308,12 +308,18 @@ def _credentials(connected: socket.socket) -> tuple[int, ...] | None:
 
 
 def _keep_alive(connected: socket.socket, interval: float) -> None:
-    """Have TCP find out that a client has gone, as late as a heartbeat would."""
+    """Have TCP find out that a client has gone, as late as a heartbeat would.
+
+    It asks a client that says nothing, and waits for what it has sent to be taken note
+    of: alone that could take a quarter of an hour.
+    """
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    interval = max(interval, 1.0)  # it counts in seconds
     for name, value in (
         ("TCP_KEEPIDLE", interval),
         ("TCP_KEEPINTVL", interval / 4),
         ("TCP_KEEPCNT", 2),
+        ("TCP_USER_TIMEOUT", interval * 1500),  # in milliseconds
     ):
         option = getattr(socket, name, None)  # not everywhere
         if option is not None:

@@ -369,6 +369,45 @@ def test_a_client_that_takes_nothing_for_too_long_is_cut(
     assert "connection cut, no byte was taken for 0.1 s" in caplog.text
 
 
+@pytest.mark.parametrize("heartbeat", [20.0, None])
+def test_tcp_finds_out_who_has_gone_without_a_word(
+    run: Run, heartbeat: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can be made to go so in a test; what TCP is told can be seen."""
+    accepted: list[socket.socket] = []
+
+    async def body(support: AsyncSupport) -> None:
+        accept = support.accept
+
+        async def seen(listener: socket.socket) -> socket.socket:
+            accepted.append(await accept(listener))
+            return accepted[-1]
+
+        monkeypatch.setattr(support, "accept", seen)
+        application = calculator(support, limits=Limits(heartbeat=heartbeat))
+        async with served(application) as where, connected(support, where) as client:
+            await client.join()
+            told = [
+                accepted[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                *(
+                    accepted[0].getsockopt(socket.IPPROTO_TCP, option)
+                    for option in (
+                        socket.TCP_KEEPIDLE,
+                        socket.TCP_KEEPINTVL,
+                        socket.TCP_KEEPCNT,
+                        socket.TCP_USER_TIMEOUT,
+                    )
+                ),
+            ]
+            if heartbeat is None:
+                assert told[0] == 0
+            else:
+                # An interval, and half of it: 30 seconds in all.
+                assert told == [1, 20, 5, 2, 30_000]
+
+    run(body)
+
+
 def test_who_pings_without_reading_is_not_read_from(run: Run) -> None:
     async def body(support: AsyncSupport) -> None:
         limits = Limits(max_pending_bytes=2**17, write_deadline=None)
