@@ -111,6 +111,10 @@ class RawSocketServer:
                 finally:
                     self.leave()
                     await tasks.join(host.limits.shutdown_timeout or None)
+            # A task that is cancelled before its first step has nothing closed.
+            for client in self._clients:
+                client.drop()
+            self._clients.clear()
 
     def leave(self) -> None:
         """Accept nobody more, and end the sessions of those that are there."""
@@ -194,6 +198,13 @@ class _Client:
         elif self.task is not None:
             self.task.cancel()
 
+    def drop(self) -> None:
+        """Close what has not become a connection."""
+        if self._stream is None:
+            self._socket.close()
+        else:
+            self._stream.abort()
+
     # --- Becoming a connection ----------------------------------------------------
 
     async def _connect(self, tasks: TaskRunner) -> RawSocketConnection | None:
@@ -220,7 +231,7 @@ class _Client:
         finally:
             host.release()
             if connection is None:
-                await self._drop()
+                await self._release()
 
     async def _turn_away(self) -> None:
         """Tell a client that the server is full, unless too many are told already."""
@@ -231,7 +242,7 @@ class _Client:
                 await self._agree(full=True)
         finally:
             server.turned_away -= 1
-            await self._drop()
+            await self._release()
 
     async def _agree(self, *, full: bool) -> Agreement | None:
         """Go through the opening handshake, in time (REQ-TRN-031)."""
@@ -273,11 +284,9 @@ class _Client:
             while await self._stream.receive():
                 pass
 
-    async def _drop(self) -> None:
-        if self._stream is None:
-            self._socket.close()
-        else:
-            self._stream.abort()
+    async def _release(self) -> None:
+        self.drop()
+        if self._stream is not None:
             await self._stream.released()
 
 
