@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -345,6 +346,37 @@ async def test_what_an_observer_raises_is_logged_once_and_harms_nobody(
     assert len(diary.calls) == 3
     failures = [r for r in caplog.records if "Broken" in r.getMessage()]
     assert len(failures) == 1
+
+
+@pytest.mark.parametrize("fails_at", ["making", "entering", "leaving"])
+async def test_what_an_observer_puts_around_a_call_may_fail(
+    fails_at: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(AbstractContextManager[None]):
+        def __init__(self) -> None:
+            self.fail("making")
+
+        def __enter__(self) -> None:
+            self.fail("entering")
+
+        def __exit__(self, *raised: object) -> None:
+            self.fail("leaving")
+
+        def fail(self, here: str) -> None:
+            if here == fails_at:
+                raise RuntimeError("broken")
+
+    class Surrounding(Observer):
+        def call_started(self, call: CallReport) -> None:
+            call.around = Broken
+
+    async with (
+        site(routes(), observers=[Surrounding()]) as server,
+        server.client() as client,
+    ):
+        assert await client.call("add", 1, 2) == 3
+        assert await client.call("later") == 1
+    assert "what an observer puts around a call failed" in caplog.text
 
 
 async def test_an_observer_may_come_later_and_once() -> None:
