@@ -19,6 +19,7 @@ from aiohttp_serverwamp.errors import (
     ApplicationError,
     Canceled,
     ProtocolViolation,
+    RateLimited,
     RuntimeFailure,
     SessionRejected,
     TimedOut,
@@ -126,13 +127,24 @@ class RequestQueue:
         if count >= self._limit or (count and self._bytes + size > self._max_bytes):
             self._log_refusing()
             error = Unavailable("too many requests wait for a decision")
-            self.turn_away(message, error)
+            self._turn_away(message, error)
             return
         waiting.append((message, size))
         self._bytes += size
         self.limit_time(message)
 
-    def turn_away(self, message: Message, error: ApplicationError) -> None:
+    def is_early(self, message: Message) -> bool:
+        """Refuse a request that comes too early for its realm; tell whether it does."""
+        limits = self._session.router.rate_limits
+        assert limits is not None, "without a limit nothing is early"
+        try:
+            limits.check(self._session)
+        except RateLimited as error:
+            self._turn_away(message, error)
+            return True
+        return False
+
+    def _turn_away(self, message: Message, error: ApplicationError) -> None:
         """Refuse a request that has just come; one answer for all chunks of a call."""
         if isinstance(message, Call):
             if self._is_answered(message.request):

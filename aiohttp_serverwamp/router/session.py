@@ -28,7 +28,6 @@ from aiohttp_serverwamp.errors import (
     EncodingError,
     InvalidPayload,
     ProtocolViolation,
-    RateLimited,
     RuntimeFailure,
     SessionRejected,
 )
@@ -253,12 +252,8 @@ class RouterSession(Peer):
         if kind in REQUESTS:
             if self._request_ids is not None:
                 self._request_ids.check(message)
-            if self.router.rate_limits is not None:
-                try:
-                    self.router.rate_limits.check(self)
-                except RateLimited as error:
-                    self.requests.turn_away(message, error)
-                    return
+            if self.router.rate_limits is not None and self.requests.is_early(message):
+                return
             if self.requests.busy:
                 self.requests.put(message, size)
                 return

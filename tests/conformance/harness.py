@@ -16,6 +16,7 @@ from collections.abc import (
     Hashable,
     Iterable,
     Mapping,
+    Sequence,
 )
 from contextlib import asynccontextmanager
 from threading import get_ident
@@ -234,6 +235,9 @@ class Wire:
         self.written: list[bytes] = []
         self.aborted = self.cut = False
         self.pending_bytes = 0
+        #: Whether events that may be dropped are dropped, and which they were.
+        self.behind = False
+        self.offered: list[tuple[SlowConsumer, Hashable]] = []
 
     @property
     def traffic(self) -> Wire:
@@ -246,8 +250,15 @@ class Wire:
     def write(self, data: bytes) -> None:
         self.written.append(data)
 
-    def offer(self, data: bytes, policy: SlowConsumer, key: Hashable) -> None:
+    def offer(
+        self, data: bytes, policy: SlowConsumer, key: Hashable
+    ) -> Sequence[Hashable] | None:
+        """Keep an event, or drop it if the client is `behind`; say which one."""
+        self.offered.append((policy, key))
+        if self.behind:
+            return (key,)
         self.write(data)
+        return None
 
     def abort(self) -> None:
         self.aborted = True
@@ -440,6 +451,8 @@ class World:
         self.wall = 1_700_000_000.0
         self.clients: list[Client] = []
         self.timers: list[Timer] = []
+        #: What hosted code was told of clients that do not keep up.
+        self.reports: list[tuple[int, SlowConsumerReport]] = []
         #: The sessions that have joined and not ended.
         self.members: list[RouterSession] = []
         #: Those that have ended, joined or not, and that somebody still holds.
@@ -537,7 +550,7 @@ class World:
         pass
 
     def slow_consumer(self, session: RouterSession, report: SlowConsumerReport) -> None:
-        raise NotImplementedError("no client is slow here")
+        self.reports.append((session.id, report))
 
     def closed(self, session: RouterSession) -> None:
         pass

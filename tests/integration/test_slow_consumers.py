@@ -443,3 +443,29 @@ async def test_cancel_gets_through_where_calls_do_not(
             await hanging[1].result()
         assert await client.call("double", 2) == 4
         await hanging[0].cancel()
+
+
+async def test_events_before_subscribed_are_conflated_as_well(
+    authority: Authority,
+) -> None:
+    gate = asyncio.Event()
+    topics = serverwamp.TopicRouteSet()
+
+    @topics.route("late", slow_consumer="conflate")
+    async def late() -> AsyncIterator[None]:
+        await gate.wait()
+        yield
+
+    async with site("plain", authority) as served, served.client() as client:
+        served.realm.add_routes(topics)
+        subscribing = asyncio.create_task(client.subscribe("late"))
+        broker = served.realm.router.broker
+        await until(lambda: broker.subscriptions.matches("late"))
+        for number in range(5):
+            served.realm.publish("late", number)
+        gate.set()
+        subscription = await subscribing
+        served.realm.publish("late", 5)
+
+        assert await numbers_of(subscription, 5) == [4, 5]
+        assert session_of(served, client).dropped_events == 4
