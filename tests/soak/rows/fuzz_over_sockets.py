@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.soak.programs import run_program
+from tests.soak.programs import last_words, run_program
 from tests.soak.row import Outcome, Row, scaled
 
 INPUTS: Final = 100_000
@@ -17,7 +17,7 @@ async def run(effort: float) -> Outcome:
     code, output = await run_program(
         "tests.fuzz", "--over-sockets", "--seed", str(SEED), "--inputs", str(inputs)
     )
-    outcome.require(code == 0, output[-2000:])
+    outcome.require(code == 0, last_words(output))
     outcome.done = f"{inputs:,} inputs, seed {SEED}, from nine addresses"
     outcome.seen = "nothing left, a newcomer served" if code == 0 else "a failure"
     return outcome
