@@ -29,7 +29,8 @@ def heading(command: str) -> str:
 def line_of(verdict: Verdict) -> str:
     """Say what came of one row, in one line or, where it failed, in more."""
     word = "passed" if verdict.passed else "FAILED"
-    lines = [f"{word}  {verdict.row.name} ({verdict.seconds:.0f} s)"]
+    seen = verdict.outcome.seen
+    lines = [f"{word}  {verdict.row.name} ({verdict.seconds:.0f} s): {seen}"]
     lines += [f"        {each}" for each in verdict.outcome.failures]
     return "\n".join(lines)
 
