@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from aiohttp_serverwamp.adapters.outbox import BEHIND
 from aiohttp_serverwamp.adapters.rawsocket_connection import RawSocketConnection
 from aiohttp_serverwamp.adapters.rawsocket_endpoint import (
     Listener,
@@ -304,6 +305,8 @@ def _transport_info(
             info["peer_credentials"] = _credentials(connected)
             return info
         info["peer_address"] = connected.getpeername()[0]
+        # Else it takes megabytes, and a slow client's taking of them is seen late.
+        _tell_tcp(connected, "TCP_NOTSENT_LOWAT", BEHIND)
         if heartbeat:
             _keep_alive(connected, heartbeat)
     return info
@@ -330,9 +333,13 @@ def _keep_alive(connected: socket.socket, interval: float) -> None:
         ("TCP_KEEPCNT", 2),
         ("TCP_USER_TIMEOUT", interval * 1500),  # in milliseconds
     ):
-        option = getattr(socket, name, None)  # not everywhere
-        if option is not None:
-            connected.setsockopt(socket.IPPROTO_TCP, option, max(round(value), 1))
+        _tell_tcp(connected, name, max(round(value), 1))
+
+
+def _tell_tcp(connected: socket.socket, name: str, value: int) -> None:
+    option = getattr(socket, name, None)  # not everywhere
+    if option is not None:
+        connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _tls_info(stream: ByteStream) -> dict[str, Any]:

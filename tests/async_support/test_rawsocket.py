@@ -379,6 +379,25 @@ def test_a_client_that_does_not_read_is_cut(
     assert "connection cut, more than 1048576 bytes waiting" in caplog.text
 
 
+def test_a_client_that_is_slow_but_takes_something_is_not_cut(run: Run) -> None:
+    """What it takes is seen, for the kernel is given little beyond what it can send."""
+
+    async def body(support: AsyncSupport) -> None:
+        limits = Limits(max_pending_bytes=None, write_deadline=1.0)
+        application = calculator(support, limits=limits)
+        async with served(application) as where, connected(support, where) as client:
+            await client.join()
+            assert await client.ask(32, 1, {}, "news") == [33, 1, 1]
+            for _ in range(100):
+                application.publish("news", "x" * 2**17)
+            for _ in range(12):
+                await support.sleep(0.2)
+                await client.read(2**17)
+            assert len(application.sessions()) == 1
+
+    run(body)
+
+
 def test_a_client_that_takes_nothing_for_too_long_is_cut(
     run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
