@@ -78,6 +78,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         help="only the floor and contestants whose name contains this",
     )
     parser.add_argument(
+        "--loop",
+        choices=["asyncio", "uvloop"],
+        default="asyncio",
+        help="the event loop of the servers (default: %(default)s)",
+    )
+    parser.add_argument(
         "--others",
         type=Path,
         default=Path(".venv-contestants"),
@@ -104,6 +110,7 @@ def _plan(options: argparse.Namespace, entries: list[Entry]) -> Plan:
         entries=entries,
         rounds=options.rounds or (2 if quick else 5),
         seconds=options.seconds or (0.3 if quick else 2.0),
+        loop=options.loop,
     )
 
 
@@ -141,6 +148,7 @@ def _print_head(plan: Plan, cores: machine.Cores, others: Environment) -> None:
         print(f"in an environment of their own: {_listed(others.versions)}")
     print(_pinning(cores))
     print(
+        f"event loop: {plan.loop}; "
         f"{plan.rounds} rounds of {plan.seconds:g} s for each figure; "
         "CPU is the server's, user and system"
     )

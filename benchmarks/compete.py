@@ -41,6 +41,8 @@ class Plan:
     rounds: int
     #: Of one measurement; a quarter is added before it to warm up.
     seconds: float
+    #: The event loop of the servers, "asyncio" or "uvloop".
+    loop: str = "asyncio"
 
     def names(self, row: Row) -> list[str]:
         """Return who takes part in a row."""
@@ -67,13 +69,14 @@ async def compete(plan: Plan, cores: Cores, tell: Callable[[str], None]) -> Resu
         tell(f"round {round_ + 1} of {plan.rounds}")
         for row in plan.rows:
             for entry in plan.turns(row, round_):
-                outcome = await _measure(row, entry, plan.seconds, cores)
+                outcome = await _measure(row, entry, plan, cores)
                 results[row.key, entry.contestant.name].append(outcome)
     return results
 
 
-async def _measure(row: Row, entry: Entry, seconds: float, cores: Cores) -> Measurement:
-    with serving(entry.contestant, entry.python, cores.server) as target:
+async def _measure(row: Row, entry: Entry, plan: Plan, cores: Cores) -> Measurement:
+    seconds = plan.seconds
+    with serving(entry.contestant, entry.python, cores.server, plan.loop) as target:
         # The generator's own garbage is dealt with between the measurements.
         gc.collect()
         gc.disable()

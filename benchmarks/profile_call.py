@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
-import json
 import pstats
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -24,9 +23,9 @@ from typing import Any
 import ujson
 
 import aiohttp_serverwamp as serverwamp
-from aiohttp_serverwamp.adapters.websocket import codec_for
 from aiohttp_serverwamp.messages import parse
 from aiohttp_serverwamp.router.session import RouterSession
+from benchmarks.in_process import join
 from benchmarks.rows.calls import LARGE
 from benchmarks.servers import ADD, ADD_ASYNC, ECHO, REALM
 from benchmarks.servers.library import api
@@ -42,50 +41,6 @@ KINDS: Mapping[str, tuple[str, list[Any]]] = {
 }
 #: Calls that are answered before the loop goes on, as they come in one read.
 AT_ONCE = 64
-
-
-class _Connection:
-    """A client's connection; what is written to it is kept."""
-
-    transport_info: Mapping[str, Any] = {}
-    pending_bytes = bytes_sent = 0
-    cut = False
-
-    def __init__(self, serializer: Any) -> None:
-        self.codec = codec_for(serializer, framed=True)
-        self.written: list[bytes] = []
-        self.write = self.written.append
-
-    @property
-    def traffic(self) -> _Connection:
-        """Have no traffic."""
-        return self
-
-    async def receive(self) -> None:
-        """Never receive anything; this is fed directly."""
-
-    async def wait_for_room(self) -> None:
-        """Have room."""
-
-    def offer(self, data: bytes, policy: object, key: object) -> None:
-        """Keep it like all else."""
-        self.write(data)
-
-    async def close(self, code: int, reason: str) -> None:
-        """Do nothing."""
-
-    def abort(self) -> None:
-        """Do nothing."""
-
-
-async def _join(application: serverwamp.Application, tasks: Any) -> RouterSession:
-    connection = _Connection(application.serializers["wamp.2.json"])
-    session = RouterSession(application, connection, tasks, lambda code, reason: None)
-    application.opened(session)
-    roles: dict[str, Any] = {"caller": {}, "callee": {}}
-    session.receive(json.dumps([1, REALM, {"roles": roles}]))
-    await asyncio.sleep(0)
-    return session
 
 
 def _texts(procedure: str, args: list[Any], number: int) -> list[str]:
@@ -104,7 +59,7 @@ async def _sessions() -> AsyncIterator[tuple[RouterSession, RouterSession]]:
         application.run(),
         application.support.task_group() as tasks,
     ):
-        yield await _join(application, tasks), await _join(application, tasks)
+        yield await join(application, tasks), await join(application, tasks)
         application._open.clear()  # nothing here closes as a connection does
 
 

@@ -16,12 +16,14 @@ __all__ = ["serving"]
 
 
 @contextmanager
-def serving(contestant: Contestant, python: Path, core: int | None) -> Iterator[Target]:
-    """Serve on `core` for as long as the context lasts.
+def serving(
+    contestant: Contestant, python: Path, core: int | None, loop: str = "asyncio"
+) -> Iterator[Target]:
+    """Serve on `core` and an event loop for as long as the context lasts.
 
     An exception within it is told what the server wrote to its standard error.
     """
-    command: list[str | Path] = [python, "-m", contestant.server]
+    command: list[str | Path] = [python, "-m", contestant.server, loop]
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(

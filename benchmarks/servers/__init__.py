@@ -12,6 +12,7 @@ aiohttp and nothing of ours.
 from __future__ import annotations
 
 import asyncio
+import sys
 
 from aiohttp import web
 
@@ -41,8 +42,17 @@ EVENT = {"article": "sku-1", "left": 3, "text": "a line of text of an ordinary l
 
 
 def run(app: web.Application) -> None:
-    """Serve `app` on a free port, say which, and go on until the process is ended."""
-    asyncio.run(_serve(app))
+    """Serve `app` on a free port, say which, and go on until the process is ended.
+
+    On uvloop's event loop if the argument of the command says so.
+    """
+    factory = asyncio.new_event_loop
+    if sys.argv[1:] == ["uvloop"]:
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(_serve(app))
 
 
 async def _serve(app: web.Application) -> None:
