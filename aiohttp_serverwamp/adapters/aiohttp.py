@@ -28,7 +28,7 @@ from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
 from aiohttp_serverwamp.adapters.aiohttp_socket import keep_unsent, transport_info
 from aiohttp_serverwamp.adapters.asyncio import AsyncioAsyncSupport, AsyncioTimer
-from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
+from aiohttp_serverwamp.adapters.heartbeat import Heartbeat, Pulse
 from aiohttp_serverwamp.adapters.outbox import BEHIND, Flusher, Outbox
 from aiohttp_serverwamp.adapters.websocket import (
     BINARY,
@@ -67,6 +67,9 @@ UNLIMITED = 2**31
 #: transport below, where nothing tells of it.
 TLS_WRITE = 65536
 
+#: Of half an interval, in which heartbeats take turns.
+PARTS = 16
+
 # The outboxes keep their flusher, and with it the loop, alive; nothing else does.
 _flushers: WeakValueDictionary[asyncio.AbstractEventLoop, Flusher] = (
     WeakValueDictionary()
@@ -81,6 +84,26 @@ def _flusher() -> Flusher:
             call_soon=loop.call_soon, call_later=loop.call_later, now=loop.time
         )
     return flusher
+
+
+_SUPPORT = AsyncioAsyncSupport()
+
+#: One for each event loop and interval; kept by the heartbeats.
+_pulses: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, float], Pulse] = (
+    WeakValueDictionary()
+)
+
+
+def _pulse(interval: float | None) -> Pulse | None:
+    if not interval:
+        return None
+    loop = asyncio.get_running_loop()
+    pulse = _pulses.get((loop, interval))
+    if pulse is None:
+        pulse = _pulses[loop, interval] = Pulse(
+            interval, make_timer=AsyncioTimer, now=loop.time, parts=PARTS
+        )
+    return pulse
 
 
 class AiohttpConnection:
@@ -115,7 +138,6 @@ class AiohttpConnection:
         "_room",
         "_said_close",
         "_shutting",
-        "_support",
         "_task",
         "_unawaited",
         "_transport",
@@ -157,18 +179,13 @@ class AiohttpConnection:
         self._direct: DirectReading | None = None
         self._room: asyncio.Future[None] | None = None
         self._shutting: asyncio.TimerHandle | None = None
-        self._support = AsyncioAsyncSupport()
         self._outbox = self._make_outbox(limits, label, _flusher(), tls=tls)
         #: Queue bytes made by `codec`; they leave at the end of this loop turn.
         self.write: Callable[[bytes], None] = self._outbox.put
         # Whether there were events that may be dropped.
         self._has_offers = False
         self._heartbeat = Heartbeat(
-            limits.heartbeat,
-            self._ping,
-            self._unresponsive,
-            make_timer=AsyncioTimer,
-            now=asyncio.get_running_loop().time,
+            _pulse(limits.heartbeat), self._ping, self._unresponsive
         )
         # Bytes written since the transport was last waited for.
         self._unawaited = 0
@@ -360,7 +377,7 @@ class AiohttpConnection:
 
     async def _room_is_made(self) -> None:
         if self._task is not None:
-            await self._outbox.wait_for_room(self._support)
+            await self._outbox.wait_for_room(_SUPPORT)
         with suppress(ConnectionError):  # `receive` is about to find out
             await self._request.writer.drain()
 
@@ -383,7 +400,7 @@ class AiohttpConnection:
 
     async def _run_writer(self, send: Callable[[bytes], Awaitable[None]]) -> None:
         try:
-            await self._outbox.run_writer(send, self._support)
+            await self._outbox.run_writer(send, _SUPPORT)
         except Exception as error:
             # The reader notices the loss of the connection by itself.
             logger.debug("writing to a client ended: %r", error)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
+from aiohttp_serverwamp.adapters.heartbeat import Heartbeat, Pulse
 from aiohttp_serverwamp.adapters.rawsocket_protocol import (
     MESSAGE,
     PING,
@@ -74,13 +74,15 @@ class RawSocketConnection(SendingTaskConnection):
             tasks=tasks,
             transport_info=transport_info,
         )
-        self._heartbeat = Heartbeat(
-            limits.heartbeat if pings else None,
-            self._ping,
-            self._unresponsive,
-            make_timer=lambda callback: support.timer(tasks, callback),
-            now=support.now,
-        )
+        pulse = None
+        if pings and limits.heartbeat:
+            # Of its own: timers of other libraries belong to some connection.
+            pulse = Pulse(
+                limits.heartbeat,
+                make_timer=lambda callback: support.timer(tasks, callback),
+                now=support.now,
+            )
+        self._heartbeat = Heartbeat(pulse, self._ping, self._unresponsive)
 
     def deliver(self, take: Callable[[str | bytes], None]) -> None:
         """Give messages to `take` as they come, while `receive` is waited for."""

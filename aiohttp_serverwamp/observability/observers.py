@@ -83,6 +83,15 @@ class Observers:
                 setattr(self, name, wanted)
         self.calls = bool(self.call_started or self.call_finished)
 
+    @staticmethod
+    def awake(methods: _Methods) -> _Methods:
+        """Return those of observers that do not say that they are `asleep`."""
+        return tuple(
+            method
+            for method in methods
+            if not getattr(getattr(method, "__self__", None), "asleep", False)
+        )
+
     def tell(self, methods: _Methods, *args: Any) -> None:
         """Call each of them; what one raises is logged once and goes no further."""
         for method in methods:

@@ -105,12 +105,13 @@ class Tally:
         observers = self.observers
         if cause == "cut":
             self.clients_cut += 1
-        if not (observers.session_left or observers.client_cut):
+        told = observers.awake(observers.session_left)
+        if not (told or observers.client_cut):
             return
         report = report_of(session, reason=reason, cause=cause)
         if cause == "cut":
             observers.tell(observers.client_cut, report)
-        observers.tell(observers.session_left, report)
+        observers.tell(told, report)
 
     def session_refused(self, session: RouterSession, reason: str, cause: str) -> None:
         """Count a client that does not become a session."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aiohttp_serverwamp.adapters.heartbeat import Heartbeat
+from aiohttp_serverwamp.adapters.heartbeat import Heartbeat, Pulse
 
 INTERVAL = 20.0
 #: `Limits.heartbeat`: the interval, and half as long again for the answer.
@@ -16,20 +16,22 @@ GIVEN_UP = 30.0
 class Client:
     """What a heartbeat does to one client, and the time it goes by."""
 
-    def __init__(self, interval: float | None = INTERVAL) -> None:
+    def __init__(self, interval: float | None = INTERVAL, parts: int = 1) -> None:
         self.time = 0.0
         self.pings: list[float] = []
         self.given_up: float | None = None
         self.answers = True
         self._due: float | None = None
         self._tick: Callable[[], None] = lambda: None
-        self.heartbeat = Heartbeat(
-            interval,
-            self._ping,
-            self._give_up,
-            make_timer=self._make_timer,
-            now=lambda: self.time,
-        )
+        pulse = None
+        if interval:
+            pulse = Pulse(
+                interval,
+                make_timer=self._make_timer,
+                now=lambda: self.time,
+                parts=parts,
+            )
+        self.heartbeat = Heartbeat(pulse, self._ping, self._give_up)
 
     def _make_timer(self, tick: Callable[[], None]) -> Client:
         self._tick = tick
@@ -60,11 +62,12 @@ class Client:
         self.says_something_at(time, late=late)
 
 
+@pytest.mark.parametrize("parts", [1, 16])
 @pytest.mark.parametrize("last_word", [0.0, 0.1, 9.9, 10.1, 14.0, 19.9, 25.0])
 def test_who_is_gone_is_given_up_an_interval_and_a_half_later_at_most(
-    last_word: float,
+    last_word: float, parts: int
 ) -> None:
-    client = Client()
+    client = Client(parts=parts)
     client.answers = False
 
     client.says_something_at(*range(int(last_word)), last_word)
@@ -111,3 +114,19 @@ def test_nobody_is_pinged_without_an_interval_or_after_the_end() -> None:
     stopped.is_silent_until(100.0)
 
     assert never.pings == stopped.pings == []
+
+
+def test_those_who_come_one_after_the_other_are_pinged_so() -> None:
+    client = Client(parts=4)
+    pulse = client.heartbeat._pulse
+    pinged: list[float] = []
+
+    def ping() -> None:
+        pinged.append(client.time)
+
+    for came in (3.0, 6.0):
+        client.is_silent_until(came)
+        Heartbeat(pulse, ping, lambda: None)
+    client.is_silent_until(INTERVAL)
+
+    assert pinged == [12.5, 15.0]
