@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aiohttp_serverwamp.errors import ConfigurationError
@@ -19,6 +19,9 @@ __all__ = ["Listener", "RawSocket", "checked_rawsockets", "listening"]
 
 #: Clients that may wait to be accepted, as with aiohttp's servers.
 BACKLOG: Final = 128
+
+_OWNER_ONLY: Final = 0o600
+_ALL_PERMISSIONS: Final = 0o777
 
 #: Not everywhere are there Unix sockets.
 _AF_UNIX: Final[int | None] = getattr(socket, "AF_UNIX", None)
@@ -39,27 +42,27 @@ class RawSocket:
     all of them.
 
     `ssl` is the server's context, for ``tls://`` and for sockets. `mode` are the
-    permissions of the Unix socket's file. With `pings`, clients are pinged every
-    `Limits.heartbeat` seconds, and given up without an answer. Without, as many clients
-    cannot answer, silent ones are found by TCP's own keep-alive, as often.
+    permissions of the Unix socket's file, as ``0o660``. With `pings`, clients
+    are pinged every `Limits.heartbeat` seconds, and given up without an answer.
+    Without, as many clients cannot answer, silent ones are found by TCP's own
+    keep-alive, as often.
 
     Raises `ConfigurationError` for what makes no sense.
     """
 
     address: str | socket.socket
     ssl: ssl.SSLContext | None = field(default=None, kw_only=True)
-    mode: int = field(default=0o600, kw_only=True)
+    mode: int = field(default=_OWNER_ONLY, kw_only=True)
     pings: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.ssl is not None and not isinstance(self.ssl, ssl.SSLContext):
+        _check_tls(self.ssl)
+        if not isinstance(self.pings, bool):
             raise ConfigurationError(
-                f"RawSocket(ssl={self.ssl!r}): give an ssl.SSLContext"
+                f"RawSocket(pings={self.pings!r}): give True or False"
             )
         if isinstance(self.address, socket.socket):
-            if self.address.type != socket.SOCK_STREAM or not self.address.getsockopt(
-                socket.SOL_SOCKET, socket.SO_ACCEPTCONN
-            ):
+            if not _listens(self.address):
                 raise ConfigurationError(
                     f"RawSocket({self.address!r}): give a stream socket that listens"
                 )
@@ -69,6 +72,39 @@ class RawSocket:
             )
         else:
             _check_address(self.address, tls=self.ssl is not None)
+        self._check_mode()
+
+    def _check_mode(self) -> None:
+        # What was meant as octal and is not has more bits, 600 as well as 666.
+        if type(self.mode) is not int or not 0 <= self.mode <= _ALL_PERMISSIONS:
+            raise ConfigurationError(
+                f"RawSocket(mode={self.mode!r}): give permissions, as mode=0o660"
+            )
+        has_file = isinstance(self.address, str) and self.address.startswith("unix:")
+        if self.mode != _OWNER_ONLY and not has_file:
+            raise ConfigurationError(
+                f"RawSocket(mode={self.mode:#o}): only 'unix:///path' makes a file, "
+                "which has permissions"
+            )
+
+
+def _check_tls(context: object) -> None:
+    if context is None:
+        return
+    if not isinstance(context, ssl.SSLContext):
+        raise ConfigurationError(f"RawSocket(ssl={context!r}): give an ssl.SSLContext")
+    if context.protocol == ssl.PROTOCOL_TLS_CLIENT:
+        raise ConfigurationError(
+            "RawSocket(ssl=...): this context is for clients; make it by "
+            "ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), and give it the "
+            "certificate by context.load_cert_chain(...)"
+        )
+
+
+def _listens(given: socket.socket) -> bool:
+    if given.type != socket.SOCK_STREAM or given.fileno() == -1:
+        return False
+    return bool(given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
 def _check_address(address: str, *, tls: bool) -> None:
@@ -126,9 +162,19 @@ def checked_rawsockets(
         given = (given,)
     if not isinstance(given, Iterable):
         raise ConfigurationError(f"rawsocket={given!r}: give {_EXAMPLES}")
-    return tuple(
+    rawsockets = tuple(
         each if isinstance(each, RawSocket) else RawSocket(each) for each in given
     )
+    _check_distinct(rawsockets)
+    return rawsockets
+
+
+def _check_distinct(rawsockets: Iterable[RawSocket]) -> None:
+    seen = set()
+    for address in (each.address for each in rawsockets):
+        if address in seen and not str(address).endswith(":0"):
+            raise ConfigurationError(f"rawsocket={address!r} is given twice")
+        seen.add(address)
 
 
 @dataclass(slots=True)
@@ -180,6 +226,11 @@ def _listeners(rawsocket: RawSocket) -> Iterator[Listener]:
     address = rawsocket.address
     try:
         if isinstance(address, socket.socket):
+            if not _listens(address):
+                raise ConfigurationError(
+                    f"rawsocket={address!r} was closed, as it is when serving ends: "
+                    "give a new one"
+                )
             yield Listener(rawsocket, address)
         elif address.startswith("unix:"):
             yield _unix_listener(rawsocket, _path_of(address))
@@ -195,14 +246,12 @@ def _listeners(rawsocket: RawSocket) -> Iterator[Listener]:
         ) from error
 
 
-def _addresses(host: str, port: int) -> Iterable[tuple[int, tuple[str, int]]]:
+def _addresses(host: str, port: int) -> Iterable[tuple[int, tuple[Any, ...]]]:
     found = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
-    # Each once, in the order found.
-    return dict.fromkeys(
-        (int(family), (str(where[0]), port)) for family, _, _, _, where in found
-    )
+    # Each once, in the order found; those of IPv6 say of which interface they are.
+    return dict.fromkeys((int(family), where) for family, _, _, _, where in found)
 
 
 def _reason(error: OSError) -> str:
@@ -217,15 +266,16 @@ def _unix_listener(rawsocket: RawSocket, path: str) -> Listener:
     assert _AF_UNIX is not None, "checked with the address"
     _remove_stale(path)
     made = socket.socket(_AF_UNIX, socket.SOCK_STREAM)
+    listener = Listener(rawsocket, made)
     try:
         made.bind(path)
+        found = os.lstat(path)
+        listener.file = (path, found.st_dev, found.st_ino)
         # Nobody can connect before it listens.
         os.chmod(path, rawsocket.mode)
-        found = os.lstat(path)
-        listener = Listener(rawsocket, made, (path, found.st_dev, found.st_ino))
         made.listen(BACKLOG)
     except BaseException:
-        made.close()
+        listener.close()
         raise
     return listener
 

@@ -64,6 +64,53 @@ def test_the_context_of_tls_is_one() -> None:
         RawSocket("tls://127.0.0.1:0", ssl="cert.pem")  # type: ignore[arg-type] # wrong
 
 
+def test_a_context_for_clients_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="Purpose.CLIENT_AUTH"):
+        RawSocket("tls://127.0.0.1:0", ssl=ssl.create_default_context())
+
+
+@pytest.mark.parametrize("mode", [600, 660, 666, 777, -1, "660", None, 384.0, True])
+def test_permissions_that_are_none_are_refused(mode: Any) -> None:
+    with pytest.raises(ConfigurationError, match="as mode=0o660"):
+        RawSocket("unix:///run/wamp.sock", mode=mode)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:0", "unix"])
+def test_permissions_are_for_files_that_are_made(address: str, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "wamp.sock"))
+        listener.listen()
+        given: Any = listener if address == "unix" else address
+        with pytest.raises(ConfigurationError, match="only 'unix:///path' makes a"):
+            RawSocket(given, mode=0o660)
+
+
+def test_pings_are_wanted_or_not() -> None:
+    with pytest.raises(ConfigurationError, match="give True or False"):
+        RawSocket("tcp://127.0.0.1:0", pings=20)  # type: ignore[arg-type] # wrong
+
+
+def test_a_socket_that_was_closed_is_refused() -> None:
+    listener = free_listener()
+    given = RawSocket(listener)
+    with listening([given]):
+        pass
+
+    with pytest.raises(ConfigurationError, match="that listens"):
+        RawSocket(listener)
+    with pytest.raises(ConfigurationError, match="was closed"), listening([given]):
+        pass
+
+
+def test_an_address_that_is_given_twice_is_refused() -> None:
+    with free_listener() as listener:
+        for address in (listener, "tcp://127.0.0.1:8081", "unix:///run/wamp.sock"):
+            with pytest.raises(ConfigurationError, match="is given twice"):
+                checked_rawsockets([address, RawSocket(address)])
+    # Two free ports are two addresses.
+    assert len(checked_rawsockets(["tcp://127.0.0.1:0"] * 2)) == 2
+
+
 def test_a_socket_that_does_not_listen_is_refused() -> None:
     with (
         socket.socket() as silent,
@@ -178,6 +225,46 @@ def test_the_permissions_of_a_unix_socket_are_as_told(
         assert str(listener) == f"unix://{path}"
 
     assert not path.exists()
+
+
+def test_a_unix_socket_that_cannot_be_served_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: str, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chmod", refused)
+    path = tmp_path / "wamp.sock"
+
+    with (
+        pytest.raises(ConfigurationError, match="Operation not permitted"),
+        listening([RawSocket(f"unix://{path}")]),
+    ):
+        pass
+
+    assert not path.exists()
+
+
+def test_an_address_of_one_interface_is_that_of_this_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::1", 8081, 0, 7))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: [found])
+    asked: list[Any] = []
+
+    def refused(where: Any, **options: Any) -> None:
+        asked.append(where)
+        raise OSError(99, "not here")
+
+    monkeypatch.setattr(socket, "create_server", refused)
+
+    with (
+        pytest.raises(ConfigurationError, match="not here"),
+        listening([RawSocket("tcp://[fe80::1%eth0]:8081")]),
+    ):
+        pass
+
+    assert asked == [("fe80::1", 8081, 0, 7)]
 
 
 def test_the_permissions_hold_before_anybody_can_connect(
