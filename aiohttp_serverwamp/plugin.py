@@ -274,9 +274,10 @@ def _shut_down(
 ) -> Callable[[web.Application], Awaitable[None]]:
     async def shut_down(app: web.Application) -> None:
         # Not left to `cleanup_ctx`: aiohttp waits for open sockets between the two.
-        rawsockets.leave()
+        rawsockets.stop_listening()
         if drain_timeout and app[WAMP].retry_after is None:
             await app[WAMP].drain(drain_timeout)
+        rawsockets.leave()
         await app[WAMP].shutdown()
 
     return shut_down

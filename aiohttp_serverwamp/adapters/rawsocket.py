@@ -52,6 +52,9 @@ _PAUSE: Final = 1.0
 #: Clients of a full server that are told so at a time; others are dropped.
 _TURNED_AWAY_AT_ONCE: Final = 100
 
+#: The most seconds that TCP waits before it asks a silent client, on Linux.
+_LONGEST_KEEP_ALIVE: Final = 2**15 - 1.0
+
 #: Linux has it: who runs the client of a Unix socket.
 _PEER_CREDENTIALS: Final[int | None] = getattr(socket, "SO_PEERCRED", None)
 _CREDENTIALS: Final = struct.Struct("3i")
@@ -110,6 +113,7 @@ class RawSocketServer:
                 try:
                     yield
                 finally:
+                    self.stop_listening()
                     self.leave()
                     await tasks.join(host.limits.shutdown_timeout or None)
             # A task that is cancelled before its first step has nothing closed.
@@ -117,11 +121,14 @@ class RawSocketServer:
                 client.drop()
             self._clients.clear()
 
-    def leave(self) -> None:
-        """Accept nobody more, and end the sessions of those that are there."""
+    def stop_listening(self) -> None:
+        """Accept nobody more."""
         for accept in self._accepting:
             accept.cancel()
         self._accepting.clear()
+
+    def leave(self) -> None:
+        """End the sessions of those that are there."""
         for client in [*self._clients]:
             client.leave()
 
@@ -262,19 +269,23 @@ class _Client:
                 agreement = handshake.feed(data)
 
         try:
-            await self._host.support.wait_at_most(
+            if not await self._host.support.wait_at_most(
                 limits.hello_timeout or None, shake_hands
-            )
+            ):
+                self._log_failed("no handshake in time")
         except HandshakeRefused as refusal:
-            logger.info("client %s: RawSocket refused: %s", self._address, refusal)
+            self._log_failed(refusal)
             if refusal.reply:
                 timeout = max(limits.close_timeout, LEAST_CLOSE_TIMEOUT)
                 await self._host.support.wait_at_most(
                     timeout, self._refuse, refusal.reply
                 )
         except OSError as error:  # among others, of TLS
-            logger.debug("client %s: RawSocket not opened: %r", self._address, error)
+            self._log_failed(error)
         return agreement
+
+    def _log_failed(self, why: object) -> None:
+        logger.info("client %s: RawSocket refused: %s", self._address, why)
 
     async def _refuse(self, reply: bytes) -> None:
         assert self._stream is not None, "the client has been heard"
@@ -326,7 +337,8 @@ def _keep_alive(connected: socket.socket, interval: float) -> None:
     of: alone that could take a quarter of an hour.
     """
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    interval = max(interval, 1.0)  # it counts in seconds
+    # It counts in whole seconds, in few bits.
+    interval = min(max(interval, 1.0), _LONGEST_KEEP_ALIVE)
     for name, value in (
         ("TCP_KEEPIDLE", interval),
         ("TCP_KEEPINTVL", interval / 4),

@@ -417,9 +417,21 @@ def test_a_client_that_takes_nothing_for_too_long_is_cut(
     assert "connection cut, no byte was taken for 0.1 s" in caplog.text
 
 
-@pytest.mark.parametrize("heartbeat", [20.0, None])
+@pytest.mark.parametrize(
+    ("heartbeat", "told"),
+    [
+        # An interval, and half of it: 30 seconds in all.
+        (20.0, [1, 20, 5, 2, 30_000]),
+        # As long as TCP can wait at most.
+        (1e12, [1, 32_767, 8_192, 2, 49_150_500]),
+        (None, None),
+    ],
+)
 def test_tcp_finds_out_who_has_gone_without_a_word(
-    run: Run, heartbeat: float | None, monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    heartbeat: float | None,
+    told: list[int] | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nobody can be made to go so in a test; what TCP is told can be seen."""
     accepted: list[socket.socket] = []
@@ -435,7 +447,7 @@ def test_tcp_finds_out_who_has_gone_without_a_word(
         application = calculator(support, limits=Limits(heartbeat=heartbeat))
         async with served(application) as where, connected(support, where) as client:
             await client.join()
-            told = [
+            options = [
                 accepted[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
                 *(
                     accepted[0].getsockopt(socket.IPPROTO_TCP, option)
@@ -447,11 +459,10 @@ def test_tcp_finds_out_who_has_gone_without_a_word(
                     )
                 ),
             ]
-            if heartbeat is None:
-                assert told[0] == 0
+            if told is None:
+                assert options[0] == 0
             else:
-                # An interval, and half of it: 30 seconds in all.
-                assert told == [1, 20, 5, 2, 30_000]
+                assert options == told
 
     run(body)
 
@@ -580,8 +591,9 @@ def test_over_tls_a_client_may_show_a_certificate(run: Run, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02\x00", OPENING])
 def test_the_handshake_of_tls_has_to_come_in_time_as_well(
-    run: Run, tmp_path: Path, sent: bytes
+    run: Run, tmp_path: Path, sent: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "aiohttp_serverwamp")
     context = server_context(Authority(tmp_path))
 
     async def body(support: AsyncSupport) -> None:
@@ -597,6 +609,9 @@ def test_the_handshake_of_tls_has_to_come_in_time_as_well(
             assert application.admits_connection()
 
     run(body)
+
+    # Or the operator would never learn why nobody gets in.
+    assert "client 127.0.0.1: RawSocket refused: " in caplog.text
 
 
 def test_an_authenticator_sees_who_runs_the_client_of_a_unix_socket(

@@ -18,6 +18,7 @@ from aiohttp import web
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import ConfigurationError
 from aiohttp_serverwamp.testing import PATIENCE, WAMPClient, connect, serving
+from tests.rawsocket_client import free_listener, port_of, rawsocket_to
 from tests.server_processes import (
     free_port,
     process,
@@ -292,6 +293,25 @@ async def test_a_server_that_says_nothing_of_signals_drains_at_its_shutdown() ->
 
             assert "retry_after" in await goodbye(client)
     assert wamp.health()["status"] == "stopped"
+
+
+async def test_clients_by_rawsocket_leave_little_by_little_as_well() -> None:
+    listener = free_listener()
+    port = port_of(listener)
+    app = web.Application()
+    serverwamp.setup_wamp(app, drain_timeout=0.2, rawsocket=listener)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    async with rawsocket_to(port) as device:
+        await device.join("r")
+        stopping = asyncio.create_task(runner.cleanup())
+
+        kind, details, reason = await device.hear()
+        assert (kind, reason) == (6, SHUTDOWN)
+        assert "retry_after" in details
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+    await stopping
 
 
 async def test_without_draining_goodbye_says_nothing_of_coming_back() -> None:
