@@ -9,7 +9,10 @@ from collections.abc import Callable, Mapping
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aiohttp_serverwamp.adapters.aiohttp_upgrade import upgrade_request
+from aiohttp_serverwamp.adapters.aiohttp_upgrade import (
+    find_upgrade_request,
+    upgrade_request,
+)
 from aiohttp_serverwamp.auth.csrf import check_csrf_token
 from aiohttp_serverwamp.auth.identity import Identity
 from aiohttp_serverwamp.auth.roles import DEFAULT_ROLE, check_load, check_role
@@ -63,8 +66,14 @@ class SecurityAuthenticator:
         return _session_key(request.config_dict)
 
     async def __call__(self, session: Any) -> Any:
-        """Return who the upgrade request is authorized as; None for nobody."""
-        request = _request_of(session, "security_authenticator()")
+        """Return who the upgrade request is authorized as; None for nobody.
+
+        Nobody is who came without one, by RawSocket.
+        """
+        request = find_upgrade_request(session)
+        if request is None:
+            return None
+        _checked("security_authenticator()", request.config_dict)
         user_id = await _aiohttp_security().authorized_userid(request)
         if not user_id:
             return None
@@ -95,7 +104,8 @@ class SecurityAuthorizer:
         permission = self._permission_for(action, uri)
         if permission is None:
             return Decision(True, cache=self._cache)
-        request = _request_of(session, "security_authorizer()")
+        request = upgrade_request(session)
+        _checked("security_authorizer()", request.config_dict)
         allowed = await _aiohttp_security().permits(request, permission, session)
         return Decision(bool(allowed), cache=self._cache)
 
@@ -159,12 +169,6 @@ def _aiohttp_security() -> ModuleType:
             "this needs aiohttp-security: pip install aiohttp-serverwamp[security]"
         ) from error
     return aiohttp_security
-
-
-def _request_of(session: Any, what: str) -> web.Request:
-    request = upgrade_request(session)
-    _checked(what, request.config_dict)
-    return request
 
 
 def _checked(what: str, policies: Mapping[Any, Any]) -> Mapping[Any, Any]:

@@ -40,6 +40,7 @@ __all__ = [
     "AiohttpHandler",
     "StartingHandler",
     "StartingHost",
+    "find_upgrade_request",
     "upgrade_request",
 ]
 
@@ -68,12 +69,18 @@ def upgrade_request(session: Any) -> web.Request:
 
     Raises `ConfigurationError` for a connection that aiohttp did not serve.
     """
-    request: web.Request | None = session.connection.transport_info.get(_REQUEST)
+    request = find_upgrade_request(session)
     if request is None:
         raise ConfigurationError(
             f"session {session.id} did not come by way of aiohttp's HTTP, so it has no "
             "web.Request: connect by WebSocket to what setup_wamp(app) serves"
         )
+    return request
+
+
+def find_upgrade_request(session: Any) -> web.Request | None:
+    """Return the request that opened a session's connection, if aiohttp served it."""
+    request: web.Request | None = session.connection.transport_info.get(_REQUEST)
     return request
 
 

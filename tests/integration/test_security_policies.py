@@ -6,7 +6,6 @@ import enum
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -20,6 +19,7 @@ import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import ConfigurationError, Identity
 from aiohttp_serverwamp.errors import NotAuthorized
 from aiohttp_serverwamp.testing import JoinRejected, WAMPClient, connect, serving
+from tests.rawsocket_client import free_listener, port_of, rawsocket_to
 
 REQUIRED = "wamp.error.authentication_required"
 
@@ -309,10 +309,18 @@ def test_an_authorizer_needs_a_function() -> None:
         serverwamp.security_authorizer("write")  # type: ignore[arg-type]  # wrong use
 
 
-async def test_a_client_that_did_not_come_by_aiohttp_is_nobody_here() -> None:
-    session: Any = SimpleNamespace(
-        id=7, connection=SimpleNamespace(transport_info={"http_session": None})
-    )
-
-    with pytest.raises(ConfigurationError, match="did not come by way of aiohttp"):
-        await serverwamp.security_authenticator()(session)
+async def test_a_client_without_a_request_is_asked_by_the_next_method() -> None:
+    """By RawSocket there is nothing to ask aiohttp-security about."""
+    listener = free_listener()
+    app = web.Application()
+    aiohttp_session.setup(app, EncryptedCookieStorage(b"k" * 32))
+    aiohttp_security.setup(app, aiohttp_security.SessionIdentityPolicy(), People())
+    realm = serverwamp.Realm("office")
+    realm.add_transport_authenticator(serverwamp.security_authenticator())
+    realm.set_ticket_authenticator(lambda session, ticket: ticket == "open sesame")
+    serverwamp.setup_wamp(app, rawsocket=listener).add_realm(realm)
+    async with serving(app), rawsocket_to(port_of(listener)) as device:
+        await device.shake_hands()
+        challenge = await device.hello("office", authmethods=["ticket"], authid="joe")
+        assert challenge[:2] == [4, "ticket"]
+        assert (await device.ask(5, "open sesame", {}))[0] == 2
