@@ -21,6 +21,7 @@ WIRE: Final = (
     "conformance",
     "integration",
     "interop",
+    "fuzz",
     "async_support",
     "unit/serializers",
     "unit/auth",

@@ -19,7 +19,7 @@ DEAF: Final = 20
 #: Seconds in which the process is gone; in which it has let go of many; and
 #: `Limits.close_timeout`, after which the deaf are dropped.
 GONE, MANY_GONE, CLOSE_TIMEOUT = 5.0, 1.0, 2.0
-#: As clients that answer do (REQ-SES-037).
+#: What clients that answer GOODBYE say.
 ANSWER: Final[Sequence[Any]] = (GOODBYE, {}, "wamp.close.goodbye_and_out")
 
 
