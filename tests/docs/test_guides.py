@@ -829,6 +829,19 @@ async def test_the_house_is_served_by_rawsocket() -> None:
         assert (await browser.call("lamp.name")) != answer[3][0]
 
 
+async def test_the_house_is_served_over_tls(tmp_path: Path) -> None:
+    names = names_of("rawsocket")
+    authority = Authority(tmp_path)
+    house = authority.issue("house")
+    listener = free_listener()
+    app = names.make_app(names.make_application(), names.secured(listener, house))
+    tls = client_context(authority, None)
+    async with serving(app), rawsocket_to(port_of(listener), tls=tls) as device:
+        await device.join("house")
+        (session,) = app["wamp"].sessions()
+        assert session.connection.transport_info["tls"]
+
+
 async def test_who_is_of_the_machine_needs_no_password(tmp_path: Path) -> None:
     names = names_of("rawsocket")
     listener = free_listener()
@@ -875,6 +888,16 @@ async def test_the_house_is_served_without_a_web_server() -> None:
     asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
 
 
+async def test_a_house_that_cannot_be_served_is_an_error_of_the_program() -> None:
+    names = names_of("rawsocket")
+    with (
+        free_listener() as taken,
+        pytest.raises(serverwamp.ConfigurationError, match="another program"),
+    ):
+        await names.main(f"tcp://127.0.0.1:{port_of(taken)}")
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+
+
 def test_the_house_is_served_on_trio() -> None:
     names = names_of("rawsocket")
 
@@ -885,7 +908,13 @@ def test_the_house_is_served_on_trio() -> None:
             stream = await trio.open_tcp_stream(*listener.getsockname())
             await stream.send_all(b"\x7f\xf1\x00\x00")
             assert await stream.receive_some(4) == b"\x7f\xb1\x00\x00"
+            os.kill(os.getpid(), signal.SIGTERM)
+            # It has not joined: what ends it is no GOODBYE.
+            assert b'[3,{"message":"the server shuts down"},' in await read_all(stream)
             await stream.aclose()
-            nursery.cancel_scope.cancel()
 
     trio.run(main)
+
+
+async def read_all(stream: trio.SocketStream) -> bytes:
+    return b"".join([data async for data in stream])
