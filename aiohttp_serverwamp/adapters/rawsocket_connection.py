@@ -141,15 +141,21 @@ class RawSocketConnection(SendingTaskConnection):
 
     def _next_message(self) -> bytes | None:
         # Hot path.
-        while frame := self._frames.next():
-            # Not at every byte: one now and then would keep a client for ever.
-            self._heartbeat.heard = True
-            kind, payload = frame
-            if kind == MESSAGE:
-                return payload
-            if kind == PING:
-                self._outbox.put(rawsocket_frame(payload, PONG))
-        return None
+        pongs: list[bytes] = []
+        try:
+            while frame := self._frames.next():
+                # Not at every byte: one now and then would keep a client for ever.
+                self._heartbeat.heard = True
+                kind, payload = frame
+                if kind == MESSAGE:
+                    return payload
+                if kind == PING:
+                    pongs.append(rawsocket_frame(payload, PONG))
+            return None
+        finally:
+            if pongs:
+                # As one: many short ones that wait would take many times their bytes.
+                self._outbox.put(b"".join(pongs))
 
     def _log_broken(self, error: FramingError) -> None:
         logger.info(

@@ -26,6 +26,7 @@ from aiohttp_serverwamp import (
     Session,
     TopicRouteSet,
 )
+from aiohttp_serverwamp.adapters.outbox import Outbox
 from aiohttp_serverwamp.adapters.rawsocket import RawSocketServer
 from aiohttp_serverwamp.interfaces import AsyncSupport, ByteStream
 from tests.certificates import Authority, client_context, server_context
@@ -484,6 +485,33 @@ def test_who_pings_without_reading_is_not_read_from(run: Run) -> None:
             assert len(application.sessions()) == 1
 
     run(body)
+
+
+def test_pongs_that_wait_take_no_more_than_their_bytes(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """REQ-TRN-026: each is answered; those that came together wait together."""
+    queued: list[bytes] = []
+    put = Outbox.put
+
+    def noticed(outbox: Outbox, data: bytes) -> None:
+        queued.append(data)
+        put(outbox, data)
+
+    async def body(support: AsyncSupport) -> None:
+        async with (
+            served(calculator(support)) as where,
+            connected(support, where) as client,
+        ):
+            await client.join()
+            queued.clear()
+            await client.write(b"\x01\x00\x00\x00" * 10_000)
+            assert await client.read(40_000) == b"\x02\x00\x00\x00" * 10_000
+
+    monkeypatch.setattr(Outbox, "put", noticed)
+    run(body)
+
+    assert len(queued) < 1000
 
 
 def test_silent_clients_are_pinged_if_that_is_wanted(run: Run) -> None:
