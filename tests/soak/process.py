@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import IO, Any, Final
 
@@ -72,11 +72,20 @@ class Server:
             line = await self.process.stdout.readline()
         return json.loads(line)
 
-    async def settled(self, before: dict[str, int], patience: float) -> list[str]:
+    async def settled(
+        self,
+        before: Mapping[str, int],
+        patience: float,
+        apart_from: Container[str] = (),
+    ) -> list[str]:
         """Wait until it holds what it held `before`; return what is not so."""
         end = time.monotonic() + patience
         while True:
-            found = differences(before, await self.ask("inventory"))
+            found = [
+                each
+                for each in differences(before, await self.ask("inventory"))
+                if each.partition(": ")[0] not in apart_from
+            ]
             if not found or time.monotonic() > end:
                 return found
             await asyncio.sleep(0.5)
