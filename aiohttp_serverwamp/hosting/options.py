@@ -37,6 +37,9 @@ SlowConsumerHook: TypeAlias = "Callable[[Any, SlowConsumerReport], object]"
 #: Of what a header may hold, and without the dot of ".batched".
 _SUBPROTOCOL: Final = re.compile("[A-Za-z0-9_-]+")
 
+#: What can be taken out; CBOR is not there everywhere.
+_BUILT_IN: Final = ("json", "msgpack", "cbor")
+
 
 def checked_limits(limits: Limits | None) -> Limits:
     """Return the limits, the default ones for None."""
@@ -93,6 +96,11 @@ def checked_serializers(
 
 def _check_serializer(name: str, serializer: Serializer | None) -> None:
     if serializer is None:
+        if name not in _BUILT_IN:
+            raise ConfigurationError(
+                f"serializers: {name!r} is not offered anyway; None takes out "
+                f"{', '.join(map(repr, _BUILT_IN))}, and their batched forms"
+            )
         return
     if isinstance(serializer, type) or not all(
         hasattr(serializer, each) for each in ("name", "binary", "encode", "decode")

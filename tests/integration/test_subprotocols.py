@@ -184,6 +184,8 @@ async def test_what_its_decoder_refuses_is_a_violation() -> None:
         ({"json.batched": Counting("json.batched")}, "letters, digits"),
         ({"a b": Counting("a b")}, "letters, digits"),
         ({"json": None, "msgpack": None, "cbor": None}, "at least one"),
+        ({"wamp.2.json": None}, "not offered anyway"),
+        ({"messagepack": None}, "'json', 'msgpack', 'cbor'"),
     ],
 )
 def test_what_makes_no_sense_is_a_configuration_error(
