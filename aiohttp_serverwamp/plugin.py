@@ -125,7 +125,8 @@ def setup_wamp(
     """
     if not isinstance(app, web.Application):
         raise ConfigurationError(
-            f"setup_wamp({app!r}): give the aiohttp.web.Application first"
+            f"setup_wamp({app!r}): give the aiohttp.web.Application first; Starlette, "
+            "FastAPI and ASGI servers take Application(...).asgi_application()"
         )
     if WAMP in app:
         raise ConfigurationError(

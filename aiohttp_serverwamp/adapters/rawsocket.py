@@ -55,6 +55,12 @@ _TURNED_AWAY_AT_ONCE: Final = 100
 #: The most seconds that TCP waits before it asks a silent client, on Linux.
 _LONGEST_KEEP_ALIVE: Final = 2**15 - 1.0
 
+_NOT_RUNNING: Final = (
+    "RawSocket at %s ends, for the Application does not run any more: give "
+    "serve_rawsocket() all addresses at once, or call it inside "
+    "'async with application.run():'"
+)
+
 #: Linux has it: who runs the client of a Unix socket.
 _PEER_CREDENTIALS: Final[int | None] = getattr(socket, "SO_PEERCRED", None)
 _CREDENTIALS: Final = struct.Struct("3i")
@@ -66,6 +72,10 @@ class RawSocketHost(Protocol):
     limits: Limits
     support: AsyncSupport
     serializers: Mapping[str, Serializer]
+
+    @property
+    def running(self) -> bool:
+        """Whether connections can be served."""
 
     def admit(self) -> bool:
         """Keep a place for a connection until `release`; False if there is none."""
@@ -150,6 +160,10 @@ class RawSocketServer:
                     logger.error("no client can be accepted: %s", error)
                     await support.sleep(_PAUSE)
                     continue
+                if not self.host.running:
+                    connected.close()
+                    logger.error(_NOT_RUNNING, listener)
+                    return
                 self._begin(_Client(self, listener.rawsocket, connected), tasks)
                 del connected  # or the last one would be kept for the next
                 # Who comes in crowds does not keep everybody else waiting.

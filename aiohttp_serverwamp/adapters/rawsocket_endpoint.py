@@ -196,7 +196,6 @@ class Listener:
 
     def close(self) -> None:
         """Listen no more, and remove the file unless it is another's by now."""
-        self.socket.close()
         file, self.file = self.file, None
         if file is not None:
             path, *ours = file
@@ -204,6 +203,8 @@ class Listener:
                 found = os.lstat(path)
                 if [found.st_dev, found.st_ino] == ours:
                     os.unlink(path)
+        # Not before: another server's file could have the inode that this sets free.
+        self.socket.close()
 
 
 @contextmanager

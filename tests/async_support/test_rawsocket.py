@@ -182,6 +182,29 @@ def test_the_application_runs_meanwhile_unless_it_runs_already(run: Run) -> None
     run(body)
 
 
+def test_an_application_that_has_stopped_is_not_served_on(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def body(support: AsyncSupport) -> None:
+        application = calculator(support)
+        listener = free_listener()
+        where = listener.getsockname()
+        async with support.task_group() as tasks:
+            async with application.run():
+                server = tasks.start(application.serve_rawsocket, listener)
+                async with connected(support, where) as client:
+                    await client.join()
+            async with connected(support, where) as late:
+                assert await late.read(4) == b""
+            assert listener.fileno() == -1
+            server.cancel()
+            await tasks.join(5)
+
+    run(body)
+
+    assert "all addresses at once" in caplog.text
+
+
 def test_stopping_says_goodbye_before_the_end(run: Run) -> None:
     async def body(support: AsyncSupport) -> None:
         application = calculator(support)

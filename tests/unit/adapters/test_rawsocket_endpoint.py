@@ -227,6 +227,26 @@ def test_the_permissions_of_a_unix_socket_are_as_told(
     assert not path.exists()
 
 
+def test_the_file_goes_before_the_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After it, a file that another server makes may look like ours."""
+    path = tmp_path / "wamp.sock"
+    still_open = []
+    unlink = os.unlink
+
+    with listening([RawSocket(f"unix://{path}")]) as [listener]:
+
+        def noticed(file: str) -> None:
+            still_open.append(listener.socket.fileno() != -1)
+            unlink(file)
+
+        monkeypatch.setattr(os, "unlink", noticed)
+
+    assert still_open == [True]
+    assert listener.socket.fileno() == -1
+
+
 def test_a_unix_socket_that_cannot_be_served_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
