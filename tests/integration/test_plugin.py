@@ -116,7 +116,7 @@ async def test_one_application_cannot_run_twice() -> None:
 @pytest.mark.parametrize("app", [None, "app", object()])
 def test_what_is_no_app_is_refused(app: Any) -> None:
     with pytest.raises(
-        serverwamp.ConfigurationError, match=r"web\.Application .* asgi_application\(\)"
+        serverwamp.ConfigurationError, match=r"web\.Application .*asgi_application\(\)"
     ):
         serverwamp.setup_wamp(app)
 
