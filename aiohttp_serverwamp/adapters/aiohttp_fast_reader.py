@@ -3,8 +3,9 @@
 aiohttp queues what it has parsed and wakes the task that waits for it. Here the queue
 hands a message on at once while that task has nothing to do but wait, and what is
 answered leaves when the read is over: no task is woken, and no turn of the loop passes
-in between. Everything else (close frames and pings, and every message while the
-connection is congested or closing) takes the way through the queue, to
+in between. Everything else (close frames and pings, every message while the connection
+is congested or closing, and what is more than others can wait for) takes the way
+through the queue, to
 `WebSocketResponse.receive`: that is aiohttp's reader with its limits and its
 back-pressure, and ours without this module.
 
@@ -24,6 +25,7 @@ from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from aiohttp.helpers import DEFAULT_CHUNK_SIZE
 
 from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
+from aiohttp_serverwamp.adapters.serve import MESSAGES_A_TURN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,6 +129,7 @@ class DirectReading:
         "_context",
         "_failure",
         "_heartbeat",
+        "_left",
         "_loop",
         "_outbox",
         "_parser",
@@ -156,6 +159,8 @@ class DirectReading:
         self._context = copy_context()
         # What `take` has raised, for the task to raise it.
         self._failure: BaseException | None = None
+        # How many more messages of what is being read may be handled at once.
+        self._left = 0
         parser.direct = self
 
     def begin(self) -> None:
@@ -184,6 +189,7 @@ class DirectReading:
         except RuntimeError:  # read by another task, for whatever reason
             self.inbox.listen(None)
             return WebSocketReader.feed_data(parser, data)
+        self._left = MESSAGES_A_TURN
         self._outbox.hold()
         try:
             return self._context.run(WebSocketReader.feed_data, parser, data)
@@ -196,8 +202,9 @@ class DirectReading:
         kind = message.type
         if kind is not WSMsgType.TEXT and kind is not WSMsgType.BINARY:
             return False
-        if self._take is None or self._outbox.is_congested:
+        if self._take is None or not self._left or self._outbox.is_congested:
             return False
+        self._left -= 1
         self._heartbeat.heard = True
         try:
             self._take(message.data)

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-#: Messages of a batch that are handled before everybody else has a turn.
-MESSAGES_A_TURN: Final = 50
+#: Messages of one client that are handled before everybody else has a turn. More than
+#: that may come together: in a batch, or in one read from the socket.
+MESSAGES_A_TURN: Final = 100
 
 
 async def serve(
@@ -45,8 +46,7 @@ async def serve(
                 deliver = getattr(connection, "deliver", None)
                 if deliver is not None:
                     deliver(served.take)
-                while (data := await connection.receive()) is not None:
-                    served.take(data)
+                await served.read()
             served.gone = True
         finally:
             timer.set(None)
@@ -111,6 +111,18 @@ class _Served:
         session.receive(data)
         if session.left:
             self._next_after(session)
+
+    async def read(self) -> None:
+        """Read from a connection whose messages come one by one."""
+        # Hot path.
+        connection = self._connection
+        left = MESSAGES_A_TURN
+        while (data := await connection.receive()) is not None:
+            self.take(data)
+            left -= 1
+            if not left:
+                left = MESSAGES_A_TURN
+                await self._support.sleep(0)
 
     async def read_batches(self) -> None:
         """Read from a connection whose messages come in batches."""

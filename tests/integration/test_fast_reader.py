@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from aiohttp import web
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.adapters.aiohttp_readers import Reader, socket_class
 from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
+from aiohttp_serverwamp.adapters.serve import MESSAGES_A_TURN
 
 READERS: tuple[Reader, ...] = ("public", "fast")
 visitor: ContextVar[str] = ContextVar("visitor", default="nobody")
@@ -217,3 +219,36 @@ def test_an_aiohttp_that_opens_websockets_otherwise_is_noticed(
 def test_a_reader_that_does_not_exist_is_a_configuration_error() -> None:
     with pytest.raises(serverwamp.ConfigurationError, match="'auto', 'public'"):
         serverwamp.setup_wamp(web.Application(), reader="quick")  # type: ignore[arg-type]  # the mistake
+
+
+@pytest.mark.parametrize("reader", READERS)
+async def test_who_sends_a_thousand_calls_at_once_leaves_others_their_turns(
+    reader: Reader,
+) -> None:
+    count = 1000
+    handled: list[int] = []
+    bursts: list[int] = []
+    api = serverwamp.RPCRouteSet()
+
+    @api.route("take")
+    def take(number: int) -> int:
+        handled.append(number)
+        return number
+
+    def look() -> None:
+        nonlocal turn
+        bursts.append(len(handled) - sum(bursts))
+        turn = loop.call_soon(look)
+
+    async with joined(api, reader) as ws:
+        calls = [json.dumps([48, n, {}, "take", [n]]).encode() for n in range(1, 1001)]
+        loop = asyncio.get_running_loop()
+        turn = loop.call_soon(look)
+        write(ws, b"".join(masked(1, call) for call in calls))
+        answers = [await answer(ws) for _ in range(count)]
+        turn.cancel()
+
+    assert handled == [*range(1, count + 1)]
+    assert answers == [[50, n, {}, [n]] for n in handled]
+    # In one turn of the loop there may be a read, and a turn of the task behind it.
+    assert max(bursts) <= 2 * MESSAGES_A_TURN
