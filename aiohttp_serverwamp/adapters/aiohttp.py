@@ -408,7 +408,9 @@ class AiohttpConnection:
     # --- While the client is behind, and events may be dropped ----------------------
 
     def _begin_to_wait(self) -> None:
-        self._task = asyncio.create_task(self._catch_up())
+        task = asyncio.create_task(self._catch_up())
+        # An eager task, which the application may prefer, can be over at once.
+        self._task = None if task.done() else task
 
     async def _catch_up(self) -> None:
         """Give the transport no more than it can take, until the client has it all."""

@@ -259,13 +259,14 @@ class Outbox:
                 self.put(data)
                 return None
             self._backlog = Backlog(self._max_droppable)
-            if self._sink is not None:
-                self._sink = None
-                self._on_behind()
         self._backlog.extend(self._frames)
         self._frames.clear()
         dropped = self._backlog.offer(data, policy, key)
-        self._wake_writer()
+        if self._sink is not None:
+            self._sink = None
+            self._on_behind()  # which may be an eager task: it finds all in its place
+        else:
+            self._wake_writer()
         return dropped
 
     def _is_behind(self) -> bool:

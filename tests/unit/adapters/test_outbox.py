@@ -800,6 +800,30 @@ async def test_a_transport_is_given_no_more_while_its_client_is_behind(
     assert held.outbox.pending_bytes == 0
 
 
+async def test_catching_up_may_begin_before_the_offer_is_over(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    # As an eager task does, and is done at once where the transport has room.
+    class Eager(HoldingBack):
+        def begin(self) -> None:
+            with pytest.raises(StopIteration):
+                self.outbox.catch_up(self.room, self.transport.write).send(None)
+
+        async def room(self) -> None:
+            return
+
+    held = Eager(flusher)
+    held.outbox.put(bytes(30))
+
+    assert held.offer(b"event") == 0
+    held.transport.held = 0
+    assert held.offer(b"another") is None
+    loop.turn()
+
+    assert held.transport.writes == [bytes(30), b"event", b"another"]
+    assert held.outbox.bytes_written == held.outbox.bytes_taken == 42
+
+
 async def test_replies_still_cut_a_client_whose_events_are_dropped(
     loop: FakeLoop, flusher: Flusher
 ) -> None:
