@@ -241,7 +241,7 @@ async def test_what_a_client_has_is_hosted_only_by_sharing_it(
 async def test_a_call_that_ends_before_its_last_chunk_leaves_nothing_behind() -> None:
     """Only clients have chunks under way that are to be known as too late."""
     async with running(count_and_collect([])) as realm:
-        call = realm.call_progressively("collect", options=CallOptions(progress=True))
+        call = realm.call_progressively("collect", 0, options=MORE)
         async with call:
             call.send(1)
         call.finish(2)
