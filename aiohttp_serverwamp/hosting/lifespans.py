@@ -104,6 +104,9 @@ class Life:
         """Start it; `started` hears once what kept it from starting, or None."""
         self._hears = started
         self._task = self._tasks.start(self._run)
+        if self._ended and not self._started:
+            # Its first steps, which an eager task has made by now, have ended it.
+            self._task.cancel()
 
     def end(self) -> None:
         """Let the rest run; what has not reached its yield is cancelled instead."""

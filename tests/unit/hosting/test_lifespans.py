@@ -165,6 +165,25 @@ async def test_what_ends_before_it_has_started_is_cancelled_and_says_so() -> Non
         assert (on.log, on.heard) == (["cancelled"], [heard])
 
 
+async def test_what_ends_itself_before_it_first_waits_is_cancelled_likewise() -> None:
+    async def hasty() -> AsyncIterator[None]:
+        life.end()
+        try:
+            await asyncio.sleep(60)
+            yield
+        except asyncio.CancelledError:
+            on.log.append("cancelled")
+            raise
+
+    async with stage() as on:
+        life = on.life(hasty)
+        life.start(on.heard.append)
+        await some_turns()
+        [heard] = on.heard
+        assert isinstance(heard, RuntimeFailure)
+        assert on.log == ["cancelled"]
+
+
 async def test_the_rest_has_close_timeout_seconds() -> None:
     async def handler() -> AsyncIterator[None]:
         yield
