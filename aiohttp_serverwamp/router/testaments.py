@@ -131,7 +131,8 @@ def _go_on(
                     _log_failure(session, error)
                 else:
                     router.run(_publish, session, message, value)
-                router.run(_go_on, session, waiting, done)
+                # Not from here: tasks that start at once would nest in each other.
+                router.later(_go_on, session, waiting, done)
 
             assert router.tasks is not None, "set where there is an authorizer"
             router.tasks.start(wait, answer, answered)

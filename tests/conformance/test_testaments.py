@@ -389,6 +389,27 @@ def test_an_authorizer_that_takes_its_time_keeps_the_order(
     caplog.clear()
 
 
+@pytest.mark.parametrize("eager", [False, True])
+def test_many_testaments_that_are_decided_at_once_are_all_published(
+    *, eager: bool
+) -> None:
+    """REQ-META-002, 005: tasks that end as they start do not nest in each other."""
+
+    async def authorizer(session: Any, action: str, uri: str, options: Any) -> bool:
+        return True
+
+    realm = Realm("realm1", permissions=OPEN)
+    realm.set_authorizer(authorizer)
+    world = World(realm, limits=Limits(max_testaments=None), eager=eager)
+    testator, heir = heirs(world)
+    for number in range(300):
+        bequeath(testator, number)
+
+    testator.lose()
+
+    assert events(heir) == [[number] for number in range(300)]
+
+
 def test_an_authorizer_that_fails_grants_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
