@@ -384,7 +384,8 @@ class AsyncSupport(Protocol):
 
     #: "asyncio", "trio" or "anyio".
     name: str
-    #: Whether a task runs until it first waits before `TaskRunner.start` returns.
+    #: Whether a task runs until it first waits before `TaskRunner.start` returns; not
+    #: where the application makes its tasks itself, by a task factory.
     eager: bool
     #: What a cancelled task sees; it must be raised again.
     cancelled: type[BaseException] | tuple[type[BaseException], ...]

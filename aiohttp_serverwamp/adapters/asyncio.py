@@ -278,12 +278,14 @@ class AsyncioTaskGroup:
 def _make_task(
     coro: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
 ) -> asyncio.Task[None]:
+    if loop.get_task_factory() is not None:
+        # The application, or a tool that watches it, wants to make all tasks itself.
+        return loop.create_task(coro)
+    # What create_task() makes, for less.
     if sys.version_info >= (3, 12):
         # What never waits is done on return and costs no turn of the loop.
         return asyncio.Task(coro, loop=loop, eager_start=True)
-    if loop.get_task_factory() is None:
-        return asyncio.Task(coro, loop=loop)  # what create_task() makes, for less
-    return loop.create_task(coro)
+    return asyncio.Task(coro, loop=loop)
 
 
 class _Handle:
