@@ -205,6 +205,11 @@ class ConnectedClients:
         check_seconds("drain", timeout)
         check_seconds("drain(retry_after=...)", retry_after)
         self._retry_after = retry_after
+        self._log_drain(f"draining for {timeout:g} s")
+        await self._let_leave(timeout, retry_after, hold)
+        self._log_drain("drained")
+
+    async def _let_leave(self, timeout: float, retry_after: float, hold: bool) -> None:
         support = self.support
         end = support.now() + timeout
         due = 0.0
@@ -219,6 +224,9 @@ class ConnectedClients:
             for session in random.sample(ready, min(int(due), len(ready))):
                 due -= 1
                 endings.part(session, retry_after=self._jittered(retry_after))
+
+    def _log_drain(self, what: str) -> None:
+        logger.info("%s: connections=%d", what, len(self._open))
 
     async def shutdown(self) -> None:
         """End every session and wait until its connection has closed.

@@ -179,7 +179,13 @@ def shut_down(session: RouterSession, *, retry_after: float | None = None) -> No
 
 def reject(session: RouterSession, rejection: SessionRejected) -> None:
     """Refuse a joining client (REQ-ERR-003)."""
-    logger.info("session %s: rejected: %s", session.id, shown(rejection.reason))
+    logger.info(
+        "session %s: rejected: %s peer=%s message=%s",
+        session.id,
+        shown(rejection.reason),
+        shown(str(session.connection.transport_info.get("peer_address") or "")),
+        shown(rejection.message),
+    )
     reason = answerable_uri(
         rejection.reason,
         uris.AUTHENTICATION_FAILED,

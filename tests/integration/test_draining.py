@@ -267,6 +267,24 @@ async def test_a_drained_application_admits_nobody_and_says_so() -> None:
         assert refusal.value.headers["Retry-After"] == "8"
 
 
+async def test_the_log_says_when_draining_begins_and_ends_and_who_is_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger="aiohttp_serverwamp.application")
+    async with site(routes(asyncio.Event())) as server, crowd(server, 3) as clients:
+        call = await clients[0].begin_call("wait")
+
+        await server.wamp.drain(0.2)
+
+        assert [record.getMessage() for record in caplog.records] == [
+            "draining for 0.2 s: connections=3",
+            "drained: connections=1",
+        ]
+        await server.wamp.shutdown()
+        with pytest.raises(serverwamp.ApplicationError, match="canceled"):
+            await call.result()
+
+
 async def test_who_is_left_after_draining_gets_goodbye_at_shutdown() -> None:
     async with site(routes(asyncio.Event())) as server, server.client() as client:
         call = await client.begin_call("wait")

@@ -114,6 +114,32 @@ async def test_without_a_login_the_realm_is_closed() -> None:
         )
 
 
+async def test_the_log_says_who_was_refused_and_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger="aiohttp_serverwamp.router")
+    async with members(session_authenticator("user_id")) as (http, _):
+        await rejection(http, "members")
+    (line,) = [text for text in caplog.messages if "rejected" in text]
+    assert line.endswith(
+        ": rejected: 'wamp.error.authentication_required' peer='127.0.0.1' "
+        "message='sign in before you join this realm'"
+    )
+
+
+async def test_a_reason_of_the_application_is_escaped_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(session: Session) -> None:
+        raise SessionRejected("lab.error.closed", "two\nlines")
+
+    caplog.set_level("INFO", logger="aiohttp_serverwamp.router")
+    async with members(refuse) as (http, _):
+        assert await rejection(http, "members") == "lab.error.closed"
+    (line,) = [text for text in caplog.messages if "rejected" in text]
+    assert line.endswith(r"message='two\nlines'")
+
+
 async def test_a_forged_cookie_is_no_login() -> None:
     async with members(session_authenticator("user_id")) as (http, _):
         headers = {"Cookie": "AIOHTTP_SESSION=gAAAAABforged"}
