@@ -78,7 +78,7 @@ class SendingTaskConnection:
         self._support = support
         self._close_timeout = max(limits.close_timeout, LEAST_CLOSE_TIMEOUT)
         self._outbox = Outbox(
-            label=f"client {transport_info['peer_address']}",
+            label=_label_of(transport_info),
             abort=self.abort,
             max_pending_bytes=limits.max_pending_bytes,
             max_droppable_bytes=limits.max_droppable_bytes,
@@ -254,3 +254,10 @@ class SendingTaskConnection:
             await self._gone.wait()
         else:
             await self.receive()
+
+
+def _label_of(transport_info: Mapping[str, Any]) -> str:
+    """Return what the log calls a client: its address, or its process if local."""
+    if credentials := transport_info.get("peer_credentials"):
+        return f"client of process {credentials[0]}"
+    return f"client {transport_info['peer_address'] or 'without an address'}"

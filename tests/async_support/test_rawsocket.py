@@ -691,6 +691,33 @@ def test_an_authenticator_sees_who_runs_the_client_of_a_unix_socket(
     run(body)
 
 
+def test_a_client_by_unix_socket_that_is_cut_is_named_by_its_process_in_the_log(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "wamp.sock"
+
+    async def body(support: AsyncSupport) -> None:
+        limits = Limits(max_pending_bytes=2**16)
+        application = calculator(support, limits=limits)
+        async with support.task_group() as tasks:
+            server = tasks.start(application.serve_rawsocket, f"unix://{path}")
+            while not path.exists():
+                await support.sleep(0.001)
+            async with connected(support, str(path)) as client:
+                await client.join()
+                assert await client.ask(32, 1, {}, "news") == [33, 1, 1]
+                for _ in range(100):
+                    application.publish("news", "x" * 2**17)
+                while application.sessions():
+                    await support.sleep(0.01)
+            server.cancel()
+            await tasks.join(5)
+
+    run(body)
+
+    assert f"client of process {os.getpid()}: connection cut, " in caplog.text
+
+
 def test_an_address_that_is_taken_is_said_plainly(run: Run) -> None:
     async def body(support: AsyncSupport) -> None:
         application = calculator(support)
