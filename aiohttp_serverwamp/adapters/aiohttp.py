@@ -21,7 +21,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 from aiohttp import WebSocketError, WSMessage, WSMsgType, web
@@ -66,6 +66,10 @@ UNLIMITED = 2**31
 #: Bytes given to TLS before it is waited for. It passes what it has been given on to a
 #: transport below, where nothing tells of it.
 TLS_WRITE = 65536
+
+#: Frames that are no messages, or too late, which are passed over before everybody else
+#: has a turn. Thousands of pings may come in one read.
+FRAMES_A_TURN: Final = 20
 
 #: Of half an interval, in which heartbeats take turns.
 PARTS = 16
@@ -223,6 +227,7 @@ class AiohttpConnection:
         self._reading = True
         try:
             ws, outbox, direct = self._ws, self._outbox, self._direct
+            passed_over = 0
             while not self._ended:
                 if outbox.is_congested:
                     await self.wait_for_room()
@@ -244,6 +249,9 @@ class AiohttpConnection:
                     self._write_control(PONG, message.data)
                 elif kind is not WSMsgType.PONG:
                     await self._take_leave(message)
+                passed_over += 1
+                if not passed_over % FRAMES_A_TURN:
+                    await asyncio.sleep(0)
             return None
         finally:
             self._reading = False

@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 import aiohttp_serverwamp as serverwamp
+from aiohttp_serverwamp.adapters.aiohttp import FRAMES_A_TURN, AiohttpConnection
 from aiohttp_serverwamp.adapters.aiohttp_readers import Reader, socket_class
 from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
 from aiohttp_serverwamp.adapters.serve import MESSAGES_A_TURN
@@ -256,3 +257,35 @@ async def test_who_sends_a_thousand_calls_at_once_leaves_others_their_turns(
     assert answers == [[50, n, {}, [n]] for n in handled]
     # In one turn of the loop there may be a read, and a turn of the task behind it.
     assert max(bursts) <= 2 * MESSAGES_A_TURN
+
+
+@pytest.mark.parametrize("reader", READERS)
+async def test_who_sends_a_thousand_pings_at_once_leaves_others_their_turns(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pongs = 0
+    bursts: list[int] = []
+    write_control = AiohttpConnection._write_control
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def note(connection: AiohttpConnection, opcode: int, payload: bytes) -> None:
+        nonlocal pongs
+        pongs += 1
+        write_control(connection, opcode, payload)
+
+    def look() -> None:
+        bursts.append(pongs - sum(bursts))
+        if not done.is_set():
+            loop.call_soon(look)
+
+    monkeypatch.setattr(AiohttpConnection, "_write_control", note)
+    async with joined(serverwamp.RPCRouteSet(), reader) as ws:
+        look()
+        write(ws, masked(9, b"") * 1000 + masked(1, b'[48,1,{},"nothing"]'))
+        answered = await answer(ws)
+        done.set()
+
+    assert answered[:3] == [8, 48, 1]
+    assert sum(bursts) == 1000
+    assert max(bursts) <= 2 * FRAMES_A_TURN
