@@ -41,14 +41,19 @@ class Authority:
         self.file.write_bytes(certificate.public_bytes(Encoding.PEM))
 
     def issue(
-        self, *common_names: str, names: list[x509.GeneralName] | None = None
+        self,
+        *common_names: str,
+        names: list[x509.GeneralName] | None = None,
+        serial: int | None = None,
     ) -> Path:
         """Issue a certificate for a day; return the file of it and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name(
             [x509.NameAttribute(NameOID.COMMON_NAME, each) for each in common_names]
         )
-        certificate = self._build(subject, key.public_key(), 1, names or [])
+        certificate = self._build(
+            subject, key.public_key(), 1, names or [], serial=serial
+        )
         file = self._folder / f"{x509.random_serial_number()}.pem"
         file.write_bytes(
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -64,6 +69,7 @@ class Authority:
         names: list[x509.GeneralName],
         *,
         ca: bool = False,
+        serial: int | None = None,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         builder = (
@@ -71,7 +77,7 @@ class Authority:
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(key)
-            .serial_number(x509.random_serial_number())
+            .serial_number(serial or x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
             .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), True)

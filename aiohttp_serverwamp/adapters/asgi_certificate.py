@@ -56,7 +56,7 @@ def _details(certificate: x509.Certificate) -> dict[str, Any]:
         "subject": _name(certificate.subject),
         "issuer": _name(certificate.issuer),
         "version": certificate.version.value + 1,
-        "serialNumber": f"{certificate.serial_number:X}",
+        "serialNumber": _serial(certificate.serial_number),
         "notBefore": _moment(certificate.not_valid_before_utc),
         "notAfter": _moment(certificate.not_valid_after_utc),
     }
@@ -67,6 +67,12 @@ def _details(certificate: x509.Certificate) -> dict[str, Any]:
     except x509.ExtensionNotFound:
         return details
     return {**details, "subjectAltName": tuple(_alternatives(names.value))}
+
+
+def _serial(number: int) -> str:
+    """Return a serial number in whole bytes, as OpenSSL writes it."""
+    digits = f"{number:X}"
+    return "0" * (len(digits) % 2) + digits
 
 
 def _name(name: x509.Name) -> tuple[tuple[tuple[str, Any], ...], ...]:

@@ -125,14 +125,15 @@ def tls(chain: list[str], error: str | None = None) -> dict[str, Any]:
     return scope_of(extensions={"tls": extension})
 
 
-@pytest.fixture
-def issued(tmp_path: Path) -> Path:
+#: Of whole bytes, and with half a byte in front.
+@pytest.fixture(params=[0x1, 0xAB, 0xF78A630CDDFA2, 2**158])
+def issued(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     names: list[x509.GeneralName] = [
         x509.DNSName("lamp.example"),
         x509.RFC822Name("lamp@example.org"),
         x509.UniformResourceIdentifier("urn:lamp:7"),
     ]
-    return Authority(tmp_path).issue("lamp 7", names=names)
+    return Authority(tmp_path).issue("lamp 7", names=names, serial=request.param)
 
 
 def test_a_certificate_is_what_pythons_ssl_makes_of_it(issued: Path) -> None:
