@@ -139,6 +139,10 @@ class Application(RealmMethods, EntryPoints, ConnectedClients):
         self._started_in: object | None = None
         self._logged_names: set[str] = set()
         self._logged_deserted = False
+        if not isinstance(observers, Iterable):
+            raise ConfigurationError(
+                f"observers={observers!r}: give several, as observers=[Observer()]"
+            )
         # Now that they can ask for statistics.
         for observer in (*observers, *access_log_observers(access_log)):
             self.add_observer(observer)

@@ -154,7 +154,12 @@ def setup_wamp(
     ).__call__
     health_path = checked_health_path(health_path)
     drain_timeout = checked_drain_timeout(drain_timeout)
-    _add_paths(app, _paths(path), handler)
+    paths = _paths(path)
+    if health_path in paths:
+        raise ConfigurationError(
+            f"health_path={health_path!r}: that is for WebSockets; give another one"
+        )
+    _add_paths(app, paths, handler)
     if health_path is not None:
         _add_health(app, health_path, application)
     application.inject(web.Request, upgrade_request)

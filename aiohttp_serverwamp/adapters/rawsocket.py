@@ -26,7 +26,7 @@ from aiohttp_serverwamp.adapters.rawsocket_protocol import (
     HandshakeRefused,
     OpeningHandshake,
 )
-from aiohttp_serverwamp.adapters.sending_task import LEAST_CLOSE_TIMEOUT
+from aiohttp_serverwamp.adapters.sending_task import LEAST_CLOSE_TIMEOUT, label_of
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import (
@@ -193,7 +193,7 @@ class _Client:
         self._rawsocket = rawsocket
         self._socket = connected
         self._info = _transport_info(connected, server.host.limits.heartbeat)
-        self._address = self._info["peer_address"]
+        self._label = label_of(self._info)
         self._stream: ByteStream | None = None
         self._connection: RawSocketConnection | None = None
 
@@ -299,7 +299,7 @@ class _Client:
         return agreement
 
     def _log_failed(self, why: object) -> None:
-        logger.info("client %s: RawSocket refused: %s", self._address, why)
+        logger.info("%s: RawSocket refused: %s", self._label, why)
 
     async def _refuse(self, reply: bytes) -> None:
         assert self._stream is not None, "the client has been heard"

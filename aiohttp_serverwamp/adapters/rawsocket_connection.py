@@ -17,7 +17,7 @@ from aiohttp_serverwamp.adapters.rawsocket_protocol import (
     codec_for,
     rawsocket_frame,
 )
-from aiohttp_serverwamp.adapters.sending_task import SendingTaskConnection
+from aiohttp_serverwamp.adapters.sending_task import SendingTaskConnection, label_of
 
 if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import AsyncSupport, ByteStream, TaskRunner
@@ -158,9 +158,7 @@ class RawSocketConnection(SendingTaskConnection):
                 self._outbox.put(b"".join(pongs))
 
     def _log_broken(self, error: FramingError) -> None:
-        logger.info(
-            "client %s: RawSocket ended: %s", self.transport_info["peer_address"], error
-        )
+        logger.info("%s: RawSocket ended: %s", label_of(self.transport_info), error)
 
     def _message_in(self, read: Any) -> str | bytes | None:
         # Hot path.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.interfaces import AsyncSupport, Codec, TaskRunner, Waiter
     from aiohttp_serverwamp.limits import Limits, SlowConsumer
 
-__all__ = ["LEAST_CLOSE_TIMEOUT", "SendingTaskConnection"]
+__all__ = ["LEAST_CLOSE_TIMEOUT", "SendingTaskConnection", "label_of"]
 
 logger = logging.getLogger("aiohttp_serverwamp.adapters")
 
@@ -78,7 +78,7 @@ class SendingTaskConnection:
         self._support = support
         self._close_timeout = max(limits.close_timeout, LEAST_CLOSE_TIMEOUT)
         self._outbox = Outbox(
-            label=_label_of(transport_info),
+            label=label_of(transport_info),
             abort=self.abort,
             max_pending_bytes=limits.max_pending_bytes,
             max_droppable_bytes=limits.max_droppable_bytes,
@@ -256,7 +256,7 @@ class SendingTaskConnection:
             await self.receive()
 
 
-def _label_of(transport_info: Mapping[str, Any]) -> str:
+def label_of(transport_info: Mapping[str, Any]) -> str:
     """Return what the log calls a client: its address, or its process if local."""
     if credentials := transport_info.get("peer_credentials"):
         return f"client of process {credentials[0]}"

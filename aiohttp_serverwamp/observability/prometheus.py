@@ -140,8 +140,10 @@ class PrometheusObserver(Observer):
                 registry=registry,
             )
         except ValueError as error:
+            # Without the fifty names that prometheus_client enumerates.
+            what, _, _ = str(error).partition(":")
             raise ConfigurationError(
-                f"PrometheusObserver: {error}; give each Application a registry of its "
+                f"PrometheusObserver: {what}; give each Application a registry of its "
                 "own, PrometheusObserver(CollectorRegistry())"
             ) from error
 

@@ -718,6 +718,30 @@ def test_a_client_by_unix_socket_that_is_cut_is_named_by_its_process_in_the_log(
     assert f"client of process {os.getpid()}: connection cut, " in caplog.text
 
 
+def test_a_client_by_unix_socket_that_is_refused_is_named_by_its_process_as_well(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "aiohttp_serverwamp")
+    path = tmp_path / "wamp.sock"
+
+    async def body(support: AsyncSupport) -> None:
+        application = calculator(support)
+        async with support.task_group() as tasks:
+            server = tasks.start(application.serve_rawsocket, f"unix://{path}")
+            while not path.exists():
+                await support.sleep(0.001)
+            async with connected(support, str(path)) as client:
+                await client.write(b"GET / HTTP/1.1\r\n\r\n")
+                while await client.read(1):
+                    pass
+            server.cancel()
+            await tasks.join(5)
+
+    run(body)
+
+    assert f"client of process {os.getpid()}: RawSocket refused: " in caplog.text
+
+
 def test_an_address_that_is_taken_is_said_plainly(run: Run) -> None:
     async def body(support: AsyncSupport) -> None:
         application = calculator(support)

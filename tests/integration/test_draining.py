@@ -380,3 +380,9 @@ def test_a_health_path_is_a_path(path: Any) -> None:
         serverwamp.setup_wamp(web.Application(), health_path=path)
     with pytest.raises(ConfigurationError, match="health_path"):
         serverwamp.Application().asgi_application(health_path=path)
+
+
+@pytest.mark.parametrize("path", ["/ws", ["/other", "/ws"]])
+def test_a_health_path_is_not_that_of_the_web_sockets(path: Any) -> None:
+    with pytest.raises(ConfigurationError, match="give another one"):
+        serverwamp.setup_wamp(web.Application(), path=path, health_path="/ws")

@@ -106,8 +106,10 @@ def test_applications_have_registries_of_their_own() -> None:
     registry = CollectorRegistry(auto_describe=True)
     serverwamp.Application(observers=[PrometheusObserver(registry)])
 
-    with pytest.raises(ConfigurationError, match="registry of its own"):
+    with pytest.raises(ConfigurationError, match="registry of its own") as refusal:
         serverwamp.Application(observers=[PrometheusObserver(registry)])
+    # and not by all of their names
+    assert "wamp_" not in str(refusal.value)
 
 
 def test_an_observer_is_for_one_application() -> None:

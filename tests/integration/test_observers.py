@@ -396,6 +396,12 @@ def test_what_is_no_observer_is_refused(given: Any) -> None:
         serverwamp.Application(observers=[given])
 
 
+def test_one_observer_that_is_not_in_a_list_is_refused() -> None:
+    one: Any = Diary()
+    with pytest.raises(ConfigurationError, match=r"observers=\["):
+        serverwamp.Application(observers=one)
+
+
 # --- The access log -------------------------------------------------------------------
 
 
