@@ -123,15 +123,24 @@ class Flusher:
     def _check(self) -> None:
         self._timer = None
         now = self._now()
-        for outbox, (delivered_before, since) in list(self._watched.items()):
-            delivered = outbox.bytes_delivered()
-            if outbox.closed or delivered == outbox.bytes_written:
-                del self._watched[outbox]
-            elif delivered > delivered_before:
-                self._watched[outbox] = (delivered, now)
-            elif now - since >= outbox.write_deadline:
-                outbox.cut_for_silence()
+        for outbox, seen in list(self._watched.items()):
+            try:
+                self._look_at(outbox, *seen, now)
+            except Exception as error:
+                # Nor must it keep the others from their deadlines.
+                outbox._give_up(error)
         self._arm()
+
+    def _look_at(
+        self, outbox: Outbox, delivered_before: int, since: float, now: float
+    ) -> None:
+        delivered = outbox.bytes_delivered()
+        if outbox.closed or delivered == outbox.bytes_written:
+            self._watched.pop(outbox, None)
+        elif delivered > delivered_before:
+            self._watched[outbox] = (delivered, now)
+        elif now - since >= outbox.write_deadline:
+            outbox.cut_for_silence()
 
 
 class Outbox:
@@ -275,7 +284,7 @@ class Outbox:
         if self._sink is not None:
             # The transport may be able to take it all now.
             self.flush_now()
-        return self._measure() > self._behind
+        return self._holds_more_than(self._behind)
 
     def hold(self) -> None:
         """Keep what comes from now on, until `release`."""
@@ -495,8 +504,16 @@ class Outbox:
         if self._sink is not None:
             # The transport may be able to take it all now.
             self.flush_now()
-        if self._measure() > self._limit:
+        if self._holds_more_than(self._limit):
             self.cut_off(f"more than {self._limit} bytes waiting")
+
+    def _holds_more_than(self, size: int) -> bool:
+        try:
+            return self._measure() > size
+        except Exception as error:
+            # Nobody who publishes to this client is to feel it.
+            self._give_up(error)
+            return False
 
 
 def _sends(frames: list[bytes], at_once: int) -> Iterator[bytes | memoryview]:

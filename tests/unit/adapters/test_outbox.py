@@ -428,6 +428,53 @@ def test_a_client_that_takes_no_byte_until_the_deadline_is_cut(
     assert loop.timers == 0
 
 
+class Unanswering(FakeTransport):
+    """Cannot be asked any more, once it is broken, what it holds back."""
+
+    broken = False
+
+    def buffered(self) -> int:
+        if self.broken:
+            raise RuntimeError("the handle is closed")
+        return super().buffered()
+
+
+def test_a_transport_that_cannot_be_asked_does_not_keep_others_from_their_deadlines(
+    loop: FakeLoop, flusher: Flusher
+) -> None:
+    transports = Unanswering(reads=False), FakeTransport(reads=False)
+    outboxes = [outbox_for(each, flusher) for each in transports]
+    for outbox in outboxes:
+        outbox.put(bytes(10))
+    loop.turn()
+
+    transports[0].broken = True
+    loop.advance(11)
+
+    assert [outbox.cut for outbox in outboxes] == [True, True]
+    assert [transport.aborted for transport in transports] == [1, 1]
+    assert loop.timers == 0
+
+
+@pytest.mark.parametrize("droppable", [False, True])
+def test_who_publishes_does_not_feel_a_transport_that_cannot_be_asked(
+    loop: FakeLoop, flusher: Flusher, *, droppable: bool
+) -> None:
+    transport = Unanswering(reads=False)
+    outbox = outbox_for(transport, flusher)
+    outbox.put(bytes(90))
+    loop.turn()
+
+    transport.broken = True
+    if droppable:
+        assert outbox.offer(bytes(90), SlowConsumer.DROP_OLDEST, "t") is None
+    else:
+        outbox.put(bytes(90))
+
+    assert outbox.cut
+    assert transport.aborted == 1
+
+
 def test_more_to_send_does_not_extend_the_deadline(
     loop: FakeLoop, flusher: Flusher
 ) -> None:
