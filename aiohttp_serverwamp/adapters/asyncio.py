@@ -285,7 +285,8 @@ def _make_task(
     if sys.version_info >= (3, 12):
         # What never waits is done on return and costs no turn of the loop.
         return asyncio.Task(coro, loop=loop, eager_start=True)
-    return asyncio.Task(coro, loop=loop)
+    else:  # said for mypy, which takes the rest for unreachable on newer versions
+        return asyncio.Task(coro, loop=loop)
 
 
 class _Handle:
