@@ -242,14 +242,16 @@ class Handshake:
             authenticator = realm.authenticators.get(method)
             if authenticator is not None and self._begin_attempt(authenticator):
                 return
+        methods = ", ".join(realm.authenticators)
         if set(offered) == {_ANONYMOUS}:
             raise SessionRejected(
                 uris.AUTHENTICATION_REQUIRED,
-                "this realm is not open to anonymous clients",
+                f"sign in before you join this realm, or by one of: {methods}"
+                if realm.transport_authenticators
+                else f"not open to anonymous clients; sign in by: {methods}",
             )
         raise SessionRejected(
-            uris.NO_MATCHING_AUTH_METHOD,
-            f"this realm offers {', '.join(realm.authenticators)}",
+            uris.NO_MATCHING_AUTH_METHOD, f"this realm offers {methods}"
         )
 
     def _begin_attempt(self, authenticator: Authenticator) -> bool:

@@ -127,6 +127,20 @@ async def test_the_log_says_who_was_refused_and_why(
     )
 
 
+async def test_a_client_that_offers_nothing_is_told_both_ways_where_there_are_two() -> (
+    None
+):
+    realm = ticket_realm(verify_secret)
+    async with site(realm=realm) as served:
+        with pytest.raises(JoinRejected, match="anonymous clients; sign in by: ticket"):
+            async with connect(served.http, realm="r"):
+                pass
+        realm.add_transport_authenticator(lambda session: None)
+        with pytest.raises(JoinRejected, match="before you join .* one of: ticket"):
+            async with connect(served.http, realm="r"):
+                pass
+
+
 async def test_a_reason_of_the_application_is_escaped_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
