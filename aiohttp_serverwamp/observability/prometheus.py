@@ -117,9 +117,9 @@ class PrometheusObserver(Observer):
                 "registry of its own"
             )
         library, registry = self._library, self._registry
-        self._stats = stats
         try:
-            registry.register(self)
+            # These first: one application's metrics stand in the way of another's
+            # before anything of them is registered.
             self._seconds = library.Histogram(
                 "wamp_call_seconds",
                 "Seconds from the routing of a call to its end",
@@ -139,6 +139,8 @@ class PrometheusObserver(Observer):
                 ["realm", "message", "error"],
                 registry=registry,
             )
+            self._stats = stats
+            registry.register(self)
         except ValueError as error:
             # Without the fifty names that prometheus_client enumerates.
             what, _, _ = str(error).partition(":")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp import ApplicationError, ConfigurationError, PrometheusObserver
@@ -110,6 +110,18 @@ def test_applications_have_registries_of_their_own() -> None:
         serverwamp.Application(observers=[PrometheusObserver(registry)])
     # and not by all of their names
     assert "wamp_" not in str(refusal.value)
+
+
+def test_a_registry_that_is_refused_is_left_as_it_was() -> None:
+    registry = CollectorRegistry()
+    serverwamp.Application(observers=[PrometheusObserver(registry)])
+    before = generate_latest(registry)
+
+    second = PrometheusObserver(registry)
+    with pytest.raises(ConfigurationError, match="registry of its own"):
+        serverwamp.Application(observers=[second])
+
+    assert generate_latest(registry) == before
 
 
 def test_an_observer_is_for_one_application() -> None:
