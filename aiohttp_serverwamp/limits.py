@@ -13,7 +13,18 @@ from typing import Final, Literal
 
 from aiohttp_serverwamp.errors import ConfigurationError
 
-__all__ = ["Limits", "RateLimit", "SlowConsumer", "SlowConsumerReport"]
+__all__ = [
+    "MESSAGES_A_TURN",
+    "Limits",
+    "RateLimit",
+    "SlowConsumer",
+    "SlowConsumerReport",
+]
+
+#: Messages of one client that are handled before everybody else has a turn. More than
+#: that may come together, in a batch or in one read from the socket, or may have waited
+#: for one decision.
+MESSAGES_A_TURN: Final = 100
 
 _RATE: Final = re.compile(r"([1-9][0-9]{0,8})/(s|min|h)")
 

@@ -25,7 +25,7 @@ from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from aiohttp.helpers import DEFAULT_CHUNK_SIZE
 
 from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
-from aiohttp_serverwamp.adapters.serve import MESSAGES_A_TURN
+from aiohttp_serverwamp.limits import MESSAGES_A_TURN
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,9 @@ session's affair, how it travels the connection's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from aiohttp_serverwamp.limits import MESSAGES_A_TURN
 from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.batch import receive_batch
 from aiohttp_serverwamp.router.session import RouterSession
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from aiohttp_serverwamp.router.host import RouterHost
 
 __all__ = ["serve"]
-
-#: Messages of one client that are handled before everybody else has a turn. More than
-#: that may come together: in a batch, or in one read from the socket.
-MESSAGES_A_TURN: Final = 100
 
 
 async def serve(

@@ -25,6 +25,7 @@ from aiohttp_serverwamp.errors import (
     TimedOut,
     Unavailable,
 )
+from aiohttp_serverwamp.limits import MESSAGES_A_TURN
 from aiohttp_serverwamp.messages import Call, Error, Message, Result
 from aiohttp_serverwamp.router import endings
 from aiohttp_serverwamp.router.pending_call import timeout_of
@@ -244,8 +245,13 @@ class RequestQueue:
             return
         session = self._session
         self._working_off = True
+        left = MESSAGES_A_TURN
         try:
             while self._waiting and self._deferral is None and session.joined:
+                if not left:
+                    self._pause()
+                    break
+                left -= 1
                 message, size = self._waiting.popleft()
                 self._bytes -= size
                 session.router.run(self._perform, message)
@@ -255,6 +261,12 @@ class RequestQueue:
             endings.fail(session, failure)
         finally:
             self._working_off = False
+
+    def _pause(self) -> None:
+        """Let other clients have their turn; until then, this one's requests wait."""
+        session = self._session
+        resolve = self.defer(None, _raise)
+        session.deadlines.add(session.host.now(), partial(resolve, None, None))
 
     def _perform(self, message: Message) -> None:
         self._session.perform(message)

@@ -18,7 +18,7 @@ import aiohttp_serverwamp as serverwamp
 from aiohttp_serverwamp.adapters.aiohttp import FRAMES_A_TURN, AiohttpConnection
 from aiohttp_serverwamp.adapters.aiohttp_readers import Reader, socket_class
 from aiohttp_serverwamp.adapters.aiohttp_socket import UpgradedSocket
-from aiohttp_serverwamp.adapters.serve import MESSAGES_A_TURN
+from aiohttp_serverwamp.limits import MESSAGES_A_TURN
 
 READERS: tuple[Reader, ...] = ("public", "fast")
 visitor: ContextVar[str] = ContextVar("visitor", default="nobody")

@@ -118,3 +118,33 @@ def test_a_task_that_is_cancelled_while_it_waits_ends_as_cancelled() -> None:
         wait(cancelled(), lambda _, error: heard.append(error)).send(None)
 
     assert [type(error) for error in heard] == [RuntimeError]
+
+
+def test_a_long_queue_is_worked_off_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are served in between, and the order is kept."""
+    gate = Gate()
+
+    async def authorizer(session: Any, action: str, uri: str, options: Any) -> Any:
+        return await gate
+
+    def now() -> float:
+        world.time += 1e-6
+        return world.time
+
+    world = world_with(authorizer)
+    monkeypatch.setattr(world, "now", now)
+    client = world.join()
+    client.send([32, 1, {}, "com.slow"])
+    for request in range(2, 300):
+        client.send([66, request, 999])
+    gate.open(True)
+
+    turns = [client.received()]
+    while client.session.requests.busy:
+        world.advance(0)
+        turns.append(client.received())
+
+    answered = [message[1 if message[0] == 33 else 2] for message in sum(turns, [])]
+    assert answered == list(range(1, 300))
+    assert max(map(len, turns)) == 101
+    assert len(turns) == 3
