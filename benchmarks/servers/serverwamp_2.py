@@ -27,7 +27,7 @@ async def add(a: int, b: int) -> int:
 
 async def echo(value: Any) -> Any:
     """Return the one argument, of any size."""
-    return value
+    return [value]  # the items of a list become results of their own
 
 
 async def publish(times: int) -> None:
